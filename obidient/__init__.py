@@ -1,0 +1,53 @@
+"""Obidient: the operations backbone of a Nigerian civic movement."""
+
+import functools
+from collections.abc import Mapping
+
+from flask import Flask
+
+__version__ = "0.1.0"
+
+
+def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+    """Build the web application. Opens no connection and needs no service.
+
+    `environ` replaces the process's environment and `.env`, for tests.
+    """
+    from obidient import (
+        accounts,
+        admin,
+        api,
+        cache,
+        campaigns,
+        contacts,
+        database,
+        extensions,
+        operations,
+        queues,
+        registry,
+        results,
+        sync,
+    )
+    from obidient.config import Settings
+
+    settings = Settings.load(environ)
+    app = api.build_app(settings)
+    operations.init_logging(app, settings)
+    database.init_app(app, settings)
+    extensions.init_app(app, settings)
+    cache.init_app(app, settings)
+    providers = registry.init_app(app, settings)
+    # Queues come after plugins: a plugin may bring a channel, and a channel has a queue.
+    queues.init_app(app, settings, providers.channels())
+    providers.register_tasks(app)
+    for package in (accounts, contacts, campaigns, results, sync, operations):
+        package.init_app(app, settings)
+    # Last: the admin shows what the others registered.
+    admin.init_app(app, settings)
+    return app
+
+
+@functools.cache
+def consumer_app() -> Flask:
+    """The one app of a worker process, shared by all queues of `obidient.queues`."""
+    return create_app()

@@ -1,0 +1,207 @@
+"""What every HTTP endpoint shares: the app with its OpenAPI document, problems, pages, scopes.
+
+A package's own `api.py` makes a blueprint here, declares pydantic models, and guards each
+endpoint with `requires(scope)`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import orjson
+from flask import Flask, Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from peewee import Field as Column
+from peewee import ModelSelect
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from obidient import __version__
+from obidient.config import ROOT, Settings
+from obidient.errors import Problem
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PROBLEM = "application/problem+json"
+BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
+#: Largest JSON body; uploads set their own limit.
+MAX_JSON = 8 * 1024 * 1024
+MAX_LIMIT = 200
+
+
+class ApiModel(BaseModel):
+    """camelCase outside, snake_case inside; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True
+    )
+
+
+class ProblemOut(BaseModel):
+    """An error as RFC 9457 has it; `detail` is one sentence that says what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[dict[str, Any]] | None = None
+
+
+class PageQuery(ApiModel):
+    """`cursor` is the `nextCursor` of the page before; the first page has none."""
+
+    cursor: str | None = Field(None, max_length=40, pattern=r"^[0-9]{1,18}$")
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str | None = None,
+    errors: Sequence[Mapping[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An `application/problem+json` response."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if errors:
+        body["errors"] = list(errors)
+    response = Response(orjson.dumps(body, default=str), status, content_type=PROBLEM)
+    for name, value in (headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def json_response(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """JSON of a pydantic model (camelCase) or of plain values."""
+    if isinstance(body, BaseModel):
+        body = body.model_dump(by_alias=True, mode="json")
+    response = Response(orjson.dumps(body, default=str), status, content_type="application/json")
+    for name, value in (headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def is_api_path(path: str) -> bool:
+    return path.startswith(("/api/", "/openapi"))
+
+
+def page(query: "ModelSelect[Any]", key: Column, asked: PageQuery) -> tuple[list[Any], str | None]:
+    """One page of a query, newest (highest key) first, and the cursor of the next or None."""
+    if asked.cursor is not None:
+        query = query.where(key < int(asked.cursor))
+    rows = list(query.order_by(key.desc()).limit(asked.limit + 1))
+    more = len(rows) > asked.limit
+    rows = rows[: asked.limit]
+    return rows, str(getattr(rows[-1], key.name)) if more else None
+
+
+def requires(*scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let only a Bearer token through whose scopes (or whose user's role) hold one of `scopes`."""
+
+    def decorate(view: Callable[P, T]) -> Callable[P, T]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            from obidient.accounts.tokens import authorize
+
+            authorize(request.headers.get("Authorization", ""), scopes)
+            return view(*args, **kwargs)
+
+        guarded.__obidient_scopes__ = scopes  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+_PROBLEM_RESPONSE = {
+    "description": "What is wrong, and what to do about it",
+    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+}
+
+
+def blueprint(name: str, prefix: str, tag: str, description: str = "") -> APIBlueprint:
+    """A blueprint whose endpoints document the problems that every endpoint may answer."""
+    statuses = (400, 401, 403, 404, 409, 413, 415, 422, 429)
+    return APIBlueprint(
+        name,
+        __name__,
+        url_prefix=prefix,
+        abp_tags=[Tag(name=tag, description=description)],
+        abp_responses={status: _PROBLEM_RESPONSE for status in statuses},
+    )
+
+
+def _on_invalid(error: ValidationError) -> Response:
+    found = [
+        {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]}
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    first = found[0] if found else {"field": "", "message": "it can't be read"}
+    place = first["field"] or "the body"
+    return problem(422, "Invalid request", f"Correct {place}: {first['message']}.", found)
+
+
+def _on_http_error(error: HTTPException) -> Response | HTTPException:
+    if not is_api_path(request.path):
+        return error
+    kept = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() not in {"content-type", "content-length"}
+    }
+    return problem(error.code or 500, error.name, error.description, headers=kept)
+
+
+def _on_problem(error: Problem) -> Response | tuple[str, int]:
+    if is_api_path(request.path):
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+        return problem(error.status, error.title, error.detail, error.errors, headers)
+    return error.detail, error.status
+
+
+def check_json_body() -> None:
+    """Before each API request: a body that is no JSON is 400 here, not an empty one further on."""
+    if request.method in {"POST", "PUT", "PATCH"} and request.mimetype == "application/json":
+        request.max_content_length = MAX_JSON  # type: ignore[misc]
+        request.get_json()
+
+
+def build_app(settings: Settings) -> Flask:
+    """The bare Flask app with OpenAPI at /openapi/openapi.json and errors as problems."""
+    app = OpenAPI(
+        "obidient",
+        info=Info(
+            title="Obidient",
+            version=__version__,
+            description="Campaigns, contacts, results and sync of the Obidient backbone.",
+        ),
+        security_schemes={"bearer": {"type": "http", "scheme": "bearer"}},
+        validation_error_status=422,
+        validation_error_model=ProblemOut,
+        validation_error_callback=_on_invalid,
+        template_folder=str(ROOT / "templates"),
+        static_folder=str(ROOT / "obidient" / "static"),
+        static_url_path="/static",
+        doc_ui=False,
+    )
+    app.extensions["obidient.settings"] = settings
+    app.config.update(
+        SECRET_KEY=settings.secret_key or "development-only",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=bool(settings.public_url and settings.public_url[:6] == "https:"),
+        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
+    )
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(Problem, _on_problem)
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, count)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,151 @@
+"""The database: one Peewee proxy, SQLite or PostgreSQL behind it, and the base model."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from flask import Flask
+from peewee import (
+    Database,
+    DatabaseProxy,
+    DateTimeField,
+    Model,
+    OperationalError,
+    PostgresqlDatabase,
+    SqliteDatabase,
+)
+from playhouse.migrations import Runner
+from playhouse.pool import PooledPostgresqlDatabase
+
+from obidient.config import ROOT, Settings
+
+#: Every model is bound to this; `init_app` puts the real database behind it.
+db = DatabaseProxy()
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+#: Any number will do, as long as all upgrades ask for the same one.
+UPGRADE_LOCK = 6_174_001
+
+
+class UtcDateTimeField(DateTimeField):
+    """Naive UTC; an aware datetime is converted on the way in."""
+
+    def db_value(self, value: Any) -> Any:
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            value = value.astimezone(UTC).replace(tzinfo=None)
+        return super().db_value(value)  # type: ignore[no-untyped-call]
+
+
+class BaseModel(Model):
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+
+def is_postgres() -> bool:
+    return isinstance(db.obj, PostgresqlDatabase)
+
+
+def build_database(url: str) -> Database:
+    """A closed database handle for DATABASE_URL; nothing is opened or created yet."""
+    if url.startswith("sqlite:///"):
+        path = url.removeprefix("sqlite:///")
+        if path != ":memory:":
+            path = str(ROOT / path)
+        return SqliteDatabase(
+            path,
+            pragmas={
+                "journal_mode": "wal",
+                # NORMAL loses the last commits at a power cut; here those are sent messages.
+                "synchronous": "full",
+                "foreign_keys": 1,
+                "busy_timeout": 15_000,
+                "cache_size": -32_000,
+            },
+            # A deferred transaction that turns into a writer fails at once, whatever the timeout.
+            lock_type="IMMEDIATE",
+        )
+    parts = urlsplit(url)
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("application_name", "obidient")
+    return PooledPostgresqlDatabase(
+        unquote(parts.path.lstrip("/")),
+        prefer_psycopg3=True,
+        host=parts.hostname or options.pop("host", None),
+        port=parts.port,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        max_connections=100,
+        stale_timeout=300,
+        timeout=10,
+        **options,
+    )
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Put the configured database behind `db`; connections open on first use, per thread."""
+    db.initialize(build_database(settings.database_url))
+    app.extensions["obidient.database"] = db.obj
+    app.teardown_appcontext(_close)
+
+
+def _close(_error: BaseException | None) -> None:
+    release()
+
+
+def release() -> None:
+    """Give this thread's connection back, unless a transaction is open on it."""
+    if db.obj is not None and not db.is_closed() and not db.in_transaction():
+        db.close()
+
+
+@contextlib.contextmanager
+def upgrade_lock() -> Iterator[None]:
+    """Hold off a second upgrade: an advisory lock on PostgreSQL, a lock file beside SQLite."""
+    if is_postgres():
+        db.execute_sql("SELECT pg_advisory_lock(%s)", (UPGRADE_LOCK,))
+        try:
+            yield
+        finally:
+            db.execute_sql("SELECT pg_advisory_unlock(%s)", (UPGRADE_LOCK,))
+        return
+    import fcntl
+
+    path = Path(db.obj.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".upgrade-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def upgrade() -> list[str]:
+    """Apply pending migrations, safely when several processes try; returns their names."""
+    if not is_postgres():
+        Path(db.obj.database).parent.mkdir(parents=True, exist_ok=True)
+    with upgrade_lock():
+        return list(Runner(db.obj, str(MIGRATIONS)).up())
+
+
+def pending_migrations() -> list[str]:
+    """Names of migrations not applied yet, oldest first."""
+    runner = Runner(db.obj, str(MIGRATIONS))
+    return [migration.name for migration in runner.status() if not migration.applied]
+
+
+def describe_url(url: str) -> str:
+    """The URL without its password, for people to read."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", url)
+
+
+def reachable() -> str | None:
+    """None when the database answers, else the reason it does not."""
+    try:
+        db.execute_sql("SELECT 1")
+    except OperationalError as error:
+        return str(error).strip().splitlines()[0]
+    return None
