@@ -26,6 +26,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         queues,
         registry,
         results,
+        security,
         sync,
     )
     from obidient.config import Settings
@@ -34,6 +35,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app = api.build_app(settings)
     operations.init_logging(app, settings)
     database.init_app(app, settings)
+    security.init_app(app, settings)
     extensions.init_app(app, settings)
     cache.init_app(app, settings)
     providers = registry.init_app(app, settings)

@@ -4,12 +4,17 @@ A package's own `api.py` makes a blueprint here, declares pydantic models, and g
 endpoint with `requires(scope)`.
 """
 
+import hashlib
+import logging
+import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, g, render_template, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
@@ -22,8 +27,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from obidient import __version__
+from obidient.clock import utcnow
 from obidient.config import ROOT, Settings
-from obidient.errors import Problem
+from obidient.database import db
+from obidient.errors import Conflict, Invalid, Problem
+from obidient.extensions import csrf
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,6 +43,9 @@ BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 #: Largest JSON body; uploads set their own limit.
 MAX_JSON = 8 * 1024 * 1024
 MAX_LIMIT = 200
+#: How long an answer given under an Idempotency-Key is kept.
+IDEMPOTENCY_KEPT = timedelta(hours=24)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class ApiModel(BaseModel):
@@ -120,6 +133,52 @@ def requires(*scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return decorate
 
 
+def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Answer a repeated POST with the same Idempotency-Key as the first time.
+
+    The key, the answer and what the view writes are one transaction: there is no moment at which
+    a crash leaves one without the others, and a simultaneous repeat waits for the first. Goes
+    below `requires`, since keys belong to a token.
+    """
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            with db.atomic():
+                return view(*args, **kwargs)
+        if not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
+            raise Invalid("Idempotency-Key must be 1 to 200 visible ASCII characters.")
+        return _once(key, lambda: view(*args, **kwargs))
+
+    return guarded
+
+
+def _once(key: str, make: Callable[[], Response]) -> Response:
+    from obidient.accounts.models import IdempotencyKey as Kept
+
+    seen = hashlib.sha256(request.path.encode() + b"\0" + request.get_data()).hexdigest()
+    mine = (Kept.token_id == g.token.id) & (Kept.key == key)
+    with db.atomic():
+        Kept.delete().where(Kept.created_at < utcnow() - IDEMPOTENCY_KEPT).execute()
+        first = (
+            Kept.insert(token_id=g.token.id, key=key, request_digest=seen)
+            .on_conflict(conflict_target=[Kept.token_id, Kept.key], action="IGNORE")
+            .as_rowcount()
+            .execute()
+        )
+        if not first:
+            kept = Kept.get(mine)
+            if kept.request_digest != seen:
+                raise Conflict("This Idempotency-Key was used for another request. Use a new one.")
+            return Response(kept.body, kept.status, content_type="application/json")
+        response = make()
+        Kept.update(status=response.status_code, body=response.get_data(as_text=True)).where(
+            mine
+        ).execute()
+        return response
+
+
 _PROBLEM_RESPONSE = {
     "description": "What is wrong, and what to do about it",
     "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
@@ -129,13 +188,16 @@ _PROBLEM_RESPONSE = {
 def blueprint(name: str, prefix: str, tag: str, description: str = "") -> APIBlueprint:
     """A blueprint whose endpoints document the problems that every endpoint may answer."""
     statuses = (400, 401, 403, 404, 409, 413, 415, 422, 429)
-    return APIBlueprint(
+    made = APIBlueprint(
         name,
         __name__,
         url_prefix=prefix,
         abp_tags=[Tag(name=tag, description=description)],
         abp_responses={status: _PROBLEM_RESPONSE for status in statuses},
     )
+    # The API knows no cookies, only Bearer tokens, so there is nothing to forge.
+    csrf.exempt(made)
+    return made
 
 
 def _on_invalid(error: ValidationError) -> Response:
@@ -148,9 +210,14 @@ def _on_invalid(error: ValidationError) -> Response:
     return problem(422, "Invalid request", f"Correct {place}: {first['message']}.", found)
 
 
-def _on_http_error(error: HTTPException) -> Response | HTTPException:
+def _on_http_error(error: HTTPException) -> Response | HTTPException | tuple[str, int]:
     if not is_api_path(request.path):
-        return error
+        if (error.code or 500) < 400:
+            return error
+        page = render_template(
+            "error.html", status=error.code, title=error.name, detail=error.description
+        )
+        return page, error.code or 500
     kept = {
         name: value
         for name, value in error.get_headers()
@@ -163,13 +230,36 @@ def _on_problem(error: Problem) -> Response | tuple[str, int]:
     if is_api_path(request.path):
         headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
         return problem(error.status, error.title, error.detail, error.errors, headers)
-    return error.detail, error.status
+    page = render_template(
+        "error.html", status=error.status, title=error.title, detail=error.detail
+    )
+    return page, error.status
+
+
+def _on_crash(error: Exception) -> Response | tuple[str, int]:
+    logger.exception("request failed", exc_info=error)
+    sentence = f"Something went wrong on our side; it is logged as {g.get('request_id', '-')}."
+    if is_api_path(request.path):
+        return problem(500, "Internal Server Error", sentence)
+    return render_template("error.html", status=500, title="Our mistake", detail=sentence), 500
+
+
+def _note_request_id() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _return_request_id(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "-")
+    return response
 
 
 def check_json_body() -> None:
     """Before each API request: a body that is no JSON is 400 here, not an empty one further on."""
-    if request.method in {"POST", "PUT", "PATCH"} and request.mimetype == "application/json":
-        request.max_content_length = MAX_JSON  # type: ignore[misc]
+    if not request.path.startswith("/api/") or request.method not in {"POST", "PUT", "PATCH"}:
+        return
+    if request.mimetype == "application/json":
+        request.max_content_length = MAX_JSON
         request.get_json()
 
 
@@ -199,7 +289,12 @@ def build_app(settings: Settings) -> Flask:
         SESSION_COOKIE_SECURE=bool(settings.public_url and settings.public_url[:6] == "https:"),
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
     )
+    app.add_url_rule("/openapi/openapi.json", "openapi", lambda: json_response(app.api_doc))
+    app.before_request(_note_request_id)
+    app.after_request(_return_request_id)
+    app.before_request(check_json_body)
     app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(Exception, _on_crash)
     app.register_error_handler(Problem, _on_problem)
     if settings.trusted_proxies:
         count = settings.trusted_proxies

@@ -41,6 +41,10 @@ class UtcDateTimeField(DateTimeField):
 
 
 class BaseModel(Model):
+    """Bound to `db`; every table has an integer `id` unless it says otherwise."""
+
+    id: Any  # an AutoField on the class, a number on a row
+
     class Meta:
         database = db
         legacy_table_names = False

@@ -1,0 +1,101 @@
+"""Bearer tokens: made, shown once, stored as a hash, checked on every API request."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from flask import g
+
+from obidient.accounts.models import ApiToken, User
+from obidient.accounts.roles import SCOPES, scopes_of
+from obidient.clock import utcnow
+from obidient.errors import Forbidden, Invalid, Unauthorized
+
+PREFIX = "obi_"
+#: How often `last_used_at` is written: once per request would be a write per read.
+USED_EVERY = timedelta(minutes=1)
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def issue(
+    user: User, name: str, scopes: Iterable[str] = (), expires_at: datetime | None = None
+) -> str:
+    """Make a token and return it; this is the only time it can be seen.
+
+    Raises Invalid for a scope that does not exist or that the user's role does not hold.
+    """
+    wanted = sorted(set(scopes))
+    for scope in wanted:
+        if scope not in SCOPES:
+            raise Invalid(f"There is no scope {scope!r}. Choose from: {', '.join(SCOPES)}.")
+        if scope not in scopes_of(user.role):
+            raise Invalid(f"The role {user.role} may not hold the scope {scope!r}.")
+    if not name.strip():
+        raise Invalid("Give the token a name, so that you know later what uses it.")
+    token = PREFIX + secrets.token_urlsafe(32)
+    ApiToken.create(
+        user=user,
+        name=name.strip(),
+        prefix=token[:10],
+        digest=digest(token),
+        scopes=" ".join(wanted),
+        expires_at=expires_at,
+    )
+    return token
+
+
+def revoke(token: ApiToken) -> None:
+    """Make a token worthless from now on."""
+    ApiToken.update(revoked_at=utcnow()).where(
+        ApiToken.id == token.id, ApiToken.revoked_at.is_null()
+    ).execute()
+
+
+def scopes_now(token: ApiToken) -> frozenset[str]:
+    """What a token may do today: its scopes, but never more than its user's role."""
+    allowed = scopes_of(token.user.role)
+    return allowed & frozenset(token.scopes.split()) if token.scopes else allowed
+
+
+def find(token: str) -> ApiToken | None:
+    """The live token of an active user, or None."""
+    if not token.startswith(PREFIX) or len(token) > 100:
+        return None
+    found: ApiToken | None = (
+        ApiToken.select(ApiToken, User)
+        .join(User)
+        .where(ApiToken.digest == digest(token), ApiToken.revoked_at.is_null(), User.active)
+        .first()
+    )
+    if found is None or (found.expires_at is not None and found.expires_at <= utcnow()):
+        return None
+    return found
+
+
+def _note_use(token: ApiToken) -> None:
+    now = utcnow()
+    if token.last_used_at is None or now - token.last_used_at > USED_EVERY:
+        ApiToken.update(last_used_at=now).where(ApiToken.id == token.id).execute()
+
+
+def authorize(header: str, scopes: tuple[str, ...]) -> User:
+    """Check an Authorization header; any one of `scopes` is enough, none means any token.
+
+    Raises Unauthorized (missing or dead token) or Forbidden (too weak a token).
+    """
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
+        raise Unauthorized("Send a token in the header: Authorization: Bearer TOKEN.")
+    token = find(given.strip())
+    if token is None:
+        raise Unauthorized("This token is unknown, expired or revoked. Ask for a new one.")
+    if scopes and not scopes_now(token) & set(scopes):
+        raise Forbidden(f"This token may not do that: it needs the scope {' or '.join(scopes)}.")
+    g.token = token
+    g.api_user = token.user
+    _note_use(token)
+    return token.user

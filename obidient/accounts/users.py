@@ -1,0 +1,104 @@
+"""Making and changing users; each change is audited."""
+
+import re
+import secrets
+
+from peewee import IntegrityError
+
+from obidient.accounts import audit
+from obidient.accounts.models import User
+from obidient.accounts.passwords import hash_password
+from obidient.accounts.roles import ROLES
+from obidient.database import db
+from obidient.errors import Conflict, Invalid, NotFound
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def check_role(role: str) -> None:
+    if role not in ROLES:
+        raise Invalid(f"There is no role {role!r}. Choose from: {', '.join(ROLES)}.")
+
+
+def create(
+    email: str,
+    role: str,
+    password: str,
+    name: str = "",
+    polling_unit_code: str | None = None,
+    phone: str | None = None,
+) -> User:
+    """Make a user. Raises Invalid for a bad email, role or password, Conflict for a taken email."""
+    email = email.strip().lower()
+    if not _EMAIL.fullmatch(email) or len(email) > 254:
+        raise Invalid(f"{email!r} is not an email address.")
+    check_role(role)
+    password_hash = hash_password(password)
+    try:
+        with db.atomic():
+            user = User.create(
+                email=email,
+                name=name.strip() or email.partition("@")[0],
+                role=role,
+                password_hash=password_hash,
+                session_key=secrets.token_hex(16),
+                polling_unit_code=polling_unit_code,
+                phone=phone,
+            )
+            audit.record("user.created", f"Created {email} as {role}", "user", user.id)
+    except IntegrityError:
+        raise Conflict(f"There is a user {email} already.") from None
+    return user
+
+
+def by_email(email: str) -> User:
+    """Raises NotFound with a sentence."""
+    user: User | None = User.get_or_none(User.email == email.strip().lower())
+    if user is None:
+        raise NotFound(f"There is no user {email}. `obidient user list` shows them all.")
+    return user
+
+
+def set_password(user: User, password: str) -> None:
+    """Change a password; every session of the user ends."""
+    password_hash = hash_password(password)
+    with db.atomic():
+        User.update(password_hash=password_hash, session_key=secrets.token_hex(16)).where(
+            User.id == user.id
+        ).execute()
+        audit.record("user.password", f"Changed the password of {user.email}", "user", user.id)
+
+
+def end_sessions(user: User) -> None:
+    """Sign a user out everywhere."""
+    with db.atomic():
+        User.update(session_key=secrets.token_hex(16)).where(User.id == user.id).execute()
+        audit.record("user.sessions", f"Ended all sessions of {user.email}", "user", user.id)
+
+
+def _last_admin(user: User) -> bool:
+    others = User.select().where(User.role == "admin", User.active, User.id != user.id)
+    return user.role == "admin" and not others.exists()
+
+
+def set_active(user: User, active: bool) -> None:
+    """Close or reopen an account; closing ends its sessions, and its tokens stop working."""
+    if not active and _last_admin(user):
+        raise Conflict("This is the last active admin: make another one first.")
+    with db.atomic():
+        User.update(active=active, session_key=secrets.token_hex(16)).where(
+            User.id == user.id
+        ).execute()
+        word = "Reopened" if active else "Closed"
+        action = "user.reopened" if active else "user.closed"
+        audit.record(action, f"{word} the account of {user.email}", "user", user.id)
+
+
+def set_role(user: User, role: str) -> None:
+    """Give a user another role, from the next request on."""
+    check_role(role)
+    if role != "admin" and _last_admin(user):
+        raise Conflict("This is the last active admin: make another one first.")
+    with db.atomic():
+        User.update(role=role).where(User.id == user.id).execute()
+        audit.record("user.role", f"Made {user.email} {role}", "user", user.id, before=user.role)
