@@ -155,25 +155,27 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
 
 
 def _once(key: str, make: Callable[[], Response]) -> Response:
-    from obidient.accounts.models import IdempotencyKey as Kept
+    from obidient.accounts.models import IdempotencyKey
+
+    kept_keys: Any = IdempotencyKey
 
     seen = hashlib.sha256(request.path.encode() + b"\0" + request.get_data()).hexdigest()
-    mine = (Kept.token_id == g.token.id) & (Kept.key == key)
+    mine = (kept_keys.token_id == g.token.id) & (kept_keys.key == key)
     with db.atomic():
-        Kept.delete().where(Kept.created_at < utcnow() - IDEMPOTENCY_KEPT).execute()
+        kept_keys.delete().where(kept_keys.created_at < utcnow() - IDEMPOTENCY_KEPT).execute()
         first = (
-            Kept.insert(token_id=g.token.id, key=key, request_digest=seen)
-            .on_conflict(conflict_target=[Kept.token_id, Kept.key], action="IGNORE")
+            kept_keys.insert(token_id=g.token.id, key=key, request_digest=seen)
+            .on_conflict(conflict_target=[kept_keys.token_id, kept_keys.key], action="IGNORE")
             .as_rowcount()
             .execute()
         )
         if not first:
-            kept = Kept.get(mine)
+            kept = kept_keys.get(mine)
             if kept.request_digest != seen:
                 raise Conflict("This Idempotency-Key was used for another request. Use a new one.")
             return Response(kept.body, kept.status, content_type="application/json")
         response = make()
-        Kept.update(status=response.status_code, body=response.get_data(as_text=True)).where(
+        kept_keys.update(status=response.status_code, body=response.get_data(as_text=True)).where(
             mine
         ).execute()
         return response

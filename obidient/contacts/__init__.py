@@ -1,4 +1,4 @@
-"""contacts"""
+"""Supporters: who they are, how they got here, and who wants no messages."""
 
 from flask import Flask
 
@@ -6,4 +6,10 @@ from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Filled in by the package's author."""
+    """Register the import job and the API."""
+    from obidient import jobs
+    from obidient.contacts import api
+
+    jobs.init_app(app)
+    jobs.register(app, api.IMPORT, api.run_import)
+    api.register(app)
