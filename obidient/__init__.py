@@ -30,6 +30,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         sync,
     )
     from obidient.config import Settings
+    from obidient.operations import ticker
 
     settings = Settings.load(environ)
     app = api.build_app(settings)
@@ -42,6 +43,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     # Queues come after plugins: a plugin may bring a channel, and a channel has a queue.
     queues.init_app(app, settings, providers.channels())
     providers.register_tasks(app)
+    ticker.init_app(app)
     for package in (accounts, contacts, campaigns, results, sync, operations):
         package.init_app(app, settings)
     # Last: the admin shows what the others registered.

@@ -188,6 +188,12 @@ class Settings:
     voice_job_backoff_ms: int = setting("15000", _whole(1, 86_400_000), "Wait before the 2nd try")
     sms_worker_concurrency: int = setting("4", _whole(1, 256), "SMS jobs at once per worker")
     voice_worker_concurrency: int = setting("2", _whole(1, 256), "Voice jobs at once per worker")
+    error_pause_count: int = setting(
+        "50", _whole(1, 1_000_000), "A campaign pauses itself after this many errors, if also"
+    )
+    error_pause_percent: int = setting(
+        "30", _whole(1, 100), "this share of what it tried since it last began failed"
+    )
     live_results_ttl: int = setting("60", _whole(1, 86_400), "Seconds a live summary is cached")
     timezone: ZoneInfo = setting("Africa/Lagos", _timezone, "The zone of every clock shown")
     quiet_hours: QuietHours | None = setting(

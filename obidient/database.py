@@ -1,11 +1,14 @@
 """The database: one Peewee proxy, SQLite or PostgreSQL behind it, and the base model."""
 
 import contextlib
+import logging
 import re
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from flask import Flask
@@ -13,6 +16,7 @@ from peewee import (
     Database,
     DatabaseProxy,
     DateTimeField,
+    InterfaceError,
     Model,
     OperationalError,
     PostgresqlDatabase,
@@ -22,6 +26,9 @@ from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase
 
 from obidient.config import ROOT, Settings
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 #: Every model is bound to this; `init_app` puts the real database behind it.
 db = DatabaseProxy()
@@ -50,8 +57,44 @@ class BaseModel(Model):
         legacy_table_names = False
 
 
+# Python 3.12 drops its own adapter; this is the form Peewee reads back.
+sqlite3.register_adapter(datetime, lambda moment: moment.isoformat(" "))
+
+
 def is_postgres() -> bool:
     return isinstance(db.obj, PostgresqlDatabase)
+
+
+def mark() -> str:
+    """The database's parameter mark."""
+    return "%s" if is_postgres() else "?"
+
+
+def values_sql(types: Sequence[str], rows: int) -> str:
+    """`(?, ?), (?, ?)` for a VALUES list; PostgreSQL must be told the types of its columns."""
+    cells = [f"%s::{kind}" if is_postgres() else "?" for kind in types]
+    return ", ".join(["(" + ", ".join(cells) + ")"] * rows)
+
+
+def persist(write: Callable[[], T], seconds: float = 3600) -> T:
+    """Do `write` (a whole transaction, safe to repeat) however often it takes.
+
+    For what must not be lost, such as the outcome of a call: a deadlock, a locked file or a
+    database that restarts is waited out. Raises the last error after `seconds`.
+    """
+    give_up = time.monotonic() + seconds
+    delay = 0.05
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > give_up or db.in_transaction():
+                raise
+            logger.warning("database: %s; trying again", str(error).strip().splitlines()[0])
+            with contextlib.suppress(Exception):
+                db.close()
+            time.sleep(delay)
+            delay = min(delay * 2, 2)
 
 
 def build_database(url: str) -> Database:

@@ -10,7 +10,7 @@ from typing import Any
 
 from obidient.areas import resolve_audience_area
 from obidient.contacts.models import EVERY_CHANNEL, ContactList, Tag
-from obidient.database import db, is_postgres
+from obidient.database import db, is_postgres, mark
 from obidient.errors import Invalid
 
 _AREAS = {
@@ -39,11 +39,6 @@ class Counts:
     opted_out: int
     invalid: int
     duplicate: int = 0
-
-
-def mark() -> str:
-    """The database's parameter mark."""
-    return "%s" if is_postgres() else "?"
 
 
 def empty() -> dict[str, Any]:

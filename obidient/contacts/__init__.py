@@ -9,7 +9,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Register the import job and the API."""
     from obidient import jobs
     from obidient.contacts import api
+    from obidient.operations import ticker
 
     jobs.init_app(app)
     jobs.register(app, api.IMPORT, api.run_import)
+    ticker.register(app, "jobs", jobs.run_due, every=2.0)
     api.register(app)

@@ -1,13 +1,21 @@
-"""operations"""
+"""What operators need: logs, health, workers, queues, and the commands for them."""
 
 from flask import Flask
 
 from obidient.config import Settings
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Filled in by the package's author."""
-
-
 def init_logging(app: Flask, settings: Settings) -> None:
-    """Filled in by the package's author."""
+    """First of all, so that everything after it can be read about."""
+    from obidient.operations import logging
+
+    logging.init(settings)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Last of the packages: all queues have their tasks now."""
+    from obidient.operations import failed_jobs, health, ticker
+
+    app.register_blueprint(health.blueprint)
+    failed_jobs.watch(app.extensions["obidient.queues"])
+    ticker.hook(app)

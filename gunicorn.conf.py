@@ -1,0 +1,34 @@
+"""How gunicorn serves the app; every figure from the environment, see .env.example."""
+
+from typing import Any
+
+from obidient.config import Settings
+
+_settings = Settings.load()
+
+wsgi_app = "wsgi:app"
+bind = f"0.0.0.0:{_settings.port}" if _settings.is_production else f"127.0.0.1:{_settings.port}"
+worker_class = "gthread"
+workers = _settings.web_workers
+threads = _settings.web_threads
+timeout = 60
+graceful_timeout = 8 if not _settings.is_production else 30
+keepalive = 15
+max_requests = 100_000
+max_requests_jitter = 10_000
+worker_tmp_dir = "/dev/shm" if __import__("os").path.isdir("/dev/shm") else None  # noqa: S108
+# Its socket lies in the home folder, one for all instances: two of them would quarrel.
+control_socket_disable = True
+accesslog = "-"
+# No query string: the webhook token is in one.
+access_log_format = "%(t)s %(m)s %(U)s %(s)s %(b)s %(M)sms [%({x-request-id}o)s]"
+errorlog = "-"
+loglevel = "warning"
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A connection opened before the fork must not be shared by the children."""
+    from obidient.database import db
+
+    if db.obj is not None:
+        db.obj.dispose()

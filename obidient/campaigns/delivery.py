@@ -1,0 +1,262 @@
+"""The worker's job: a slice of at most a second on one batch of one campaign.
+
+Tokens, claim, commit, call, record, in this order. No transaction and no database connection is
+held while the network is asked; an answer in hand is kept until the database takes it.
+"""
+
+import logging
+import math
+import time
+from datetime import datetime, timedelta
+
+from obidient import database, queues, registry
+from obidient.areas import area_name
+from obidient.campaigns import control, feed, pace, states
+from obidient.campaigns.holds import why_held
+from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
+from obidient.campaigns.outcomes import Answer, Retries, collect, message_of
+from obidient.campaigns.states import Claimed
+from obidient.campaigns.text import is_personalised, render
+from obidient.clock import utcnow
+from obidient.config import settings
+from obidient.contacts.models import Contact
+from obidient.contacts.suppression import suppress
+from obidient.operations import failed_jobs
+from obidient.operations.shutdown import stopping
+from obidient.plugin import Message, Provider
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a job works on one campaign before others have their turn.
+SLICE = 1.0
+#: A provider that turns requests away for this long pauses the campaign.
+PATIENCE = timedelta(minutes=15)
+
+
+def send_batch(campaign_id: int, batch_id: int) -> None:
+    """Work on a batch for a slice of time; queues itself again while there is more to do."""
+    campaign = Campaign.get_or_none(Campaign.id == campaign_id)
+    if campaign is None or campaign.status != "sending" or stopping.is_set():
+        return
+    provider = registry.current().find(campaign.provider or "")
+    if provider is None:
+        control.pause_with_reason(
+            campaign_id, f"The plugin {campaign.provider} is not there any more"
+        )
+        return
+    batch = _lease(batch_id, provider)
+    if batch is None:
+        return
+    wait = 0.0
+    end = time.monotonic() + SLICE
+    try:
+        while not stopping.is_set():
+            wait = _one_call(campaign, batch, provider)
+            if wait or time.monotonic() > end:
+                break
+    finally:
+        _release(campaign, batch, max(wait, 0.0))
+
+
+def _lease(batch_id: int, provider: Provider) -> Batch | None:
+    """Take a ready batch for ourselves; None when it is done or another worker has it."""
+    now = utcnow()
+    until = now + timedelta(seconds=2 * provider.deadline + 5)
+    taken = (
+        Batch.update(lease_until=until, hinted_until=until)
+        .where(
+            Batch.id == batch_id,
+            Batch.state == "ready",
+            Batch.lease_until.is_null() | (Batch.lease_until < now),
+        )
+        .execute()
+    )
+    return Batch.get_by_id(batch_id) if taken else None
+
+
+def _release(campaign: Campaign, batch: Batch, wait: float) -> None:
+    """Give a batch back: done, due again at once, in `wait` seconds, or when a retry is due."""
+
+    def write() -> float | None:
+        with database.db.atomic():
+            return _close_or_reopen(campaign, batch, wait)
+
+    delay = database.persist(write)
+    if delay is not None and not stopping.is_set() and delay <= feed.HINT_LASTS.total_seconds():
+        feed.hint(campaign, batch.id, delay)
+    if delay is None:
+        states.complete(campaign.id)
+        feed.feed(Campaign.get_by_id(campaign.id))
+
+
+def _close_or_reopen(campaign: Campaign, batch: Batch, wait: float) -> float | None:
+    """Write the batch's next state; returns the seconds until it is due, None when done."""
+    row = (
+        Recipient.select(Recipient.next_attempt_at)
+        .where(
+            Recipient.campaign_id == campaign.id,
+            Recipient.status == RecipientStatus.QUEUED,
+            Recipient.batch == batch.number,
+        )
+        .order_by(Recipient.next_attempt_at.asc(nulls="first"))
+        .first()
+    )
+    if row is None:
+        Batch.update(state="done", hinted_until=None, next_at=None, lease_until=None).where(
+            Batch.id == batch.id
+        ).execute()
+        return None
+    now = utcnow()
+    due = row.next_attempt_at
+    delay = max(wait, (due - now).total_seconds() if due else 0.0, 0.0)
+    next_at = now + timedelta(seconds=delay) if delay else None
+    hinted: datetime | None = now + timedelta(seconds=delay) + feed.HINT_LASTS
+    if stopping.is_set() or delay > feed.HINT_LASTS.total_seconds():
+        hinted = None
+    Batch.update(state="ready", hinted_until=hinted, next_at=next_at, lease_until=None).where(
+        Batch.id == batch.id
+    ).execute()
+    return delay
+
+
+def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
+    buckets = [pace.Bucket(provider.name, settings().rate_limit(campaign.channel))]
+    if campaign.throttled_rate:
+        buckets.append(pace.Bucket(f"campaign-{campaign.id}", campaign.throttled_rate / 3600))
+    return buckets
+
+
+def _one_call(campaign: Campaign, batch: Batch, provider: Provider) -> float:
+    """One round; returns 0 to go on, or the seconds until this batch can be looked at again."""
+    hold = why_held(campaign)
+    if hold is not None:
+        feed.note_hold(campaign, hold.reason)
+        return 1.0 if hold.until is None else max(1.0, (hold.until - utcnow()).total_seconds())
+    buckets = _buckets(campaign, provider)
+    wanted = min(provider.max_batch, math.ceil(min(bucket.rate for bucket in buckets)))
+    granted, wait = pace.take(buckets, max(1, wanted))
+    if not granted:
+        return max(wait, 0.05)
+    lease = timedelta(seconds=2 * provider.deadline)
+    claimed = states.claim(campaign.id, batch.number, granted, lease, campaign.channel)
+    pace.give_back(buckets, granted - len(claimed))
+    if not claimed:
+        return 0.001
+    messages = _messages(campaign, claimed)
+    database.release()
+    answer = _call(campaign, provider, claimed, messages)
+    database.persist(lambda: states.record(campaign.id, answer.results))
+    _after(campaign, provider, claimed, answer)
+    return 0.0
+
+
+def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
+    """The claimed recipients' messages, fields filled in from their contacts as they are now."""
+    template, keep = campaign.message_template, campaign.keep_spelling
+    if not is_personalised(template):
+        text = render(template, {}, keep)
+        return [message_of(one, text, campaign.id) for one in claimed]
+    ids = [one.contact_id for one in claimed if one.contact_id is not None]
+    people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
+    return [
+        message_of(
+            one, render(template, field_values(people.get(one.contact_id or 0)), keep), campaign.id
+        )
+        for one in claimed
+    ]
+
+
+def field_values(contact: Contact | None) -> dict[str, str]:
+    """What a template's fields stand for; nothing of a contact that has been deleted since."""
+    if contact is None:
+        return {}
+    ward, unit = contact.ward_name, contact.polling_unit_name
+    return {
+        "first_name": contact.first_name,
+        "last_name": contact.last_name,
+        "full_name": contact.full_name,
+        "lga": area_name(contact.lga_code) if contact.lga_code else "",
+        "ward": ward or (area_name(contact.ward_code) if contact.ward_code else ""),
+        "polling_unit": unit
+        or (area_name(contact.polling_unit_code) if contact.polling_unit_code else ""),
+    }
+
+
+def _call(
+    campaign: Campaign, provider: Provider, claimed: list[Claimed], messages: list[Message]
+) -> Answer:
+    """Ask the network, one request for equal texts; every recipient gets a result."""
+    retries = Retries(
+        settings().job_attempts(campaign.channel), settings().job_backoff(campaign.channel)
+    )
+    equal = len({message.text for message in messages}) == 1
+    try:
+        outcomes = provider.send(messages) if equal else provider.send_each(messages)
+        return collect(claimed, outcomes or (), retries)
+    except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
+        return collect(claimed, _raising(error), retries)
+
+
+def _raising(error: Exception):  # type: ignore[no-untyped-def]
+    raise error
+    yield
+
+
+def _after(campaign: Campaign, provider: Provider, claimed: list[Claimed], answer: Answer) -> None:
+    """What an answer means beyond its recipients: opt-outs, rests, pauses, alarms."""
+    phones = {one.id: one.phone for one in claimed}
+    for recipient_id in answer.suppress:
+        suppress(phones[recipient_id], campaign.channel, "code-406", "Refused by the network")
+    if answer.invalid:
+        bad = [phones[recipient_id] for recipient_id in answer.invalid]
+        Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()
+    if answer.crash is not None:
+        failed_jobs.record(
+            queues.Queues.of_channel(campaign.channel),
+            "send_batch",
+            {"campaignId": campaign.id},
+            answer.crash,
+        )
+    if answer.stop is not None:
+        control.pause_with_reason(campaign.id, answer.stop)
+    elif answer.refused is not None:
+        _rest(campaign, provider, answer)
+    elif answer.accepted:
+        ProviderState.update(trouble_since=None, failures=0, resting_until=None).where(
+            ProviderState.provider == provider.name, ProviderState.failures > 0
+        ).execute()
+    _check_threshold(campaign.id)
+
+
+def _rest(campaign: Campaign, provider: Provider, answer: Answer) -> None:
+    """The whole request was turned away: everybody leaves the provider alone for a while."""
+    now = utcnow()
+    ProviderState.insert(provider=provider.name).on_conflict(
+        conflict_target=[ProviderState.provider], action="IGNORE"
+    ).execute()
+    state = ProviderState.get_by_id(provider.name)
+    seconds = answer.rest if answer.rest is not None else min(60.0, 2.0**state.failures)
+    since = state.trouble_since or now
+    ProviderState.update(
+        failures=ProviderState.failures + 1,
+        trouble_since=since,
+        resting_until=now + timedelta(seconds=min(seconds, 3600)),
+        reason=answer.refused,
+    ).where(ProviderState.provider == provider.name).execute()
+    if now - since > PATIENCE:
+        control.pause_with_reason(
+            campaign.id, f"{provider.name} has not been reachable for 15 minutes: {answer.refused}"
+        )
+
+
+def _check_threshold(campaign_id: int) -> None:
+    """Pause a campaign whose errors since it last began pass count and share."""
+    campaign = Campaign.get_by_id(campaign_id)
+    bad = campaign.failed + campaign.unconfirmed - campaign.baseline_bad
+    tried = control.tried(campaign) - campaign.baseline_tried
+    limits = settings()
+    if bad >= limits.error_pause_count and bad * 100 >= limits.error_pause_percent * tried:
+        control.pause_with_reason(
+            campaign_id,
+            f"{bad:,} of the last {tried:,} messages failed: look at the errors before going on",
+        )

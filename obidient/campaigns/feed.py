@@ -1,0 +1,78 @@
+"""Hints in the queue: which batches workers should look at next, a few per campaign at a time.
+
+Few, so that the queue takes turns between campaigns: a campaign of ten never stands behind the
+two thousand batches of a campaign of a million.
+"""
+
+from datetime import timedelta
+
+from obidient import queues
+from obidient.campaigns.holds import why_held
+from obidient.campaigns.models import Batch, Campaign
+from obidient.clock import utcnow
+from obidient.database import db, is_postgres
+
+#: Hints per campaign that may be queued or running at once.
+AT_ONCE = 8
+#: A hint that led to nothing for this long is given again.
+HINT_LASTS = timedelta(seconds=20)
+
+
+def feed(campaign: Campaign) -> int:
+    """Queue jobs for due batches of a sending campaign, up to the limit; returns how many."""
+    if campaign.status != "sending":
+        return 0
+    hold = why_held(campaign)
+    note_hold(campaign, hold.reason if hold else "")
+    if hold is not None:
+        return 0
+    given = _choose(campaign.id)
+    for batch_id in given:
+        hint(campaign, batch_id)
+    return len(given)
+
+
+def hint(campaign: Campaign, batch_id: int, delay: float = 0) -> None:
+    """Queue one job: look at this batch, now or in `delay` seconds."""
+    queue = queues.Queues.of_channel(campaign.channel)
+    queues.current().enqueue(queue, "send_batch", delay, campaignId=campaign.id, batchId=batch_id)
+
+
+def note_hold(campaign: Campaign, reason: str) -> None:
+    """Show why a sending campaign waits, or that it no longer does."""
+    if campaign.status_reason != reason:
+        Campaign.update(status_reason=reason).where(
+            Campaign.id == campaign.id, Campaign.status == "sending"
+        ).execute()
+
+
+def _choose(campaign_id: int) -> list[int]:
+    """Mark due batches as hinted, so that no second feeder takes them."""
+    now = utcnow()
+    with db.atomic():
+        busy = (
+            Batch.select()
+            .where(
+                Batch.campaign_id == campaign_id, Batch.state == "ready", Batch.hinted_until > now
+            )
+            .count()
+        )
+        if busy >= AT_ONCE:
+            return []
+        due = (
+            Batch.select(Batch.id)
+            .where(
+                Batch.campaign_id == campaign_id,
+                Batch.state == "ready",
+                Batch.next_at.is_null() | (Batch.next_at <= now),
+                Batch.hinted_until.is_null() | (Batch.hinted_until <= now),
+            )
+            .order_by(Batch.number)
+            .limit(AT_ONCE - busy)
+        )
+        if is_postgres():
+            due = due.for_update(skip_locked=True)
+        ids = [row.id for row in due]
+        if ids:
+            Batch.update(hinted_until=now + HINT_LASTS).where(Batch.id.in_(ids)).execute()
+    return ids

@@ -1,0 +1,130 @@
+"""Messages per second over all workers: token buckets in Redis, in the database without it.
+
+A bucket holds at most one second's worth and starts empty, so nothing, not even a wiped Redis,
+lets a burst through.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from obidient import queues
+from obidient.campaigns.models import PaceBucket
+from obidient.config import settings
+from obidient.database import db, is_postgres
+
+_TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local wanted, least = tonumber(ARGV[1]), tonumber(ARGV[2])
+local granted, wait, left = wanted, 0, {}
+for i, key in ipairs(KEYS) do
+  local rate = tonumber(ARGV[i + 2])
+  local cap = math.max(1, rate)
+  local held = redis.call('HMGET', key, 'tokens', 'at')
+  local tokens = tonumber(held[1] or '0')
+  tokens = math.min(cap, tokens + math.max(0, now - tonumber(held[2] or now)) * rate)
+  left[i] = tokens
+  local need = math.min(least, cap)
+  if tokens < need then wait = math.max(wait, (need - tokens) / rate) end
+  granted = math.min(granted, math.floor(tokens))
+end
+if wait > 0 then granted = 0 end
+for i, key in ipairs(KEYS) do
+  redis.call('HSET', key, 'tokens', tostring(left[i] - granted), 'at', string.format('%.6f', now))
+  redis.call('EXPIRE', key, 3600)
+end
+return {granted, tostring(wait)}
+"""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A limit of `rate` messages a second, shared by whoever names it alike."""
+
+    name: str
+    rate: float
+
+
+def take(buckets: Sequence[Bucket], wanted: int) -> tuple[int, float]:
+    """Up to `wanted` tokens from all buckets at once, or none and the seconds to wait.
+
+    Small helpings are not handed out: a tenth of a second's worth at least, so that calls to the
+    network stay large.
+    """
+    slowest = min(bucket.rate for bucket in buckets)
+    least = max(1, min(wanted, int(slowest / 10)))
+    if not settings().embedded:
+        try:
+            return _take_redis(buckets, wanted, least)
+        except (RedisError, OSError):
+            pass
+    return _take_database(buckets, wanted, least)
+
+
+def give_back(buckets: Sequence[Bucket], number: int) -> None:
+    """Return tokens that were taken and not spent."""
+    if number <= 0:
+        return
+    if not settings().embedded:
+        try:
+            for bucket in buckets:
+                _redis().hincrbyfloat(_key(bucket), "tokens", number)
+        except (RedisError, OSError):
+            return
+        return
+    names = [bucket.name for bucket in buckets]
+    PaceBucket.update(tokens=PaceBucket.tokens + number).where(PaceBucket.name.in_(names)).execute()
+
+
+def _redis() -> Redis:
+    connection: Redis = queues.current()[queues.MAINTENANCE].storage.conn
+    return connection
+
+
+def _key(bucket: Bucket) -> str:
+    return f"{settings().queue_prefix}:pace:{bucket.name}"
+
+
+def _take_redis(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[int, float]:
+    keys = [_key(bucket) for bucket in buckets]
+    answer: Any = _redis().eval(
+        _TAKE, len(keys), *keys, wanted, least, *(bucket.rate for bucket in buckets)
+    )
+    return int(answer[0]), float(answer[1])
+
+
+def _take_database(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[int, float]:
+    now = time.time()
+    granted, wait = wanted, 0.0
+    left: dict[str, float] = {}
+    with db.atomic():
+        for bucket in sorted(buckets, key=lambda one: one.name):
+            tokens, at = _held(bucket.name, now)
+            cap = max(1.0, bucket.rate)
+            tokens = min(cap, tokens + max(0.0, now - at) * bucket.rate)
+            left[bucket.name] = tokens
+            need = min(least, cap)
+            if tokens < need:
+                wait = max(wait, (need - tokens) / bucket.rate)
+            granted = min(granted, int(tokens))
+        if wait > 0:
+            granted = 0
+        for name, tokens in left.items():
+            PaceBucket.update(tokens=tokens - granted, at=now).where(
+                PaceBucket.name == name
+            ).execute()
+    return granted, wait
+
+
+def _held(name: str, now: float) -> tuple[float, float]:
+    PaceBucket.insert(name=name, tokens=0, at=now).on_conflict(
+        conflict_target=[PaceBucket.name], action="IGNORE"
+    ).execute()
+    query = PaceBucket.select().where(PaceBucket.name == name)
+    row = (query.for_update() if is_postgres() else query).get()
+    return float(row.tokens), float(row.at)

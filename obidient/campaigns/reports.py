@@ -1,0 +1,145 @@
+"""Delivery reports raise the recipients they are about; used by the receipts worker."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.states import count
+from obidient.clock import utcnow
+from obidient.database import db, is_postgres, mark, values_sql
+from obidient.plugin import DeliveryReport
+
+_TARGETS = {
+    "sent": RecipientStatus.SENT,
+    "undelivered": RecipientStatus.UNDELIVERED,
+    "delivered": RecipientStatus.DELIVERED,
+}
+_TYPES = ("bigint", "smallint", "smallint", "text", "text", "bigint")
+#: Rounds of "somebody else changed it meanwhile" before the rest waits for the next run.
+_ROUNDS = 4
+
+
+def apply_reports(provider: str, reports: Sequence[DeliveryReport]) -> list[DeliveryReport]:
+    """Apply reports of one provider in one transaction; returns those that match nobody (yet).
+
+    A report finds its recipient by the provider's message id, else by phone when exactly one is
+    open and that one is unconfirmed. It only ever raises.
+    """
+    strongest: dict[str, DeliveryReport] = {}
+    for report in reports:
+        known = strongest.get(report.provider_id)
+        if known is None or _TARGETS[report.status] > _TARGETS[known.status]:
+            strongest[report.provider_id] = report
+    with db.atomic():
+        open_reports, unmatched = strongest, set(strongest)
+        for _ in range(_ROUNDS):
+            found = _find(provider, list(open_reports.values()))
+            unmatched -= set(found)
+            changed = _raise(found, open_reports)
+            open_reports = {
+                key: report
+                for key, report in open_reports.items()
+                if key in found and key not in changed and _would_raise(found[key], report)
+            }
+            if not open_reports:
+                break
+    return [report for report in reports if report.provider_id in unmatched]
+
+
+def _would_raise(row: Recipient, report: DeliveryReport) -> bool:
+    return row.status < _TARGETS[report.status]
+
+
+def _find(provider: str, reports: list[DeliveryReport]) -> dict[str, Recipient]:
+    ids = [report.provider_id for report in reports if report.provider_id]
+    query = (
+        Recipient.select(Recipient)
+        .join(Campaign, on=(Campaign.id == Recipient.campaign_id))
+        .where(Recipient.provider_id.in_(ids), Campaign.provider == provider)
+        .order_by(Recipient.id)
+    )
+    found: dict[str, Recipient] = {str(row.provider_id): row for row in query}
+    for report in reports:
+        if report.provider_id not in found and report.phone:
+            row = _only_open(provider, report.phone)
+            if row is not None:
+                found[report.provider_id] = row
+    return found
+
+
+def _only_open(provider: str, phone: str) -> Recipient | None:
+    """The one unconfirmed recipient of a phone, if nothing else is in flight to it."""
+    open_rows = list(
+        Recipient.select(Recipient)
+        .join(Campaign, on=(Campaign.id == Recipient.campaign_id))
+        .where(
+            Recipient.phone == phone,
+            Recipient.status.in_([RecipientStatus.SENDING, RecipientStatus.UNCONFIRMED]),
+            Campaign.provider == provider,
+        )
+        .limit(2)
+    )
+    if len(open_rows) != 1 or open_rows[0].status != RecipientStatus.UNCONFIRMED:
+        return None
+    row: Recipient = open_rows[0]
+    return row if row.provider_id is None else None
+
+
+def _raise(found: dict[str, Recipient], reports: dict[str, DeliveryReport]) -> set[str]:
+    """Raise what is still as it was read; returns the message ids of what was raised."""
+    wanted = [
+        (row, reports[key])
+        for key, row in found.items()
+        if row.status != RecipientStatus.SKIPPED and _would_raise(row, reports[key])
+    ]
+    if not wanted:
+        return set()
+    wanted.sort(key=lambda pair: int(pair[0].id))
+    values: list[Any] = []
+    for row, report in wanted:
+        cost = int(report.cost.amount * 10_000) if report.cost else None
+        target = int(_TARGETS[report.status])
+        values += [row.id, row.status, target, report.provider_id, report.network, cost]
+    now = utcnow()
+    cast = "::timestamp" if is_postgres() else ""
+    sql = (
+        "WITH v (id, old, status, provider_id, network, cost) AS "
+        f"(VALUES {values_sql(_TYPES, len(wanted))}) UPDATE recipient SET status = v.status, "
+        "provider_id = v.provider_id, network = coalesce(nullif(v.network, ''), "
+        "recipient.network), cost_e4 = coalesce(recipient.cost_e4, v.cost), next_attempt_at = "
+        f"NULL, lease_until = NULL, sent_at = coalesce(recipient.sent_at, {mark()}{cast}), "
+        f"updated_at = {mark()} FROM v WHERE recipient.id = v.id AND recipient.status = v.old "
+        "RETURNING recipient.id"
+    )
+    done = {row[0] for row in db.execute_sql(sql, (*values, now, now)).fetchall()}
+    raised = [(row, report) for row, report in wanted if row.id in done]
+    _note_reasons(raised)
+    _count(raised)
+    return {report.provider_id for _, report in raised}
+
+
+def _note_reasons(raised: list[tuple[Recipient, DeliveryReport]]) -> None:
+    """Why not delivered, for the few that were not; what was delivered loses its old error."""
+    cleared = [row.id for row, report in raised if report.status != "undelivered"]
+    if cleared:
+        Recipient.update(error_code="", error_reason="").where(
+            Recipient.id.in_(cleared), Recipient.error_code != ""
+        ).execute()
+    for row, report in raised:
+        if report.status == "undelivered":
+            Recipient.update(
+                error_code=(report.reason or "undelivered")[:100],
+                error_reason=report.reason or "The network could not deliver it",
+            ).where(Recipient.id == row.id).execute()
+
+
+def _count(raised: list[tuple[Recipient, DeliveryReport]]) -> None:
+    moves: dict[int, Counter[RecipientStatus]] = {}
+    for row, report in raised:
+        of_campaign = moves.setdefault(row.campaign_id, Counter())
+        of_campaign[RecipientStatus(row.status)] -= 1
+        of_campaign[_TARGETS[report.status]] += 1
+    # Sorted: two workers that count the same campaigns lock them in the same order.
+    for campaign_id in sorted(moves):
+        count(campaign_id, moves[campaign_id])

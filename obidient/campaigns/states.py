@@ -1,0 +1,373 @@
+"""Every transition of campaigns, batches and recipients, as guarded single-statement updates.
+
+A campaign's counters move in the transaction of the rows they count, by what a statement really
+changed. Nobody else writes these columns. Rank rule: no machine event moves a recipient to a
+lower status; only `requeue`, a person's action, does.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from obidient.campaigns.models import (
+    Batch,
+    Campaign,
+    CampaignError,
+    Recipient,
+    RecipientStatus,
+    Throughput,
+)
+from obidient.clock import utcnow
+from obidient.contacts.suppression import suppressed
+from obidient.database import db, is_postgres, mark, values_sql
+
+QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
+UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
+SENT, SKIPPED = RecipientStatus.SENT, RecipientStatus.SKIPPED
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A recipient that this worker alone may send to, until its lease ends."""
+
+    id: int
+    phone: str
+    contact_id: int | None
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What to record of one claimed recipient; `status` QUEUED means: try again later."""
+
+    id: int
+    attempt: int
+    status: RecipientStatus
+    provider_id: str | None = None
+    code: str = ""
+    reason: str = ""
+    cost_e4: int | None = None
+    currency: str = ""
+    parts: int | None = None
+    next_attempt_at: datetime | None = None
+    #: True: nothing left, so the try does not count.
+    free: bool = False
+
+
+def move_campaign(campaign_id: int, frm: Sequence[str], to: str, **changes: Any) -> bool:
+    """Move a campaign if it is in one of `frm`; False when it was not."""
+    return bool(
+        Campaign.update(status=to, updated_at=utcnow(), **changes)
+        .where(Campaign.id == campaign_id, Campaign.status.in_(list(frm)))
+        .execute()
+    )
+
+
+def complete(campaign_id: int) -> bool:
+    """Close a campaign that has nothing queued, in flight or awaiting retry."""
+    now = utcnow()
+    return bool(
+        Campaign.update(status="completed", status_reason="", completed_at=now, updated_at=now)
+        .where(
+            Campaign.id == campaign_id,
+            Campaign.status == "sending",
+            Campaign.staged,
+            Campaign.queued == 0,
+            Campaign.sending == 0,
+        )
+        .execute()
+    )
+
+
+def count(campaign_id: int, moves: Counter[RecipientStatus], **more: int) -> None:
+    """Add `moves` to a campaign's counters, and `more` to its other number columns."""
+    changes = {status.column: delta for status, delta in moves.items() if delta}
+    changes |= {name: delta for name, delta in more.items() if delta}
+    if not changes:
+        return
+    fields = Campaign._meta.fields
+    Campaign.update({fields[name]: fields[name] + delta for name, delta in changes.items()}).where(
+        Campaign.id == campaign_id
+    ).execute()
+
+
+# ---- claiming -----------------------------------------------------------------------------------
+
+
+def claim(
+    campaign_id: int, batch: int, limit: int, lease: timedelta, channel: str
+) -> list[Claimed]:
+    """Take up to `limit` due recipients of a batch for one provider call.
+
+    Nothing is claimed once the campaign is not sending any more: the check locks its row, so a
+    pause that has been answered holds. Numbers that have opted out meanwhile are skipped here.
+    """
+    now = utcnow()
+    m = mark()
+    lock = "FOR UPDATE OF r SKIP LOCKED" if is_postgres() else ""
+    sql = (
+        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, lease_until = {m}, "
+        f"updated_at = {m} WHERE status = {QUEUED:d} AND id IN (SELECT r.id FROM recipient r "
+        f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
+        f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
+        f"ORDER BY r.id LIMIT {int(limit)} {lock}) RETURNING id, phone, contact_id, attempts"
+    )
+    with db.atomic() as transaction:
+        rows = db.execute_sql(sql, (now + lease, now, campaign_id, batch, now)).fetchall()
+        if not rows:
+            return []
+        claimed = [Claimed(*row) for row in sorted(rows)]
+        out = suppressed([one.phone for one in claimed], channel)
+        if out:
+            _skip_opted_out([one.id for one in claimed if one.phone in out])
+            claimed = [one for one in claimed if one.phone not in out]
+        skipped = len(rows) - len(claimed)
+        still_sending = (
+            Campaign.update(
+                queued=Campaign.queued - len(rows),
+                sending=Campaign.sending + len(claimed),
+                skipped=Campaign.skipped + skipped,
+            )
+            .where(Campaign.id == campaign_id, Campaign.status == "sending")
+            .execute()
+        )
+        if not still_sending:
+            transaction.rollback()
+            return []
+    return claimed
+
+
+def _skip_opted_out(ids: list[int]) -> None:
+    Recipient.update(
+        status=SKIPPED,
+        lease_until=None,
+        attempts=Recipient.attempts - 1,
+        error_code="opted-out",
+        error_reason="Asked for no more messages",
+    ).where(Recipient.id.in_(ids)).execute()
+
+
+# ---- recording ----------------------------------------------------------------------------------
+
+_RECORD_TYPES = (
+    "bigint",
+    "smallint",
+    "smallint",
+    "text",
+    "text",
+    "text",
+    "bigint",
+    "smallint",
+    "timestamp",
+    "smallint",
+)
+
+
+def record(campaign_id: int, results: Sequence[Result]) -> None:
+    """Write the outcomes of one provider call; safe to repeat when the answer was lost."""
+    if not results:
+        return
+    now = utcnow()
+    m = mark()
+    rows = [
+        value
+        for r in results
+        for value in (
+            r.id,
+            r.attempt,
+            int(r.status),
+            r.provider_id,
+            r.code,
+            r.reason,
+            r.cost_e4,
+            r.parts,
+            r.next_attempt_at,
+            int(r.free),
+        )
+    ]
+    sql = (
+        "WITH v (id, attempt, status, provider_id, code, reason, cost, parts, due, free) AS "
+        f"(VALUES {values_sql(_RECORD_TYPES, len(results))}) "
+        "UPDATE recipient SET status = v.status, provider_id = coalesce(v.provider_id, "
+        "recipient.provider_id), error_code = v.code, error_reason = v.reason, cost_e4 = "
+        "coalesce(v.cost, recipient.cost_e4), parts = coalesce(v.parts, recipient.parts), "
+        "next_attempt_at = v.due, attempts = recipient.attempts - v.free, lease_until = NULL, "
+        f"sent_at = CASE WHEN v.status = {SENT:d} THEN {m} ELSE recipient.sent_at END, "
+        f"updated_at = {m} FROM v WHERE recipient.id = v.id AND recipient.status = {SENDING:d} "
+        "AND recipient.attempts = v.attempt RETURNING recipient.id"
+    )
+    with db.atomic():
+        cast_now = (now, now)
+        done = {row[0] for row in db.execute_sql(sql, (*rows, *cast_now)).fetchall()}
+        moves: Counter[RecipientStatus] = Counter()
+        applied = [r for r in results if r.id in done]
+        for result in applied:
+            moves[SENDING] -= 1
+            moves[result.status] += 1
+        for result in results:
+            if result.id not in done and _raise_late(result, moves):
+                applied.append(result)
+        _note(campaign_id, applied, moves, now)
+
+
+def _raise_late(result: Result, moves: Counter[RecipientStatus]) -> bool:
+    """An outcome whose recipient has moved on (its lease ran out): raise it, or leave it."""
+    if result.status not in (SENT, FAILED):
+        return False
+    row = Recipient.get_or_none(Recipient.id == result.id)
+    if row is None:
+        return False
+    old = RecipientStatus(row.status)
+    changes: dict[str, Any] = {"updated_at": utcnow()}
+    if row.provider_id is None and result.provider_id is not None:
+        changes |= {"provider_id": result.provider_id, "cost_e4": result.cost_e4}
+    raised = old < result.status
+    if raised:
+        changes |= {
+            "status": result.status,
+            "next_attempt_at": None,
+            "lease_until": None,
+            "error_code": result.code,
+            "error_reason": result.reason,
+            "parts": result.parts,
+        }
+        if result.status == SENT:
+            changes["sent_at"] = utcnow()
+    changed = (
+        Recipient.update(**changes)
+        .where(Recipient.id == result.id, Recipient.status == row.status)
+        .execute()
+    )
+    if not (changed and raised):
+        return False
+    moves[old] -= 1
+    moves[result.status] += 1
+    return True
+
+
+def _note(
+    campaign_id: int, results: list[Result], moves: Counter[RecipientStatus], now: datetime
+) -> None:
+    """Counters, cost, error counts and throughput of what was just recorded."""
+    cost = sum(r.cost_e4 or 0 for r in results if r.status == SENT)
+    count(campaign_id, moves, cost_e4=cost)
+    currency = next((r.currency for r in results if r.currency), "")
+    if currency:
+        Campaign.update(currency=currency).where(
+            Campaign.id == campaign_id, Campaign.currency == ""
+        ).execute()
+    _note_errors(
+        campaign_id, [(r.code, r.reason) for r in results if r.code and r.status != QUEUED]
+    )
+    sent = sum(r.status == SENT for r in results)
+    failed = sum(r.status in (FAILED, UNCONFIRMED) for r in results)
+    if sent or failed:
+        slot = now.replace(second=now.second // 10 * 10, microsecond=0)
+        Throughput.insert(campaign_id=campaign_id, at=slot, sent=sent, failed=failed).on_conflict(
+            conflict_target=[Throughput.campaign_id, Throughput.at],
+            update={
+                Throughput.sent: Throughput.sent + sent,
+                Throughput.failed: Throughput.failed + failed,
+            },
+        ).execute()
+
+
+def _note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:
+    found = list(found)
+    reasons = dict(found)
+    for code, number in sorted(Counter(code for code, _ in found).items()):
+        CampaignError.insert(
+            campaign_id=campaign_id, code=code[:100], reason=reasons[code], count=number
+        ).on_conflict(
+            conflict_target=[CampaignError.campaign_id, CampaignError.code],
+            update={CampaignError.count: CampaignError.count + number},
+        ).execute()
+
+
+# ---- what time and people do --------------------------------------------------------------------
+
+
+def expire_leases(now: datetime | None = None) -> int:
+    """Recipients whose worker died in mid-call: unconfirmed, never sent again by themselves."""
+    now = now or utcnow()
+    with db.atomic():
+        rows = db.execute_sql(
+            f"UPDATE recipient SET status = {UNCONFIRMED:d}, lease_until = NULL, "
+            f"error_code = 'no-answer', error_reason = {mark()}, updated_at = {mark()} "
+            f"WHERE status = {SENDING:d} AND lease_until < {mark()} RETURNING campaign_id",
+            ("The worker stopped before it had the network's answer", now, now),
+        ).fetchall()
+        for campaign_id, number in sorted(Counter(row[0] for row in rows).items()):
+            count(campaign_id, Counter({SENDING: -number, UNCONFIRMED: number}))
+            _note_errors(campaign_id, [("no-answer", "No answer from the network")] * number)
+    return len(rows)
+
+
+def skip_queued(campaign_id: int, limit: int = 5_000) -> int:
+    """What a cancelled campaign will not send: skipped, a chunk at a time."""
+    with db.atomic():
+        ids = Recipient.select(Recipient.id).where(
+            Recipient.campaign_id == campaign_id, Recipient.status == QUEUED
+        )
+        number = (
+            Recipient.update(
+                status=SKIPPED, error_code="cancelled", error_reason="The campaign was cancelled"
+            )
+            .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == QUEUED)
+            .execute()
+        )
+        count(campaign_id, Counter({QUEUED: -number, SKIPPED: number}))
+    return int(number)
+
+
+def requeue(campaign_id: int, status: RecipientStatus, limit: int = 5_000) -> int:
+    """A person's decision: failed or unconfirmed recipients are tried again from the start."""
+    with db.atomic():
+        ids = Recipient.select(Recipient.id).where(
+            Recipient.campaign_id == campaign_id, Recipient.status == status
+        )
+        number = (
+            Recipient.update(
+                status=QUEUED,
+                attempts=0,
+                next_attempt_at=None,
+                provider_id=None,
+                error_code="",
+                error_reason="",
+                updated_at=utcnow(),
+            )
+            .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == status)
+            .execute()
+        )
+        count(campaign_id, Counter({status: -number, QUEUED: number}))
+    return int(number)
+
+
+def give_up_unconfirmed(campaign_id: int, limit: int = 5_000) -> int:
+    """A person's decision: unconfirmed recipients are failed and not tried again."""
+    with db.atomic():
+        ids = Recipient.select(Recipient.id).where(
+            Recipient.campaign_id == campaign_id, Recipient.status == UNCONFIRMED
+        )
+        number = (
+            Recipient.update(status=FAILED, updated_at=utcnow())
+            .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == UNCONFIRMED)
+            .execute()
+        )
+        count(campaign_id, Counter({UNCONFIRMED: -number, FAILED: number}))
+    return int(number)
+
+
+def reopen_batches(campaign_id: int) -> None:
+    """Batches that hold queued recipients are worked on (again)."""
+    Batch.update(state="ready", next_at=None, hinted_until=None).where(
+        Batch.campaign_id == campaign_id,
+        Batch.state == "done",
+        Batch.number.in_(
+            Recipient.select(Recipient.batch)
+            .where(Recipient.campaign_id == campaign_id, Recipient.status == QUEUED)
+            .distinct()
+        ),
+    ).execute()

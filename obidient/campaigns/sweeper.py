@@ -1,0 +1,66 @@
+"""Finds what has waited too long and says "look now" again; run every second by one process.
+
+Every query asks for "older than", with no upper bound: whatever a crash, a flushed Redis or a
+restarted database left behind is found, however long ago it was.
+"""
+
+from datetime import timedelta
+
+from obidient.campaigns import control, staging, states
+from obidient.campaigns.feed import feed
+from obidient.campaigns.models import Batch, Campaign, Throughput
+from obidient.clock import utcnow
+from obidient.database import db
+
+#: Throughput is charted for two weeks, and kept a little longer.
+THROUGHPUT_KEPT = timedelta(days=30)
+
+
+def sweep() -> None:
+    """One round over everything; cheap when there is nothing to do."""
+    begin_scheduled()
+    states.expire_leases()
+    for campaign in Campaign.select().where(Campaign.status == "sending").order_by(Campaign.id):
+        _revive(campaign)
+    cancelled = (Campaign.status == "cancelled") & (Campaign.queued > 0)
+    for campaign in Campaign.select().where(cancelled).limit(5):
+        states.skip_queued(campaign.id)
+    for campaign in Campaign.select().where(
+        Campaign.status == "paused", ~Campaign.staged, Campaign.staging_until.is_null()
+    ):
+        staging.enqueue(campaign)
+
+
+def begin_scheduled() -> None:
+    """Scheduled campaigns whose time has come."""
+    due = Campaign.select().where(Campaign.status == "scheduled", Campaign.scheduled_at <= utcnow())
+    for campaign in due:
+        with db.atomic():
+            control.begin(campaign, ["scheduled"])
+
+
+def _revive(campaign: Campaign) -> None:
+    """A sending campaign: half-staged, without jobs, or finished and not closed."""
+    now = utcnow()
+    if not campaign.staged:
+        if campaign.staging_until is None or campaign.staging_until < now:
+            staging.enqueue(campaign)
+    elif campaign.queued == 0 and campaign.sending == 0:
+        if campaign.total == 0:
+            staging.nobody(campaign.id)
+        states.complete(campaign.id)
+        return
+    if campaign.queued and not _has_ready_batch(campaign.id):
+        states.reopen_batches(campaign.id)
+    feed(campaign)
+
+
+def _has_ready_batch(campaign_id: int) -> bool:
+    return bool(
+        Batch.select().where(Batch.campaign_id == campaign_id, Batch.state == "ready").exists()
+    )
+
+
+def clean() -> None:
+    """Drop throughput that no chart shows any more; run once an hour."""
+    Throughput.delete().where(Throughput.at < utcnow() - THROUGHPUT_KEPT).execute()  # type: ignore[misc]

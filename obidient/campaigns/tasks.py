@@ -1,0 +1,25 @@
+"""The jobs on every channel's queue; arguments are ids, named as operators read them in Redis."""
+
+from obidient.campaigns import control, delivery, staging
+from obidient.queues import Queues
+
+
+def send_batch(campaignId: int, batchId: int) -> None:
+    delivery.send_batch(campaignId, batchId)
+
+
+def stage(campaignId: int) -> None:
+    staging.stage(campaignId)
+
+
+def skip_rest(campaignId: int) -> None:
+    control.skip_rest(campaignId)
+
+
+def register(queues: Queues) -> None:
+    """Put the jobs on each channel's queue."""
+    for channel in queues.channels:
+        queue = queues.of_channel(channel)
+        queues.task(queue, "send_batch", send_batch)
+        queues.task(queue, "stage", stage)
+        queues.task(queue, "skip_rest", skip_rest)

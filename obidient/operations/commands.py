@@ -1,0 +1,102 @@
+"""`obidient queue …` and `obidient db …`."""
+
+import sys
+from typing import Any
+
+import click
+from flask import g
+
+from obidient import database, queues
+from obidient.cli import with_app
+from obidient.config import settings
+from obidient.database import describe_url
+from obidient.errors import NotFound
+from obidient.operations import health
+
+
+@click.group(help="Look after the queues.")
+def queue() -> None:
+    """Filled by the commands below."""
+
+
+@queue.command("health", help="Say how the queues are; exit code 1 when something is wrong.")
+@with_app
+def show_health() -> None:
+    report = health.queue_health()
+    for line in report.lines:
+        click.echo(line)
+    for problem in report.problems:
+        click.echo(problem)
+    if not report.ok:
+        sys.exit(1)
+
+
+def _selected(channels: tuple[str, ...]) -> list[Any]:
+    registered = queues.current()
+    for channel in channels:
+        if channel not in registered:
+            known = ", ".join(registered.channels)
+            raise NotFound(f"There is no channel {channel!r}. There are: {known}.")
+    return [registered[name] for name in channels or registered.names()]
+
+
+@queue.command("clear", help="Drop waiting and scheduled jobs; recipients stay safe.")
+@click.argument("channels", nargs=-1)
+@with_app
+def clear(channels: tuple[str, ...]) -> None:
+    problem = health.redis_problem()
+    if problem is not None:
+        raise NotFound(f"Redis can't be reached: {problem}")
+    for found in _selected(channels):
+        found.storage.flush_queue()
+        found.storage.flush_schedule()
+    click.echo("Queues cleared")
+
+
+@queue.command("pause", help="Make no provider call on a channel until it is resumed.")
+@click.argument("channel")
+@with_app
+def pause(channel: str) -> None:
+    from obidient.campaigns import control
+
+    g.audit_actor = "command line"
+    control.pause_channel(channel)
+    click.echo(f"The {channel} channel is paused.")
+
+
+@queue.command("resume", help="Let a channel go on.")
+@click.argument("channel")
+@with_app
+def resume(channel: str) -> None:
+    from obidient.campaigns import control
+
+    g.audit_actor = "command line"
+    control.resume_channel(channel)
+    click.echo(f"The {channel} channel goes on.")
+
+
+@click.group("db", help="Upgrade the database, or see whether it needs it.")
+def db() -> None:
+    """Filled by the commands below."""
+
+
+@db.command("upgrade", help="Bring the database up to date; safe to run twice at once.")
+@with_app
+def upgrade() -> None:
+    done = database.upgrade()
+    for name in done:
+        click.echo(f"Applied {name}.")
+    click.echo("The database is up to date.")
+
+
+@db.command("status", help="Show pending upgrades; exit code 1 when there are any.")
+@with_app
+def status() -> None:
+    click.echo(f"Database: {describe_url(settings().database_url)}")
+    pending = database.pending_migrations()
+    for name in pending:
+        click.echo(f"Pending: {name}")
+    if pending:
+        click.echo("Run `obidient db upgrade`.")
+        sys.exit(1)
+    click.echo("The database is up to date.")

@@ -1,0 +1,168 @@
+"""Is everything there? For load balancers, for operators, and for `obidient queue health`."""
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response
+from peewee import PeeweeException
+from redis import Redis
+from redis.exceptions import RedisError
+
+from obidient import api, database, queues
+from obidient.config import settings
+from obidient.database import db, describe_url
+from obidient.operations import failed_jobs
+from obidient.operations.ticker import living_workers
+
+blueprint = Blueprint("health", __name__)
+
+#: Jobs of ours that come and go by themselves, and say nothing about work that waits.
+UNCOUNTED = {"apply_receipts", "sweep"}
+NAMES = {"sms": "SMS", "voice": "Voice", "results-sync": "Results sync"}
+
+
+@dataclass
+class QueueState:
+    """Jobs of one queue, as people count them."""
+
+    name: str
+    waiting: int = 0
+    active: int = 0
+    failed: int = 0
+    scheduled: int = 0
+    consumers: int = 0
+
+    @property
+    def title(self) -> str:
+        channel = self.name.removesuffix("-broadcast")
+        return NAMES.get(channel, channel.replace("-", " ").capitalize())
+
+    @property
+    def empty(self) -> bool:
+        return not (self.waiting or self.active or self.failed or self.scheduled)
+
+    def sentence(self) -> str:
+        if self.empty:
+            return f"{self.title} queue is empty."
+        return (
+            f"{self.title} queue: {self.waiting} waiting, {self.active} active, "
+            f"{self.failed} failed, {self.scheduled} scheduled."
+        )
+
+
+@dataclass
+class Report:
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def redis_problem() -> str | None:
+    """None when Redis answers (or none is configured), else what is wrong; within a second."""
+    url = settings().redis_url
+    if url is None:
+        return None
+    connection = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
+    try:
+        connection.ping()
+    except (RedisError, OSError) as error:
+        return str(error).strip().splitlines()[0]
+    finally:
+        connection.close()
+    return None
+
+
+def queue_states() -> list[QueueState]:
+    """The state of every queue. Raises RedisError or sqlite3.Error when there is no asking."""
+    workers: list[Any] = []
+    failures: dict[str, int] = {}
+    try:
+        workers = living_workers()
+        failures = {name: failed_jobs.open_count(name) for name, _ in queues.current()}
+    except PeeweeException:
+        pass
+    found = []
+    for name, queue in queues.current():
+        mine = [worker for worker in workers if name in worker.queues]
+        found.append(
+            QueueState(
+                name,
+                waiting=sum(_counts(task) for task in queue.pending()),
+                scheduled=sum(_counts(task) for task in queue.scheduled()),
+                active=sum(worker.active.get(name, 0) for worker in mine),
+                failed=failures.get(name, 0),
+                consumers=len(mine),
+            )
+        )
+    return found
+
+
+def _counts(task: Any) -> bool:
+    return type(task).__name__ not in UNCOUNTED and not hasattr(task, "validate_datetime")
+
+
+def queue_health() -> Report:
+    """What `obidient queue health` prints."""
+    report = Report()
+    problem = redis_problem()
+    if problem is not None:
+        where = describe_url(settings().redis_url or "")
+        report.problems.append(
+            f"Redis can't be reached at {where}: {problem}. Start it, or correct REDIS_URL."
+        )
+        return report
+    prefix = settings().queue_prefix
+    if settings().embedded:
+        path = queues.queue_file(settings())
+        report.lines.append(f"Queue file OK ({path}) using prefix: {prefix}")
+    else:
+        report.lines.append(f"Redis connection OK (ping: PONG) using prefix: {prefix}")
+    try:
+        states = queue_states()
+    except (RedisError, sqlite3.Error, OSError) as error:
+        report.problems.append(f"The queue can't be read: {error}")
+        return report
+    always = {queues.Queues.of_channel(channel) for channel in queues.CORE_CHANNELS}
+    for state in states:
+        if state.name in always or not state.empty:
+            report.lines.append(state.sentence())
+        if (state.waiting or state.scheduled) and not state.consumers:
+            report.problems.append(
+                f"Nothing is consuming the {state.title} queue. Start a worker: obidient worker"
+            )
+    return report
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """This process answers."""
+    return api.json_response({"status": "ok"})
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """This process can do its work: the database answers and is up to date, Redis too if set."""
+    problems = readiness_problems()
+    body = {"status": "ready" if not problems else "not ready", "problems": problems}
+    return api.json_response(body, 200 if not problems else 503)
+
+
+def readiness_problems() -> list[str]:
+    problems = []
+    try:
+        db.execute_sql("SELECT 1")
+        pending = database.pending_migrations()
+        if pending:
+            problems.append(
+                f"The database lacks {len(pending)} upgrades: run `obidient db upgrade`."
+            )
+    except PeeweeException as error:
+        problems.append(f"The database can't be reached: {str(error).strip().splitlines()[0]}")
+    problem = redis_problem()
+    if problem is not None:
+        problems.append(f"Redis can't be reached: {problem}")
+    return problems
