@@ -25,6 +25,7 @@ COMMANDS = {
     "queue": "obidient.operations.commands",
     "register": "obidient.results.commands",
     "results": "obidient.results.commands",
+    "setup": "obidient.operations.setup",
     "token": "obidient.accounts.commands",
     "up": "obidient.operations.up",
     "user": "obidient.accounts.commands",

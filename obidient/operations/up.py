@@ -1,0 +1,94 @@
+"""`obidient up`: web and workers under one supervisor, in one terminal."""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from honcho import manager as honcho_manager
+from honcho.printer import Printer
+
+from obidient.cli import with_app
+from obidient.config import ROOT, settings
+from obidient.errors import Conflict
+from obidient.queues import queue_file
+
+#: Seconds after a Ctrl-C by which everything has to be gone.
+DEADLINE = 9
+
+
+def lock(folder: Path) -> TextIO:
+    """Hold `up.lock` as long as the file is open; raises Conflict when somebody else does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "up.lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        pid = file.read().strip() or "?"
+        raise Conflict(
+            f"Obidient is running here already (process {pid}). Stop it with Ctrl-C in its "
+            "terminal, or work with that one."
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def check_port(port: int) -> None:
+    """Raises Conflict when something else listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise Conflict(
+                f"Port {port} is taken by another program. Choose another one with the setting "
+                f"PORT, e.g. PORT={port + 1} make run, or in the file .env."
+            ) from None
+
+
+@click.command(help="Run the web server and the workers until Ctrl-C.")
+@with_app
+def up() -> None:
+    configured = settings()
+    held = lock(queue_file(configured).parent)
+    check_port(configured.port)
+    # Its own five seconds would cut off calls in flight.
+    honcho_manager.KILL_WAIT = DEADLINE
+    manager = honcho_manager.Manager(Printer(sys.stdout, prefix=sys.stdout.isatty()))
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
+    worker = [sys.executable, "-m", "obidient", "worker", "--grace", "7"]
+    environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
+    for name, command in (("web", gunicorn), ("worker", worker)):
+        manager.add_process(name, subprocess.list2cmdline(command), env=environ, cwd=str(ROOT))
+    _announce_when_ready(configured.port)
+    manager.loop()
+    held.close()
+    sys.exit(0 if _ended_by_person(manager.returncode) else 1)
+
+
+def _ended_by_person(code: Any) -> bool:
+    return code in (0, None, -signal.SIGINT, -signal.SIGTERM, 130, 143)
+
+
+def _announce_when_ready(port: int) -> None:
+    """Say where to look as soon as there is something to see."""
+
+    def wait() -> None:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    click.echo(f"\nReady: http://127.0.0.1:{port}/admin   (Ctrl-C stops it)\n")
+                    return
+            time.sleep(0.1)
+
+    threading.Thread(target=wait, daemon=True).start()

