@@ -8,13 +8,15 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
-    from obidient.campaigns import api, receipts, sweeper, tasks
+    from obidient.campaigns import api, receipts, sweeper, tasks, webhooks
     from obidient.operations import ticker
 
     registered: queues.Queues = app.extensions["obidient.queues"]
     tasks.register(registered)
-    registered.task(queues.MAINTENANCE, "apply_receipts", lambda: receipts.apply_waiting())
+    receipts.register(app)
     ticker.register(app, "campaigns", sweeper.sweep, every=1.0)
     ticker.register(app, "receipts", receipts.sweep, every=1.0)
     ticker.register(app, "clean", sweeper.clean, every=3600)
+    ticker.register(app, "clean-receipts", receipts.clean, every=3600)
     api.register(app)
+    webhooks.register(app)

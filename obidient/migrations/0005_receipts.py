@@ -1,12 +1,12 @@
-"""Callbacks as received, and inbound texts."""
+"""Callbacks as they arrive, texts people send us, recordings for voice."""
 
 from peewee import (
     BigAutoField,
     BigIntegerField,
+    BlobField,
     CharField,
     DateTimeField,
     IntegerField,
-    JSONField,
     Model,
     TextField,
 )
@@ -22,13 +22,13 @@ def up(migrator, db):
         id = BigAutoField()
         provider = CharField()
         event = CharField()
-        method = CharField()
-        content_type = CharField()
-        form = JSONField()
-        body = TextField()
         received_at = DateTimeField()
+        content_type = CharField()
+        headers = TextField()
+        query = TextField()
+        body = BlobField()
         state = CharField(max_length=10)
-        tries = IntegerField()
+        attempts = IntegerField()
         due_at = DateTimeField()
         error = TextField()
 
@@ -36,27 +36,42 @@ def up(migrator, db):
         id = BigAutoField()
         provider = CharField()
         provider_id = CharField()
-        phone = CharField(max_length=16)
-        to = CharField()
+        callback_id = BigIntegerField(null=True)
+        phone = CharField(max_length=40)
         text = TextField()
-        keyword = CharField()
+        to = CharField(column_name="sent_to")
+        network = CharField()
+        keyword = CharField(max_length=5)
         contact_id = BigIntegerField(null=True)
         campaign_id = IntegerField(null=True)
         received_at = DateTimeField()
+        read_at = DateTimeField(null=True)
 
         class Meta:
             indexes = (
                 (("provider", "provider_id"), True),
-                (("phone"), False),
+                (("phone", "id"), False),
+                (("campaign_id", "id"), False),
             )
 
-    db.create_tables([RawCallback, InboundText])
-    db.execute_sql("CREATE INDEX raw_callback_due ON raw_callback (due_at) WHERE state = 'waiting'")
+    class AudioAsset(Base):
+        title = CharField()
+        url = TextField()
+        created_by_id = IntegerField(null=True)
+        created_at = DateTimeField()
+
+    db.create_tables([RawCallback, InboundText, AudioAsset])
+    # Partial indexes: what is open is little, and what is amiss is less.
+    db.execute_sql(
+        "CREATE INDEX raw_callback_open ON raw_callback (due_at) WHERE state IN ('new', 'waiting')"
+    )
+    db.execute_sql(
+        "CREATE INDEX raw_callback_amiss ON raw_callback (state, id) "
+        "WHERE state IN ('unmatched', 'unknown', 'failed')"
+    )
+    db.execute_sql("CREATE INDEX inbound_text_unread ON inbound_text (id) WHERE read_at IS NULL")
 
 
 def down(migrator, db):
-    for table in (
-        "inbound_text",
-        "raw_callback",
-    ):
+    for table in ("audio_asset", "inbound_text", "raw_callback"):
         db.execute_sql(f'DROP TABLE "{table}"')

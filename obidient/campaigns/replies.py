@@ -1,0 +1,112 @@
+"""Texts that people send us: kept once, linked to who and what they answer, and STOP obeyed."""
+
+from obidient.campaigns.keywords import keyword
+from obidient.campaigns.models import Campaign, Recipient
+from obidient.campaigns.receipt_models import InboundText, RawCallback
+from obidient.clock import utcnow
+from obidient.contacts import phones
+from obidient.contacts.models import EVERY_CHANNEL, Contact, Suppression
+from obidient.contacts.suppression import lift, suppress
+from obidient.plugin import IncomingMessage, OptOut
+
+#: A reply is looked for among this many campaigns, the latest first.
+_LOOK_BACK = 30
+#: What a person may take back with START; what the team entered stays until the team lifts it.
+_OWN_WORD = ("stop-reply", "provider", "code-406")
+
+
+def keep(message: IncomingMessage, callback: RawCallback) -> None:
+    """Keep an incoming text unless it is known, and do what it asks for."""
+    phone = _phone(message.phone)
+    meaning = keyword(message.text)
+    contact = Contact.get_or_none(Contact.phone == phone)
+    is_new = (
+        InboundText.insert(
+            provider=callback.provider,
+            # Without an id of the network's own, each callback is a text of its own.
+            provider_id=(message.provider_id or f"callback-{callback.id}")[:255],
+            callback_id=callback.id,
+            phone=phone,
+            text=message.text,
+            to=message.to[:255],
+            network=message.network[:255],
+            keyword=meaning,
+            contact_id=contact.id if contact else None,
+            campaign_id=_answered(phone),
+            received_at=callback.received_at,
+        )
+        .on_conflict(
+            conflict_target=[InboundText.provider, InboundText.provider_id], action="IGNORE"
+        )
+        .as_rowcount()
+        .execute()
+    )
+    wish = meaning in ("stop", "start") and phone.startswith("+")
+    if is_new and wish and not _superseded(phone, callback):
+        if meaning == "stop":
+            suppress(phone, EVERY_CHANNEL, "stop-reply", "Asked for it in a text")
+        else:
+            _allow_again(phone)
+
+
+def opt_out(event: OptOut, callback: RawCallback) -> None:
+    """The network says that a person opted out; a repeat of an old notice changes nothing."""
+    phone = _phone(event.phone)
+    lifted_since = Suppression.select().where(
+        Suppression.phone == phone, Suppression.lifted_at > callback.received_at
+    )
+    if phone.startswith("+") and not lifted_since.exists():
+        note = f"From {event.sender}" if event.sender else ""
+        suppress(phone, EVERY_CHANNEL, "provider", note)
+
+
+def _phone(given: str) -> str:
+    """E.164 where it can be; a short code or a name stays as it is."""
+    try:
+        return phones.normalise(given)
+    except ValueError:
+        return given.strip()[:40]
+
+
+def _superseded(phone: str, callback: RawCallback) -> bool:
+    """Two workers may apply STOP and START in the wrong order: the later word counts."""
+    later = InboundText.select().where(
+        InboundText.phone == phone,
+        InboundText.callback_id > callback.id,
+        InboundText.keyword.in_(["stop", "start"]),
+    )
+    return later.exists()
+
+
+def _allow_again(phone: str) -> None:
+    mine = Suppression.select().where(
+        Suppression.phone == phone,
+        Suppression.lifted_at.is_null(),
+        Suppression.source.in_(_OWN_WORD),
+    )
+    for row in list(mine):
+        lift(phone, row.channel)
+
+
+def _answered(phone: str) -> int | None:
+    """The latest campaign that this number was sent."""
+    recent = [
+        row.id
+        for row in Campaign.select(Campaign.id)
+        .where(Campaign.started_at.is_null(False), Campaign.started_at <= utcnow())
+        .order_by(Campaign.started_at.desc())
+        .limit(_LOOK_BACK)
+    ]
+    if not recent:
+        return None
+    row = (
+        Recipient.select(Recipient.campaign_id)
+        .where(
+            Recipient.campaign_id.in_(recent),
+            Recipient.phone == phone,
+            Recipient.sent_at.is_null(False),
+        )
+        .order_by(Recipient.sent_at.desc())
+        .first()
+    )
+    return row.campaign_id if row else None
