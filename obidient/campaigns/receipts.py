@@ -99,8 +99,8 @@ def clean() -> None:
         .order_by(RawCallback.id)
         .limit(5_000)
     )
-    key: Any = RawCallback.id
-    RawCallback.delete().where(key.in_(old)).execute()
+    table: Any = RawCallback
+    table.delete().where(table.id.in_(old)).execute()
 
 
 def again(state: str) -> int:

@@ -6,7 +6,7 @@ Alphabets and part sizes are those of 3GPP TS 23.038 and 23.040: 160 septets (15
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,59 +25,37 @@ FIELDS = {
 MOST_PARTS = 10
 
 _FIELD = re.compile(r"\{\{\s*([^{}|]*?)\s*(?:\|([^{}]*))?\}\}")
+#: A known field within single braces is a slip; any other word in them is the writer's own.
+_HALF_FIELD = re.compile(r"\{\s*(?:" + "|".join(FIELDS) + r")\s*(?:\|[^{}]*)?\}")
 _GSM = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_COST = {character: 1 for character in _GSM} | dict.fromkeys("^{}\\[~]|€\f", 2)
 
-#: What a plain spelling puts in place of characters that decomposition does not reach.
-_PLAIN = {
-    "₦": "N",
-    "ɓ": "b",
-    "Ɓ": "B",
-    "ɗ": "d",
-    "Ɗ": "D",
-    "ƙ": "k",
-    "Ƙ": "K",
-    "ƴ": "y",
-    "Ƴ": "Y",
-    "ʼ": "'",
+#: What a plain spelling puts in place of characters that decomposition does not reach: hooked
+#: letters of Hausa, Fulfulde and others, and what word processors put in place of plain signs.
+_PLAIN = dict(
+    zip(
+        "₦ɓƁɗƊƙƘƴƳɲƝɣƔʋƲɨƗʉɄɩƖʊƱɍɌǝƎəƏɛƐɔƆıłŁđĐçʼʻˈ‘’‚‛′´`“”„‟″«»–—‐‑‒―−·×⁄",
+        "NbBdDkKyYnNgGvViIuUiIuUrReEeEeEoOilLdDc''''''''''\"\"\"\"\"\"\"-------.x/",
+        strict=True,
+    )
+) | {
     "ŋ": "ng",
     "Ŋ": "Ng",
-    "ǝ": "e",
-    "Ǝ": "E",
-    "ɛ": "e",
-    "Ɛ": "E",
-    "ɔ": "o",
-    "Ɔ": "O",
-    "‘": "'",
-    "’": "'",
-    "‚": "'",
-    "“": '"',
-    "”": '"',
-    "„": '"',
-    "«": '"',
-    "»": '"',
-    "–": "-",
-    "—": "-",
-    "‐": "-",
-    "‑": "-",
-    "−": "-",
+    "œ": "oe",
+    "Œ": "Oe",
     "…": "...",
     "•": "-",
-    "·": ".",
-    "×": "x",
-    "\u00a0": " ",
-    "\u202f": " ",
-    "\u2009": " ",
-    "\u200b": "",
-    "\u200c": "",
-    "\u200d": "",
-    "\ufeff": "",
+    "©": "(c)",
+    "®": "(R)",
     "\t": " ",
-    "ç": "c",
 }
+#: Spaces of other widths, and marks that take no room at all.
+_PLAIN |= dict.fromkeys("\u00a0\u1680\u202f\u205f\u3000\u2028\u2029", " ")
+_PLAIN |= dict.fromkeys(map(chr, range(0x2000, 0x200B)), " ")
+_PLAIN |= dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff", "")
 
 
 @dataclass(frozen=True)
@@ -91,9 +69,27 @@ class Segments:
     left: int
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What a template comes to over a sample of its readers.
+
+    `plain_parts` is the average with the plain spelling: the writer chooses between the two.
+    """
+
+    longest: Segments
+    average_parts: float
+    plain_parts: float
+    #: The characters that make it cost more than the plain spelling would.
+    costly: tuple[str, ...]
+
+    @property
+    def saves(self) -> bool:
+        return self.plain_parts < self.average_parts
+
+
 def normal(text: str) -> str:
     """The text as it is sent: NFC, line ends as \\n."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def is_gsm(text: str) -> bool:
@@ -145,21 +141,24 @@ def plain_spelling(text: str) -> str:
     return "".join(plain)
 
 
+def _allowed() -> str:
+    return "Use one of: " + ", ".join(f"{{{{{field}}}}}" for field in FIELDS) + "."
+
+
 def validate(template: str) -> str:
     """The template in NFC; raises Invalid for an unknown field, stray braces or no text."""
     template = normal(template).strip()
     if not template:
         raise Invalid("Write a message first.")
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\f" for c in template):
+        raise Invalid("There is a control character in the message. Type it anew, without it.")
     for name, _default in _FIELD.findall(template):
         if name not in FIELDS:
-            raise Invalid(
-                f"There is no field {{{{{name}}}}}. Use one of: "
-                + ", ".join(f"{{{{{field}}}}}" for field in FIELDS)
-                + "."
-            )
+            raise Invalid(f"There is no field {{{{{name[:40]}}}}}. {_allowed()}")
     rest = _FIELD.sub("", template)
-    if "{{" in rest or "}}" in rest:
-        raise Invalid("A field is not closed: write it like {{first_name}}.")
+    stray = re.search(r"\{\{.{0,20}|.{0,20}\}\}", rest) or _HALF_FIELD.search(rest)
+    if stray:
+        raise Invalid(f"The braces of {stray[0]!r} are not those of a field. {_allowed()}")
     if segments(rest).parts > MOST_PARTS:
         raise Invalid(f"The message is too long: networks take {MOST_PARTS} parts at most.")
     return template
@@ -187,14 +186,36 @@ def _pieces(template: str) -> list[tuple[str, str, str]]:
 
 
 def render(template: str, values: Mapping[str, str], keep_spelling: bool = True) -> str:
-    """Fill a template in. A missing value takes its default; without one it leaves nothing."""
-    parts = []
+    """Fill a template in. A missing value takes its default.
+
+    A field that stays empty takes the space before it along when a space, a punctuation mark or
+    the end follows, so "Dear {{first_name}}, come" becomes "Dear, come". Nothing else of the
+    writer's text is touched.
+    """
+    text = ""
+    tidy = False
     for before, name, default in _pieces(template):
-        parts.append(before)
-        if name:
-            parts.append(values.get(name) or default)
-    text = normal("".join(parts))
-    # A field that stayed empty must not leave "Dear  ," behind.
-    if len(parts) > 1:
-        text = re.sub(r" {2,}", " ", re.sub(r" +([,.!?;:])", r"\1", text)).strip()
+        if tidy and (not before or before[0] in " ,.!?;:\n"):
+            text = text.rstrip(" ")
+        if tidy and not text:
+            before = before.lstrip(" ")
+        text += before
+        value = " ".join((values.get(name) or default).split()) if name else ""
+        text += value
+        tidy = bool(name) and not value
+    text = normal(text)
     return text if keep_spelling else plain_spelling(text)
+
+
+def estimate(template: str, samples: Iterable[Mapping[str, str]]) -> Estimate:
+    """Parts and spelling of a template over the field values of some of its readers."""
+    texts = [render(template, values) for values in samples] or [render(template, {})]
+    kept = [segments(text) for text in texts]
+    plain = [segments(plain_spelling(text)) for text in texts]
+    costly = dict.fromkeys(c for text in texts for c in text if c not in _GSM_COST)
+    return Estimate(
+        longest=max(kept, key=lambda one: (one.parts, one.units)),
+        average_parts=sum(one.parts for one in kept) / len(kept),
+        plain_parts=sum(one.parts for one in plain) / len(plain),
+        costly=tuple(costly),
+    )
