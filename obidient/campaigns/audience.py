@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from obidient.areas import resolve_audience_area
-from obidient.contacts.models import EVERY_CHANNEL, ContactList, Tag
+from obidient.contacts.models import EVERY_CHANNEL, Contact, ContactList, Tag
 from obidient.database import db, is_postgres, mark
 from obidient.errors import Invalid
 
@@ -48,9 +48,15 @@ def empty() -> dict[str, Any]:
 def validate(audience: Mapping[str, Any]) -> dict[str, Any]:
     """The audience with official codes and known names; raises Invalid saying what to change."""
     found = empty()
-    found["everyone"] = bool(audience.get("everyone", False))
+    unknown = sorted(set(audience) - set(_KEYS))
+    if unknown:
+        raise Invalid(f"An audience has no {unknown[0]!r}. It has: {', '.join(_KEYS)}.")
+    found["everyone"] = audience.get("everyone") is True
     for key in _KEYS[1:]:
-        values = list(dict.fromkeys(str(v).strip() for v in audience.get(key) or [] if v))
+        given = audience.get(key) or []
+        if isinstance(given, str):
+            raise Invalid(f"{key} must be a list, such as [{given[:40]!r}].")
+        values = list(dict.fromkeys(str(v).strip() for v in given if str(v).strip()))
         if len(values) > MOST:
             raise Invalid(f"Choose at most {MOST:,} {key}; a larger area holds them all.")
         if key in _AREAS:
@@ -65,17 +71,30 @@ def validate(audience: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known(table: Any, names: list[str], key: str) -> list[str]:
-    wanted = [name.lower() for name in names] if table is Tag else names
-    there = {row.name for row in table.select(table.name).where(table.name.in_(wanted))}
-    missing = [name for name in wanted if name not in there]
+    """The names as they are stored; raises Invalid naming one that nobody has."""
+    rows = _named(table, names)
+    missing = [name for name in names if name not in rows]
     if missing:
         word = "tag" if key == "tags" else "list"
-        raise Invalid(f"No contact has the {word} {missing[0]!r}. Check the spelling.")
-    return list(dict.fromkeys(wanted))
+        raise Invalid(f"There is no {word} {missing[0][:80]!r}. Check the spelling.")
+    return list(dict.fromkeys(rows[name].name for name in names))
+
+
+def _named(table: Any, names: list[str]) -> dict[str, Any]:
+    """The row of each name, capitals overlooked where need be; tags and lists are few."""
+    rows = list(table.select())
+    exact = {row.name: row for row in rows}
+    folded = {row.name.casefold(): row for row in rows}
+    found = {name: exact.get(name) or folded.get(name.casefold()) for name in names}
+    return {name: row for name, row in found.items() if row is not None}
 
 
 def selection(audience: Mapping[str, Any]) -> Selection:
-    """The condition that a validated audience puts on `contact c`."""
+    """The condition that a validated audience puts on `contact c`.
+
+    Tags and lists are looked up by id for each contact, in the order of their primary keys: in a
+    chunk of contacts the work is that of the chunk, however many people carry the tag.
+    """
     conditions: list[str] = []
     params: list[Any] = []
 
@@ -90,17 +109,19 @@ def selection(audience: Mapping[str, Any]) -> Selection:
     ]
     if areas:
         conditions.append("(" + " OR ".join(areas) + ")")
-    if audience.get("tags"):
-        conditions.append(
-            "EXISTS (SELECT 1 FROM contact_tag ct JOIN tag t ON t.id = ct.tag_id "
-            f"WHERE ct.contact_id = c.id AND t.name IN ({marks(audience['tags'])}))"
-        )
-    if audience.get("lists"):
-        conditions.append(
-            "EXISTS (SELECT 1 FROM contact_list_member m JOIN contact_list l "
-            f"ON l.id = m.list_id WHERE m.contact_id = c.id AND l.name IN "
-            f"({marks(audience['lists'])}))"
-        )
+    for key, table, link, column in (
+        ("tags", Tag, "contact_tag", "tag_id"),
+        ("lists", ContactList, "contact_list_member", "list_id"),
+    ):
+        if audience.get(key):
+            ids = [row.id for row in _named(table, audience[key]).values()]
+            # All of them deleted since: an empty IN () is not SQL, and nobody is meant.
+            conditions.append(
+                f"EXISTS (SELECT 1 FROM {link} l WHERE l.contact_id = c.id "
+                f"AND l.{column} IN ({marks(ids)}))"
+                if ids
+                else "1 = 0"
+            )
     if not conditions:
         # An audience that names nothing reaches nobody, whatever got it past validate().
         return Selection("1 = 1" if audience.get("everyone") else "1 = 0", ())
@@ -128,3 +149,16 @@ def count(audience: Mapping[str, Any], channel: str) -> Counts:
     ).fetchone()
     everybody, bad, opted_out = (int(value or 0) for value in row)
     return Counts(everybody - bad - opted_out, opted_out, bad)
+
+
+def sample(audience: Mapping[str, Any], channel: str, number: int = 200) -> list[Contact]:
+    """Some people of a validated audience, for previews and estimates."""
+    chosen = selection(audience)
+    invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    rows = db.execute_sql(
+        f"SELECT c.id FROM contact c WHERE {chosen.condition} AND NOT ({invalid}) "
+        f"AND NOT {suppressed_sql()} LIMIT {int(number)}",
+        (*chosen.params, channel, EVERY_CHANNEL),
+    ).fetchall()
+    ids = [row[0] for row in rows]
+    return list(Contact.select().where(Contact.id.in_(ids)).order_by(Contact.id)) if ids else []
