@@ -51,7 +51,7 @@ class RecipientStatus(IntEnum):
 class Campaign(BaseModel):
     """Counters exclude each other, add up to `total`, and move with the rows they count."""
 
-    channel = CharField()
+    channel = CharField(default="sms")
     title = CharField()
     message_template = TextField(default="")
     audience = JSONField(default=dict)

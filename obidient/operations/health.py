@@ -18,7 +18,7 @@ from obidient.operations.ticker import living_workers
 blueprint = Blueprint("health", __name__)
 
 #: Jobs of ours that come and go by themselves, and say nothing about work that waits.
-UNCOUNTED = {"apply_receipts", "sweep"}
+UNCOUNTED = {"apply_receipts"}
 NAMES = {"sms": "SMS", "voice": "Voice", "results-sync": "Results sync"}
 
 

@@ -1,9 +1,22 @@
-"""results"""
+"""Elections, what agents send in, the tally, and the live count."""
 
 from flask import Flask
 
+from obidient import queues
 from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Filled in by the package's author."""
+    """Register the API, the pages and the worker's job."""
+    from obidient.operations import ticker
+    from obidient.results import api, intake, pages
+    from obidient.results.generation import Generation
+    from obidient.results.live import LiveResults
+
+    path = queues.queue_file(settings).with_name("live-results.generation")
+    app.extensions["obidient.live"] = LiveResults(Generation(path))
+    registered: queues.Queues = app.extensions["obidient.queues"]
+    registered.task(queues.RESULTS_SYNC, "process", lambda: intake.process_waiting() and None)
+    ticker.register(app, "submissions", intake.sweep, every=1.0)
+    api.register(app)
+    app.register_blueprint(pages.blueprint)

@@ -1,4 +1,4 @@
-"""sync"""
+"""Offline intake: agents' devices send what they have whenever they have signal."""
 
 from flask import Flask
 
@@ -6,4 +6,6 @@ from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Filled in by the package's author."""
+    from obidient.sync import api
+
+    api.register(app)

@@ -1,0 +1,137 @@
+"""Elections, submissions, unit results, running totals, review flags."""
+
+from peewee import (
+    BigAutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    DateTimeField,
+    IntegerField,
+    JSONField,
+    Model,
+    TextField,
+)
+
+
+def up(migrator, db):
+    class Base(Model):
+        class Meta:
+            database = db
+            legacy_table_names = False
+
+    class Election(Base):
+        id = CharField(primary_key=True, max_length=64)
+        name = CharField()
+        type = CharField()
+        state = CharField()
+        area_code = CharField(max_length=12)
+        status = CharField()
+        is_demo = BooleanField()
+        created_at = DateTimeField()
+        updated_at = DateTimeField()
+
+    class Party(Base):
+        election_id = CharField(max_length=64)
+        code = CharField(max_length=20)
+        name = CharField()
+        display_name = CharField()
+        color = CharField()
+        position = IntegerField()
+        aliases = JSONField()
+
+        class Meta:
+            primary_key = CompositeKey("election_id", "code")
+
+    class Submission(Base):
+        id = BigAutoField()
+        submission_id = CharField(max_length=100)
+        repeat = BigIntegerField()
+        election_id = CharField(max_length=64)
+        unit_code = CharField(max_length=64)
+        agent = CharField(max_length=120)
+        revision = IntegerField()
+        payload = TextField()
+        digest = CharField(max_length=64)
+        own_unit = CharField(max_length=12, null=True)
+        status = CharField(max_length=10)
+        reason = CharField(max_length=40)
+        message = TextField()
+        received_at = DateTimeField()
+        processed_at = DateTimeField(null=True)
+
+        class Meta:
+            indexes = (
+                (("submission_id", "repeat"), True),
+                (("election_id", "unit_code"), False),
+            )
+
+    class AgentSheet(Base):
+        election_id = CharField(max_length=64)
+        unit_code = CharField(max_length=12)
+        agent = CharField(max_length=120)
+        submission = BigIntegerField()
+        revision = IntegerField()
+        submission_id = CharField(max_length=100)
+        figures = TextField()
+
+        class Meta:
+            primary_key = CompositeKey("election_id", "unit_code", "agent")
+
+    class UnitResult(Base):
+        election_id = CharField(max_length=64)
+        unit_code = CharField(max_length=12)
+        agent = CharField(max_length=120)
+        submission = BigIntegerField()
+        figures = TextField()
+        disputed = BooleanField()
+        settled = BooleanField()
+
+        class Meta:
+            primary_key = CompositeKey("election_id", "unit_code")
+            indexes = ((("election_id", "disputed"), False),)
+
+    class Tally(Base):
+        election_id = CharField(max_length=64)
+        area_code = CharField(max_length=12)
+        parent = CharField(max_length=12, null=True)
+        units = IntegerField()
+        registered = BigIntegerField()
+        accredited = BigIntegerField()
+        valid = BigIntegerField()
+        rejected = BigIntegerField()
+        disputed = IntegerField()
+        votes = JSONField()
+
+        class Meta:
+            primary_key = CompositeKey("election_id", "area_code")
+            indexes = ((("election_id", "parent"), False),)
+
+    class ReviewFlag(Base):
+        election_id = CharField(max_length=64)
+        unit_code = CharField(max_length=64)
+        kind = CharField()
+        evidence = JSONField()
+        opened_at = DateTimeField()
+        closed_at = DateTimeField(null=True)
+        closed_by = CharField()
+        decision = TextField()
+
+        class Meta:
+            indexes = ((("election_id", "unit_code", "kind"), False),)
+
+    db.create_tables([Election, Party, Submission, AgentSheet, UnitResult, Tally, ReviewFlag])
+    db.execute_sql("CREATE INDEX submission_waiting ON submission (id) WHERE status = 'received'")
+
+
+def down(migrator, db):
+    for table in (
+        "review_flag",
+        "tally",
+        "unit_result",
+        "agent_sheet",
+        "submission",
+        "party",
+        "election",
+    ):
+        db.execute_sql(f'DROP TABLE "{table}"')

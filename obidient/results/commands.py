@@ -1,0 +1,156 @@
+"""`obidient register …`, `obidient election …` and `obidient results …`."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from flask import g
+from tqdm import tqdm
+
+from obidient.accounts import audit
+from obidient.cli import with_app
+from obidient.errors import Invalid
+from obidient.results import elections, intake, tally
+from obidient.results import register as registers
+from obidient.results.models import ELECTION_STATUSES, Election
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(help="The register of polling units.")
+def register() -> None:
+    """Filled by the commands below."""
+
+
+@register.command("import", help="Import a register (CSV or CSV.gz); defects are listed by line.")
+@click.argument("file", type=_FILE)
+@with_app
+def import_register(file: Path) -> None:
+    g.audit_actor = "command line"
+    bar = tqdm(unit=" rows", disable=not sys.stderr.isatty())
+    report = registers.import_file(file, lambda rows: bar.update(rows - bar.n) and None)
+    bar.close()
+    for sentence in report.shown:
+        click.echo(sentence)
+    if report.defects > len(report.shown):
+        click.echo(f"… and {report.defects - len(report.shown):,} more.")
+    sentence = f"Imported {report.units:,} polling units in {report.wards:,} wards"
+    audit.record("register.imported", sentence, "register", file.name)
+    click.echo(f"{sentence} from {report.rows:,} rows, with {report.defects:,} defects.")
+    if not report.units:
+        sys.exit(1)
+
+
+@click.group(help="Elections and their parties.")
+def election() -> None:
+    """Filled by the commands below."""
+
+
+@election.command("create", help="Make an election and its parties from a JSON file.")
+@click.argument("file", type=_FILE)
+@with_app
+def create(file: Path) -> None:
+    g.audit_actor = "command line"
+    try:
+        document = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"{file.name} is not JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise Invalid(f"{file.name} must hold one JSON object.")
+    made = elections.create(document)
+    click.echo(f"Made {made.name} ({made.id}), {made.status}.")
+
+
+@election.command("list", help="Show all elections.")
+@with_app
+def show() -> None:
+    for row in Election.select().order_by(Election.created_at):
+        click.echo(f"{row.id:24} {row.status:10} {row.name}")
+
+
+@election.command("status", help="Open, close or certify an election.")
+@click.argument("election_id")
+@click.argument("status", type=click.Choice(ELECTION_STATUSES))
+@with_app
+def status(election_id: str, status: str) -> None:
+    g.audit_actor = "command line"
+    changed = elections.set_status(election_id, status)
+    click.echo(f"{changed.name} is {changed.status}.")
+
+
+@click.group(help="Load and check results.")
+def results() -> None:
+    """Filled by the commands below."""
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                sheet = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                sheet = None
+            if not isinstance(sheet, dict):
+                click.echo(f"line {number}: not a JSON object; left out", err=True)
+                continue
+            yield sheet
+
+
+@results.command("load", help="Take in sheets from an NDJSON file, as the API would.")
+@click.argument("file", type=_FILE)
+@click.option("--election", "election_id", required=True, help="The election's id.")
+@with_app
+def load(file: Path, election_id: str) -> None:
+    elections.get(election_id)
+    began = time.monotonic()
+    said = began
+    bar = tqdm(unit=" sheets", disable=not sys.stderr.isatty())
+
+    def counting() -> Iterator[dict[str, Any]]:
+        nonlocal said
+        for sheet in _lines(file):
+            bar.update(1)
+            if bar.disable and time.monotonic() - said > 3:
+                said = time.monotonic()
+                click.echo(f"{counting.number:,} sheets", err=True)  # type: ignore[attr-defined]
+            counting.number += 1  # type: ignore[attr-defined]
+            yield sheet
+
+    counting.number = 0  # type: ignore[attr-defined]
+    counts = intake.load(counting(), election_id)
+    bar.close()
+    number = sum(counts.values())
+    seconds = max(time.monotonic() - began, 0.001)
+    for name, count in sorted(counts.items()):
+        click.echo(f"{name:12} {count:>9,}")
+    click.echo(f"{number:,} sheets in {seconds:.1f} s ({number / seconds:,.0f} a second).")
+
+
+@results.command("verify", help="Count again and report every difference; exit code 1 if any.")
+@click.argument("election_id")
+@click.option("--repair", is_flag=True, help="Replace the totals by the fresh count.")
+@with_app
+def verify(election_id: str, repair: bool) -> None:
+    elections.get(election_id)
+    wrong = tally.differences(election_id)
+    for sentence in wrong:
+        click.echo(sentence)
+    if not wrong:
+        click.echo("All totals agree with the units they are made of.")
+        return
+    click.echo(f"{len(wrong)} differences.")
+    if not repair:
+        sys.exit(1)
+    from obidient.results import live
+
+    g.audit_actor = "command line"
+    tally.repair(election_id)
+    live.invalidate(election_id)
+    audit.record("election.repaired", f"Recounted {election_id}", "election", election_id)
+    click.echo("Repaired.")

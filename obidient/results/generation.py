@@ -1,0 +1,56 @@
+"""A number that all processes of a host share: when it changes, copies in memory are void.
+
+It lives in a small file mapped into memory beside the database, so that reading it costs nothing
+and works with and without Redis; a lock file keeps two processes from computing the same document.
+"""
+
+import contextlib
+import fcntl
+import mmap
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from zlib import crc32
+
+
+class Generation:
+    """`value` to compare, `bump()` to void; opened on first use."""
+
+    SLOTS = 64
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._map: mmap.mmap | None = None
+        self.counted_at = -1.0
+
+    def _open(self) -> mmap.mmap:
+        if self._map is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a+b") as file:
+                if file.seek(0, 2) < 8:
+                    file.write(b"\0" * 8)
+                    file.flush()
+                self._map = mmap.mmap(file.fileno(), 8)
+        return self._map
+
+    @property
+    def value(self) -> int:
+        number: int = struct.unpack_from("<Q", self._map or self._open())[0]
+        return number
+
+    def bump(self) -> None:
+        with self._locked(0):
+            struct.pack_into("<Q", self._open(), 0, self.value + 1)
+
+    @contextlib.contextmanager
+    def computing(self, key: str) -> Iterator[None]:
+        """Hold off other processes of this host that want to compute the same key."""
+        with self._locked(1 + crc32(key.encode()) % self.SLOTS):
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, slot: int) -> Iterator[None]:
+        self._open()
+        with self._path.with_name(f"{self._path.name}.{slot}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

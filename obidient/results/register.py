@@ -1,0 +1,129 @@
+"""The polling-unit register: read from INEC's CSV in any state of repair, defects by line."""
+
+import contextlib
+import csv
+import gzip
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from peewee import EXCLUDED, chunked
+
+from obidient.areas import LGAS, STATES, UNIT_RE, Area
+from obidient.database import db
+from obidient.errors import Invalid
+
+#: Defects named one by one; the rest are only counted.
+SHOWN = 200
+BATCH = 2_000
+_NEEDED = ("polling_unit_code", "polling_unit")
+
+
+@dataclass
+class Report:
+    rows: int = 0
+    units: int = 0
+    wards: int = 0
+    defects: int = 0
+    shown: list[str] = field(default_factory=list)
+
+    def defect(self, line: int, sentence: str) -> None:
+        self.defects += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append(f"line {line}: {sentence}")
+
+
+def tidy(name: str) -> str:
+    """A name with its usual damage mended: mojibake, line breaks, double spaces, stray slashes."""
+    if any(mark in name for mark in ("â€", "Ã", "Â")):
+        with contextlib.suppress(UnicodeEncodeError, UnicodeDecodeError):
+            name = name.encode("cp1252").decode("utf-8")
+    name = name.replace("\\", "").replace("\u21b5", " ")
+    return re.sub(r"\s+", " ", name).strip()[:250]
+
+
+def normal_code(text: str) -> str | None:
+    """`24/11/02/017` as `24-11-02-017`; None for what can't be a code."""
+    code = re.sub(r"[/\s]+", "-", text.strip())
+    return code if UNIT_RE.fullmatch(code) else None
+
+
+def _open(path: Path) -> io.TextIOBase:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
+    return path.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _rows(file: Any) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.DictReader(file)
+    missing = [name for name in _NEEDED if name not in (reader.fieldnames or [])]
+    if missing:
+        raise Invalid(f"The register has no column {missing[0]!r}. The first line names columns.")
+    line = 2
+    for row in reader:
+        yield line, row
+        line = reader.line_num + 1
+
+
+def import_file(path: Path, progress: Callable[[int], None] | None = None) -> Report:
+    """Import a register; a unit met again keeps its first name. Raises Invalid for a wrong file."""
+    report = Report()
+    seen: dict[str, str] = {}
+    wards: dict[str, str] = {}
+    units: list[tuple[str, str, str, str, int | None]] = []
+    with _open(path) as file:
+        for line, row in _rows(file):
+            report.rows += 1
+            unit = _unit(line, row, seen, report)
+            if unit is not None:
+                units.append(unit)
+                wards.setdefault(unit[1], tidy(row.get("ward") or ""))
+            if progress and report.rows % 5_000 == 0:
+                progress(report.rows)
+    _write(wards, units)
+    report.units, report.wards = len(units), len(wards)
+    return report
+
+
+def _unit(
+    line: int, row: dict[str, str], seen: dict[str, str], report: Report
+) -> tuple[str, str, str, str, int | None] | None:
+    given = row.get("polling_unit_code") or ""
+    code = normal_code(given)
+    if code is None:
+        report.defect(line, f"{given!r} is no polling unit code; the row is left out.")
+        return None
+    if code[:2] not in STATES or code[:5] not in LGAS:
+        report.defect(line, f"{code} lies in no known LGA; the row is left out.")
+        return None
+    name = tidy(row.get("polling_unit") or "")
+    if code in seen:
+        again = "" if seen[code] == name else " under another name"
+        report.defect(line, f"{code} comes again{again}; the first row counts.")
+        return None
+    seen[code] = name
+    if name != (row.get("polling_unit") or ""):
+        report.defect(line, f"{code}: mended the name.")
+    text = (row.get("registered_voters") or "").strip().replace(",", "")
+    if text and not text.isdigit():
+        report.defect(line, f"{code}: registered voters {text!r} is no number; left empty.")
+    return code, code[:8], "unit", name or code, int(text) if text.isdigit() else None
+
+
+def _write(wards: dict[str, str], units: list[tuple[str, str, str, str, int | None]]) -> None:
+    rows: list[tuple[str, str, str, str, int | None]]
+    rows = [(code, code[:5], "ward", name or code, None) for code, name in sorted(wards.items())]
+    rows += sorted(units)
+    fields = [Area.code, Area.parent, Area.level, Area.name, Area.registered_voters]
+    for some in chunked(rows, BATCH):
+        with db.atomic():
+            Area.insert_many(some, fields=fields).on_conflict(
+                conflict_target=[Area.code],
+                update={
+                    Area.name: EXCLUDED.name,
+                    Area.registered_voters: EXCLUDED.registered_voters,
+                },
+            ).execute()
