@@ -1,0 +1,313 @@
+"""Campaigns over HTTP."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from obidient.accounts.models import AuditEntry
+from obidient.campaigns.models import Campaign, Recipient, RecipientStatus, Throughput
+from obidient.clock import utcnow
+from obidient.contacts.models import Tag
+
+BASE = "/api/communications/campaigns"
+Auth = Callable[..., dict[str, str]]
+
+
+def phone(number: int) -> str:
+    return f"+234803555{number:04d}"
+
+
+def body(**more: Any) -> dict[str, Any]:
+    return {
+        "channel": "sms",
+        "title": "Town hall",
+        "messageTemplate": "Hello {{ first_name | friend }}",
+        "audience": {"everyone": True},
+    } | more
+
+
+@pytest.fixture
+def organiser(auth: Auth) -> dict[str, str]:
+    return auth("organiser")
+
+
+@pytest.fixture
+def create(client: FlaskClient, organiser: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    def make(**more: Any) -> dict[str, Any]:
+        answer = client.post(BASE, json=body(**more), headers=organiser)
+        assert answer.status_code == 201, answer.json
+        made: dict[str, Any] = answer.json
+        return made
+
+    return make
+
+
+def recipients(campaign_id: int, number: int, status: RecipientStatus, start: int = 0) -> None:
+    Recipient.insert_many(
+        [
+            {
+                "campaign_id": campaign_id,
+                "phone": phone(start + i),
+                "batch": (start + i) // 5,
+                "status": int(status),
+            }
+            for i in range(number)
+        ]
+    ).execute()
+    column = status.column
+    Campaign.update(
+        {
+            Campaign._meta.fields[column]: Campaign._meta.fields[column] + number,
+            Campaign.total: Campaign.total + number,
+        }
+    ).where(Campaign.id == campaign_id).execute()
+
+
+@pytest.mark.both
+def test_a_campaign_is_given_back_as_it_was_written(
+    app: Flask, client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    Tag.create(name="youth")
+    sent = body(
+        audience={"states": ["Lagos"], "lgas": ["Oyo/Surulere"], "tags": ["Youth"]},
+        throttledRate=3600,
+        scheduledAt="2099-01-16T09:00:00+01:00",
+        quietHours="21:00-07:00",
+        metadata={"event": {"id": 7, "names": ["a", None, 1.5, True]}},
+    )
+    answer = client.post(BASE, json=sent, headers=organiser)
+    assert answer.status_code == 201
+    made = answer.json
+    assert answer.headers["Location"] == f"{BASE}/{made['id']}"
+    assert made["status"] == "draft"
+    assert made["audience"]["states"] == ["24"]
+    assert made["audience"]["lgas"] == ["30-33"]
+    assert made["audience"]["tags"] == ["youth"]
+    assert made["scheduledAt"] == "2099-01-16T08:00:00.000Z"
+    assert made["metadata"] == sent["metadata"]
+    assert (made["throttledRate"], made["quietHours"]) == (3600, "21:00-07:00")
+    assert client.get(f"{BASE}/{made['id']}", headers=organiser).json == made
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"messageTemplate": "Hi {{name}}"}, "name"),
+        ({"messageTemplate": ""}, "messageTemplate"),
+        ({"audience": {}}, "everyone"),
+        ({"audience": {"lgas": ["Surulere"]}}, "Surulere"),
+        ({"audience": {"cities": []}}, "cities"),
+        ({"channel": "pigeon"}, "pigeon"),
+        ({"provider": "nobody"}, "nobody"),
+        ({"quietHours": "25:00-07:00"}, "quietHours"),
+        ({"scheduledAt": "2027-01-01T00:00:00"}, "scheduledAt"),
+        ({"scheduledAt": "0001-01-01T00:00:00+14:00"}, "scheduledAt"),
+        ({"audioAssetId": 99}, "99"),
+        ({"metadata": {"x": "a\x00b"}}, "metadata"),
+        ({"metadata": {"x": 2**70}}, "metadata"),
+        ({"metadata": {"x": "y" * 9000}}, "metadata"),
+        ({"title": "  "}, "title"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_what_could_never_be_sent_is_refused_by_name(
+    client: FlaskClient, organiser: dict[str, str], more: dict[str, Any], word: str
+) -> None:
+    answer = client.post(BASE, json=body(**more), headers=organiser)
+    assert answer.status_code == 422
+    assert answer.content_type == "application/problem+json"
+    assert word in answer.json["detail"]
+    assert Campaign.select().count() == 0
+
+
+def test_no_token_is_401_and_a_weak_one_403_whatever_the_body(
+    client: FlaskClient, auth: Auth
+) -> None:
+    assert client.post(BASE, json={}).status_code == 401
+    assert client.post(BASE, json={}, headers=auth("viewer")).status_code == 403
+    assert client.post(BASE, json={}, headers=auth("agent")).status_code == 403
+    weak = auth("admin", "campaigns:read")
+    assert client.post(f"{BASE}/1/launch", headers=weak).status_code == 403
+    assert client.get(BASE, headers=weak).status_code == 200
+    assert client.get(BASE, headers=auth("agent")).status_code == 403
+
+
+@pytest.mark.both
+def test_the_same_key_makes_one_campaign(
+    client: FlaskClient, organiser: dict[str, str], auth: Auth
+) -> None:
+    keyed = organiser | {"Idempotency-Key": "town-hall-1"}
+    first = client.post(BASE, json=body(launch=True), headers=keyed)
+    again = client.post(BASE, json=body(launch=True), headers=keyed)
+    assert first.status_code == again.status_code == 201
+    assert first.json == again.json
+    assert Campaign.select().count() == 1
+    other = client.post(BASE, json=body(title="Other"), headers=keyed)
+    assert other.status_code == 409
+    theirs = auth("organiser") | {"Idempotency-Key": "town-hall-1"}
+    assert client.post(BASE, json=body(title="Other"), headers=theirs).status_code == 201
+
+
+@pytest.mark.both
+def test_a_refused_campaign_leaves_its_key_free(
+    client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    keyed = organiser | {"Idempotency-Key": "k1"}
+    assert client.post(BASE, json=body(audience={}), headers=keyed).status_code == 422
+    assert client.post(BASE, json=body(), headers=keyed).status_code == 201
+
+
+@pytest.mark.both
+def test_actions_follow_the_states_and_the_wrong_ones_are_409(
+    client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
+) -> None:
+    made = create()
+    url = f"{BASE}/{made['id']}"
+
+    def act(name: str, expected: int, **json: Any) -> Any:
+        answer = client.post(f"{url}/{name}", headers=organiser, json=json or None)
+        assert answer.status_code == expected, answer.json
+        return answer.json
+
+    for name in ("pause", "resume", "retry-failed"):
+        assert "detail" in act(name, 409)
+    act("resolve-unconfirmed", 409, resend=True)
+    act("reschedule", 409, scheduledAt="2099-01-01T00:00:00Z")
+    assert act("launch", 202)["status"] == "sending"
+    act("launch", 409)
+    assert act("pause", 202)["status"] == "paused"
+    act("pause", 409)
+    assert act("resume", 202)["status"] == "sending"
+    assert act("cancel", 202)["status"] == "cancelled"
+    for name in ("launch", "pause", "resume", "cancel"):
+        act(name, 409)
+    copy = act("clone", 201)
+    assert (copy["status"], copy["title"]) == ("draft", "Town hall (copy)")
+    actions = [row.action for row in AuditEntry.select().order_by(AuditEntry.id)]
+    for name in ("created", "launched", "paused", "resumed", "cancelled"):
+        assert f"campaign.{name}" in actions
+
+
+def test_a_scheduled_campaign_waits_and_can_be_moved(
+    client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
+) -> None:
+    made = create(scheduledAt="2099-01-01T00:00:00Z", launch=True)
+    assert made["status"] == "scheduled"
+    url = f"{BASE}/{made['id']}/reschedule"
+    moved = client.post(url, headers=organiser, json={"scheduledAt": "2099-02-01T00:00:00Z"})
+    assert moved.status_code == 202
+    assert moved.json["scheduledAt"] == "2099-02-01T00:00:00.000Z"
+    past = client.post(url, headers=organiser, json={"scheduledAt": "2020-02-01T00:00:00Z"})
+    assert past.status_code == 422
+
+
+def test_an_unknown_campaign_is_404(client: FlaskClient, organiser: dict[str, str]) -> None:
+    for url in (f"{BASE}/99", f"{BASE}/99/recipients"):
+        assert client.get(url, headers=organiser).status_code == 404
+    for name in ("launch", "pause", "resume", "cancel", "retry-failed", "clone"):
+        assert client.post(f"{BASE}/99/{name}", headers=organiser).status_code == 404
+
+
+@pytest.mark.both
+def test_a_list_is_walked_by_cursor_without_gaps_or_repeats(
+    client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
+) -> None:
+    ids = [create(title=f"Number {i}")["id"] for i in range(7)]
+    client.post(f"{BASE}/{ids[0]}/cancel", headers=organiser)
+    seen: list[int] = []
+    cursor = ""
+    while True:
+        page = client.get(f"{BASE}?limit=3{cursor}", headers=organiser).json
+        seen += [item["id"] for item in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    assert seen == ids[::-1]
+    drafts = client.get(f"{BASE}?status=draft&channel=sms", headers=organiser).json["items"]
+    assert [item["id"] for item in drafts] == ids[:0:-1]
+    assert client.get(f"{BASE}?channel=voice", headers=organiser).json["items"] == []
+    assert client.get(f"{BASE}?status=asleep", headers=organiser).status_code == 422
+
+
+@pytest.mark.both
+def test_recipients_are_walked_by_status_without_gaps_or_repeats(
+    client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
+) -> None:
+    made = create()
+    recipients(made["id"], 12, RecipientStatus.FAILED)
+    recipients(made["id"], 3, RecipientStatus.DELIVERED, start=12)
+    for status, expected in (("failed", 12), ("delivered", 3), ("queued", 0), (None, 15)):
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            url = f"{BASE}/{made['id']}/recipients?limit=5{cursor}"
+            page = client.get(url + (f"&status={status}" if status else ""), headers=organiser).json
+            seen += [item["phone"] for item in page["items"]]
+            assert all(item["status"] == status for item in page["items"] if status)
+            if page["nextCursor"] is None:
+                break
+            cursor = f"&cursor={page['nextCursor']}"
+        assert len(seen) == len(set(seen)) == expected
+        assert seen == sorted(seen, reverse=True)
+
+
+def test_numbers_are_masked_for_those_who_need_not_see_them(
+    client: FlaskClient, auth: Auth, create: Callable[..., dict[str, Any]]
+) -> None:
+    made = create()
+    recipients(made["id"], 1, RecipientStatus.SENT)
+    url = f"{BASE}/{made['id']}/recipients"
+
+    def shown(*role: str) -> str:
+        return str(client.get(url, headers=auth(*role)).json["items"][0]["phone"])
+
+    assert shown("organiser") == shown("admin") == phone(0)
+    for masked in (shown("viewer"), shown("reviewer"), shown("admin", "campaigns:read")):
+        assert phone(0)[7:-4] not in masked
+
+
+def test_counts_add_up_and_pace_is_told(
+    client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
+) -> None:
+    made = create(launch=True)
+    for number, status in enumerate(RecipientStatus, 1):
+        recipients(made["id"], number, status, start=100 * number)
+    now = utcnow()
+    Campaign.update(started_at=now - timedelta(minutes=5), cost_e4=25_000, currency="NGN").execute()
+    slot = now.replace(second=now.second // 10 * 10, microsecond=0)
+    Throughput.create(campaign_id=made["id"], at=slot, sent=100, failed=0)
+    Throughput.create(campaign_id=made["id"], at=slot - timedelta(seconds=60), sent=9_999, failed=0)
+    found = client.get(f"{BASE}/{made['id']}", headers=organiser).json
+    counts = found["counts"]
+    assert counts.pop("total") == sum(counts.values()) == 36
+    assert counts["queued"] == 1
+    assert counts["skipped"] == 8
+    assert found["cost"] == {"amount": 2.5, "currency": "NGN"}
+    assert 100 / 21 <= found["rate"] <= 10
+    assert found["eta"] is not None
+    client.post(f"{BASE}/{made['id']}/pause", headers=organiser)
+    paused = client.get(f"{BASE}/{made['id']}", headers=organiser).json
+    assert (paused["rate"], paused["eta"]) == (0, None)
+
+
+def test_a_recording_is_named_once_and_can_be_used(
+    client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    url = "/api/communications/audio-assets"
+    keyed = organiser | {"Idempotency-Key": "audio"}
+    sent = {"title": "Call", "url": "https://cdn.example.org/a.mp3"}
+    made = client.post(url, json=sent, headers=keyed)
+    assert made.status_code == 201
+    assert client.post(url, json=sent, headers=keyed).json == made.json
+    assert [item["id"] for item in client.get(url, headers=organiser).json["items"]] == [
+        made.json["id"]
+    ]
+    for bad in ("http://cdn.example.org/a.mp3", "https://", "ftp://x/y", "https://a b/c"):
+        answer = client.post(url, json={"title": "x", "url": bad}, headers=organiser)
+        assert answer.status_code == 422
+    voice = body(channel="voice", messageTemplate="", audioAssetId=made.json["id"])
+    assert client.post(BASE, json=voice, headers=organiser).status_code == 201
