@@ -59,26 +59,41 @@ def digest_of(payload: Mapping[str, Any]) -> str:
 def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
     """Store sheets as they came, in the caller's transaction; returns their rows' ids."""
     rows = [_row(payload, sender) for payload in payloads]
+    fresh: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        fresh.setdefault(row["submission_id"], row)
     # Sorted: two requests with the same sheets in another order must not wait for each other.
-    order = sorted(range(len(rows)), key=lambda place: str(rows[place]["submission_id"]))
-    ids: dict[int, int] = {}
-    for place in order:
-        ids[place] = _insert(rows[place])
-    return [ids[place] for place in range(len(rows))]
-
-
-def _insert(row: dict[str, Any]) -> int:
-    first = (
-        Submission.insert(**row)
+    inserted = (
+        Submission.insert_many([fresh[key] for key in sorted(fresh)])
         .on_conflict(conflict_target=[Submission.submission_id, Submission.repeat], action="IGNORE")
-        .as_rowcount()
+        .returning(Submission.id, Submission.submission_id)
         .execute()
     )
-    mine = Submission.submission_id == row["submission_id"]
-    if first:
-        return int(Submission.get(mine & (Submission.repeat == 0)).id)
-    last = Submission.select(fn.MAX(Submission.id)).scalar()
-    return int(Submission.insert(**row | {"repeat": last + 1}).execute())
+    first = {row.submission_id: int(row.id) for row in inserted}
+    ids = []
+    for row in rows:
+        is_first = row["submission_id"] in first and fresh[row["submission_id"]] is row
+        ids.append(first[row["submission_id"]] if is_first else _repeat(row))
+    return ids
+
+
+def _repeat(row: dict[str, Any]) -> int:
+    """Keep what came under a known id as well, numbered by the order of arrival."""
+    last = Submission.select(fn.MAX(Submission.repeat)).where(
+        Submission.submission_id == row["submission_id"]
+    )
+    while True:
+        number = (last.scalar() or 0) + 1
+        added = (
+            Submission.insert(**row | {"repeat": number})
+            .on_conflict(
+                conflict_target=[Submission.submission_id, Submission.repeat], action="IGNORE"
+            )
+            .returning(Submission.id)
+            .execute()
+        )
+        for one in added:
+            return int(one.id)
 
 
 def _row(payload: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
@@ -107,7 +122,8 @@ class Desk:
     election: Election | None
     parties: dict[str, str]
     registered: dict[str, int | None]
-    sheets: dict[tuple[str, str], AgentSheet]
+    #: unit -> agent -> that agent's newest sheet
+    sheets: dict[str, dict[str, AgentSheet]]
     units: dict[str, UnitResult]
     firsts: dict[str, Submission]
     totals: tally.Changes = field(default_factory=tally.Changes)
@@ -188,10 +204,17 @@ def _open_desk(rows: Sequence[Submission], election: Election | None) -> Desk:
         election=election,
         parties=names_of(parties_of(election_id)) if election else {},
         registered=dict(areas) if codes else {},
-        sheets={(row.unit_code, row.agent): row for row in sheets} if codes else {},
+        sheets=_by_unit(sheets) if codes else {},
         units={row.unit_code: row for row in units} if codes else {},
         firsts={row.submission_id: row for row in firsts} if ids else {},
     )
+
+
+def _by_unit(sheets: Iterable[AgentSheet]) -> dict[str, dict[str, AgentSheet]]:
+    found: dict[str, dict[str, AgentSheet]] = {}
+    for sheet in sheets:
+        found.setdefault(sheet.unit_code, {})[sheet.agent] = sheet
+    return found
 
 
 def _outcome(row: Submission, desk: Desk) -> tuple[str, str]:
@@ -223,7 +246,8 @@ def _check_place(row: Submission, unit: str, election: Election) -> None:
 
 def _take(row: Submission, unit: str, figures: Figures, desk: Desk) -> str:
     """A sheet that passed: newest of its agent or not, counted or not."""
-    known = desk.sheets.get((unit, row.agent))
+    mine = desk.sheets.setdefault(unit, {})
+    known = mine.get(row.agent)
     if known is not None:
         # The id breaks ties, so that the order of arrival never matters.
         if (row.revision, row.submission_id) <= (known.revision, known.submission_id):
@@ -232,7 +256,7 @@ def _take(row: Submission, unit: str, figures: Figures, desk: Desk) -> str:
     registered = desk.registered.get(unit)
     if figures.accredited > (figures.registered or registered or figures.accredited):
         _flag(desk, row, unit, "accredited_over_registered")
-    desk.sheets[unit, row.agent] = AgentSheet(
+    mine[row.agent] = AgentSheet(
         election_id=row.election_id,
         unit_code=unit,
         agent=row.agent,
@@ -274,7 +298,7 @@ def _count(row: Submission, unit: str, figures: Figures, desk: Desk) -> None:
 
 def _dispute(row: Submission, unit: str, desk: Desk) -> None:
     result = desk.units[unit]
-    texts = {sheet.figures for (code, _), sheet in desk.sheets.items() if code == unit}
+    texts = {sheet.figures for sheet in desk.sheets[unit].values()}
     disputed = len(texts) > 1 and not result.settled
     if disputed and not result.disputed:
         _flag(desk, row, unit, "dispute")
@@ -299,7 +323,7 @@ def _flag(desk: Desk, row: Submission, unit: str, kind: str) -> None:
 
 def _write(desk: Desk, rows: Sequence[Submission]) -> None:
     _write_outcomes(desk.outcomes)
-    sheets = [desk.sheets[key].__data__ for key in sorted(desk.changed_sheets)]
+    sheets = [desk.sheets[unit][agent].__data__ for unit, agent in sorted(desk.changed_sheets)]
     for some in chunked(sheets, 500):
         AgentSheet.insert_many(some).on_conflict(
             conflict_target=[AgentSheet.election_id, AgentSheet.unit_code, AgentSheet.agent],

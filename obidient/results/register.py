@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peewee import EXCLUDED, chunked
+from peewee import EXCLUDED, chunked, fn
 
 from obidient.areas import LGAS, STATES, UNIT_RE, Area
 from obidient.database import db
@@ -124,6 +124,9 @@ def _write(wards: dict[str, str], units: list[tuple[str, str, str, str, int | No
                 conflict_target=[Area.code],
                 update={
                     Area.name: EXCLUDED.name,
-                    Area.registered_voters: EXCLUDED.registered_voters,
+                    # A copy without the figure must not erase the one we have.
+                    Area.registered_voters: fn.COALESCE(
+                        EXCLUDED.registered_voters, Area.registered_voters
+                    ),
                 },
             ).execute()
