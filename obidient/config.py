@@ -204,6 +204,9 @@ class Settings:
     plugins: tuple[str, ...] | None = setting(
         "", _names, "Unset: all of plugins/; set: exactly those; empty: none"
     )
+    plugins_dir: Path = setting(
+        "plugins", lambda value: ROOT / value.strip(), "Folder of plugins that are not installed"
+    )
     plugins_strict: bool = setting("0", _flag, "1: a broken plugin stops the start")
     log_level: str = setting(
         "info", _one_of("debug", "info", "warning", "error"), "How much the logs say"

@@ -119,10 +119,14 @@ class Defer:
 
 @dataclass(frozen=True)
 class Unknown:
-    """It may have left; never re-sent without a person's word or a delivery report's."""
+    """It may have left; never re-sent without a person's word or a delivery report's.
+
+    Give `provider_id` when the network named one all the same: its report then settles the matter.
+    """
 
     message: Message
     reason: str
+    provider_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -305,6 +309,7 @@ class Provider:
         """No settings."""
 
     def __init__(self, context: ProviderContext | None = None) -> None:
+        """Open no connection and start no thread here: do that at the first `send`."""
         self._context = context or ProviderContext()
         self.settings: Mapping[str, Any] = self._context.settings
         self.log = logging.getLogger(f"obidient.plugins.{self.name}")
@@ -350,6 +355,12 @@ class Provider:
     def views(self) -> Iterable[Any]:
         """Flask-Admin views of this provider's own."""
         return ()
+
+    def close(self) -> None:
+        """Finish or hand over what is in hand: this worker process stops within seconds.
+
+        Called once by each of the channel's worker threads as it ends, maybe at the same time.
+        """
 
     # -- offered to authors --
 

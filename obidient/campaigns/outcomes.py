@@ -123,8 +123,15 @@ def _result(one: Claimed, outcome: Outcome, retries: Retries, answer: Answer) ->
         return Result(
             one.id, one.attempt, RecipientStatus.FAILED, code=outcome.code, reason=outcome.reason
         )
-    reason = outcome.reason if isinstance(outcome, Unknown) else "Not an outcome"
-    return Result(one.id, one.attempt, RecipientStatus.UNCONFIRMED, code="unknown", reason=reason)
+    unknown = outcome if isinstance(outcome, Unknown) else None
+    return Result(
+        one.id,
+        one.attempt,
+        RecipientStatus.UNCONFIRMED,
+        provider_id=unknown.provider_id if unknown else None,
+        code="unknown",
+        reason=unknown.reason if unknown else "Not an outcome",
+    )
 
 
 def _retry(one: Claimed, outcome: Retry, retries: Retries) -> Result:
