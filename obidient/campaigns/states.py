@@ -107,15 +107,19 @@ def claim(
     now = utcnow()
     m = mark()
     lock = "FOR UPDATE OF r SKIP LOCKED" if is_postgres() else ""
+    # MATERIALIZED: PostgreSQL may otherwise run the locking subquery more than once, and so
+    # claim more than the limit.
     sql = (
-        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, lease_until = {m}, "
-        f"updated_at = {m} WHERE status = {QUEUED:d} AND id IN (SELECT r.id FROM recipient r "
+        "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "  # noqa: S608
         f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
         f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
-        f"ORDER BY r.id LIMIT {int(limit)} {lock}) RETURNING id, phone, contact_id, attempts"
+        f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
+        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, lease_until = {m}, "
+        f"updated_at = {m} WHERE status = {QUEUED:d} AND id IN (SELECT id FROM due) "
+        "RETURNING id, phone, contact_id, attempts"
     )
     with db.atomic() as transaction:
-        rows = db.execute_sql(sql, (now + lease, now, campaign_id, batch, now)).fetchall()
+        rows = db.execute_sql(sql, (campaign_id, batch, now, now + lease, now)).fetchall()
         if not rows:
             return []
         claimed = [Claimed(*row) for row in sorted(rows)]
