@@ -15,11 +15,11 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from obidient import api, registry
-from obidient.campaigns import receipts
+from obidient.campaigns import mailbox, receipts
+from obidient.campaigns.mailbox import Mailbox
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.webform import parsed
 from obidient.clock import utcnow
-from obidient.database import db, is_postgres
 from obidient.errors import Forbidden, NotFound
 from obidient.plugin import Provider
 
@@ -38,12 +38,6 @@ webhooks_api = api.blueprint(
     "webhooks",
     "Where networks report deliveries, replies and opt-outs",
 )
-
-_INSERT = (
-    "INSERT INTO raw_callback (provider, event, received_at, content_type, headers, query, body, "
-    "state, attempts, due_at, error) VALUES ({}, 'new', 0, {}, '')"
-)
-
 
 #: Described by hand: callbacks are taken by the thousand, and models would cost more than the rest.
 _DESCRIBED: dict[str, Any] = {
@@ -74,6 +68,7 @@ _DESCRIBED: dict[str, Any] = {
 def register(app: Flask) -> None:
     assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
     app.register_api(webhooks_api)
+    mailbox.init_app(app)
     app.extensions["obidient.webhook_hint"] = 0.0
 
 
@@ -101,7 +96,7 @@ def _body() -> bytes:
 
 
 def _store(provider: str, event: str, body: bytes) -> RawCallback:
-    """One insert, committed by itself."""
+    """Returns when it is committed."""
     now = utcnow()
     row = RawCallback(
         provider=provider,
@@ -113,14 +108,9 @@ def _store(provider: str, event: str, body: bytes) -> RawCallback:
         body=body,
         due_at=now,
     )
-    values = (provider, event, now, row.content_type, row.headers, row.query, body, now)
-    db.execute_sql(_insert_sql(), values)
+    box: Mailbox = current_app.extensions["obidient.mailbox"]
+    box.put((provider, event, now, row.content_type, row.headers, row.query, body, now))
     return row
-
-
-def _insert_sql() -> str:
-    mark = "%s" if is_postgres() else "?"
-    return _INSERT.format(", ".join([mark] * 7), mark)
 
 
 def _clean(text: str) -> str:
