@@ -1,25 +1,31 @@
 """A stand-in for Africa's Talking over real sockets: answers as they do, well or badly.
 
-In a test: `with StandIn() as network: network.behave(...)`. By hand:
-`python tests/standin_africastalking.py --port 9090 --latency 0.1 --log accepted.ndjson`.
+In a test:  with StandIn() as network: network.behave(codes={"+234803…": 406})
+By hand:    python tests/standin_africastalking.py --port 9090 --latency 0.1 --log accepted.ndjson
+            curl -d '{"reset": "after", "share": 0.1}' http://127.0.0.1:9090/stand-in
 """
 
 import argparse
+import asyncio
 import json
+import random
 import secrets
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import urllib3
+
 API_KEY = "stand-in-key"
 NAMES = {
-    100: "Processed",
+    100: "Success",
     101: "Success",
     102: "Success",
     401: "RiskHold",
@@ -34,206 +40,314 @@ NAMES = {
     501: "GatewayError",
     502: "RejectedByGateway",
 }
+REASONS = {201: "Created", 200: "OK"}
+XML = b"<AfricasTalkingResponse><SMSMessageData/></AfricasTalkingResponse>"
 
 
+@dataclass
 class Behaviour:
-    """What happens to the next requests; change it at any time."""
+    """What happens to requests from now on; change it at any time."""
 
-    def __init__(self, **changes: Any) -> None:
-        #: Seconds before the answer.
-        self.latency = 0.0
-        #: HTTP status with a plain-text body, or None for a proper answer.
-        self.status: int | None = None
-        self.body = ""
-        self.headers: dict[str, str] = {}
-        #: "before" or "after" the message is accepted: the connection is reset.
-        self.reset: str | None = None
-        #: number -> status code, else `code`
-        self.codes: dict[str, int] = {}
-        self.code = 101
-        #: Answer 201 with this Message and no recipients.
-        self.refusal: str | None = None
-        self.content_type = "application/json"
-        #: Sent instead of the JSON, with 201.
-        self.garbage: bytes | None = None
-        #: Numbers left out of the answer.
-        self.omit: set[str] = set()
-        #: Behave like this for so many requests only; then well again. None: for good.
-        self.times: int | None = None
-        for name, value in changes.items():
-            setattr(self, name, value)
+    #: Seconds before the answer.
+    latency: float = 0.0
+    #: HTTP status with a plain-text body, or None for a proper answer.
+    status: int | None = None
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    #: "before" or "after" the message is accepted: the connection is reset.
+    reset: str | None = None
+    #: number -> status code, else `code`
+    codes: dict[str, int] = field(default_factory=dict)
+    code: int | str = 101
+    #: The id of entries that are not accepted; they say "None".
+    failed_id: str = "None"
+    #: Answer 201 with this Message and no recipients.
+    refusal: str | None = None
+    content_type: str = "application/json"
+    #: Sent instead of the JSON, with 201.
+    garbage: bytes | None = None
+    #: Numbers left out of the answer, or named twice in it.
+    omit: set[str] = field(default_factory=set)
+    twice: set[str] = field(default_factory=set)
+    #: How an answer writes a number.
+    write_number: Callable[[str], str] = str
+    #: Recipients are answered in the opposite order.
+    backwards: bool = False
+    #: The connection is closed without a word after each answer.
+    hang_up: bool = False
+    #: Only so much of an answer's body is sent, then the connection is closed.
+    cut: int | None = None
+    #: Behave like this for so many requests only; then well again. None: for good.
+    times: int | None = None
+    #: The share of requests that misbehaves; the others are answered well.
+    share: float = 1.0
 
 
 class StandIn:
     """The server, and what it saw: `accepted` holds (number, text, message id)."""
 
-    def __init__(self, port: int = 0, log: Path | None = None) -> None:
+    def __init__(
+        self, port: int = 0, log: Path | None = None, receipts: str = "", delay: float = 0.5
+    ) -> None:
         self._behaviour = Behaviour()
+        self._random = random.Random(20270225)  # the same faults in every run
+        self.balance = "NGN 1234.5000"
         self.accepted: list[tuple[str, str, str]] = []
         self.requests: list[dict[str, str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.balance_asked = 0
         self.connections = 0
-        self._lock = threading.Lock()
+        self.most_at_once = 0
+        self.at_once = 0
+        self.wants_receipts = bool(receipts)
+        self._receipts, self._delay = receipts, delay
+        self._posts = urllib3.PoolManager(maxsize=8, retries=False)
+        self._posters = ThreadPoolExecutor(8)
         self._log = log.open("a", buffering=1) if log else None
-        handler = type("Handler", (_Handler,), {"network": self})
-        self._server = _Server(("127.0.0.1", port), handler)
-        self._server.network = self
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
 
     def __enter__(self) -> "StandIn":
-        serve = self._server.serve_forever
-        threading.Thread(target=serve, args=(0.02,), daemon=True).start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._posters.shutdown(cancel_futures=True)
 
     def serve_forever(self) -> None:
-        self._server.serve_forever()
+        asyncio.set_event_loop(self._loop)
+        serving = self._loop.create_server(lambda: _Connection(self, self._loop), sock=self._socket)
+        server = self._loop.run_until_complete(serving)
+        try:
+            self._loop.run_forever()
+        finally:
+            server.close()
+            self._loop.run_until_complete(asyncio.sleep(0))
+            self._loop.close()
+
+    # -- how it behaves --
 
     def behave(self, **changes: Any) -> None:
         """Behave like this from now on; `behave()` is well-behaved again."""
         self._behaviour = Behaviour(**changes)
 
     def current(self) -> Behaviour:
-        with self._lock:
-            now = self._behaviour
-            if now.times is not None:
-                if now.times <= 0:
-                    self._behaviour = now = Behaviour(latency=now.latency)
-                else:
-                    now.times -= 1
-            return now
+        now = self._behaviour
+        well = Behaviour(latency=now.latency)
+        if now.times is not None:
+            if now.times <= 0:
+                self._behaviour = well
+                return well
+            now.times -= 1
+        return now if self._random.random() < now.share else well
+
+    # -- what it does --
 
     def accept(self, number: str, text: str) -> str:
         message_id = f"ATXid_{secrets.token_hex(16)}"
-        with self._lock:
-            self.accepted.append((number, text, message_id))
+        self.accepted.append((number, text, message_id))
         if self._log:
-            self._log.write(json.dumps([number, message_id]) + "\n")
+            line = {"number": number, "messageId": message_id, "text": text, "at": time.time()}
+            self._log.write(json.dumps(line) + "\n")
+        if self.wants_receipts:
+            self._report(number, message_id, "Sent", self._delay / 2)
+            self._report(number, message_id, "Success", self._delay)
         return message_id
 
+    def _report(self, number: str, message_id: str, status: str, delay: float) -> None:
+        form = {"id": message_id, "phoneNumber": number, "status": status, "networkCode": "62130"}
+        self._loop.call_later(delay, self._posters.submit, self._post, form)
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-    network: StandIn
+    def _post(self, form: dict[str, str]) -> None:
+        for pause in (0.0, 1.0, 5.0, 10.0):
+            time.sleep(pause)
+            try:
+                url = self._receipts
+                answer = self._posts.request("POST", url, fields=form, encode_multipart=False)
+            except urllib3.exceptions.HTTPError:
+                continue
+            if answer.status == 200:
+                return
 
-    def get_request(self) -> tuple[socket.socket, Any]:
-        found = super().get_request()
-        self.network.connections += 1
-        return found
+    def seen(self) -> dict[str, Any]:
+        return {
+            "accepted": len(self.accepted),
+            "requests": len(self.requests),
+            "connections": self.connections,
+            "mostAtOnce": self.most_at_once,
+        }
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is none of our business."""
 
+class _Connection(asyncio.Protocol):
+    """As much of HTTP/1.1 as clients of this API speak; far cheaper than a thread each."""
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    network: StandIn
+    def __init__(self, network: StandIn, loop: asyncio.AbstractEventLoop) -> None:
+        self._network, self._loop = network, loop
+        self._buffer = b""
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        option = transport.get_extra_info("socket")
+        option.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._network.connections += 1
 
-    def _answer(self, status: int, body: bytes, kind: str, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, found, rest = self._buffer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        lines = head.decode("latin-1").split("\r\n")
+        pairs = (line.partition(":") for line in lines[1:])
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        length = int(headers.get("content-length", 0))
+        if len(rest) < length:
+            return
+        self._buffer = rest[length:]
+        method, target, _ = lines[0].split(" ", 2)
+        self._handle(method, urlsplit(target).path, headers, rest[:length])
 
-    def _reset(self) -> None:
-        option = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
-        self.close_connection = True
-        self.connection.close()
-
-    def do_GET(self) -> None:
-        if self.headers.get("apiKey") != API_KEY:
+    def _handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+        if path == "/stand-in":
+            self._control(method, body)
+        elif method == "POST" and path == "/version1/messaging":
+            self._messaging(headers, body)
+        elif headers.get("apikey") != API_KEY:
             self._unauthorised()
-            return
-        if urlsplit(self.path).path == "/version1/user":
-            body = json.dumps({"UserData": {"balance": "NGN 1234.5000"}}).encode()
-            self._answer(200, body, "application/json", {})
-            return
-        self._answer(404, b"The requested resource could not be found.", "text/plain", {})
+        elif path == "/version1/user":
+            self._network.balance_asked += 1
+            self._json(200, {"UserData": {"balance": self._network.balance}})
+        else:
+            self._answer(404, b"The requested resource could not be found.")
+
+    def _control(self, method: str, body: bytes) -> None:
+        """Told how to behave by another process, or asked what it saw."""
+        if method == "POST":
+            changes = json.loads(body or b"{}")
+            known = {one.name for one in fields(Behaviour)} - {"write_number"}
+            for name in ("omit", "twice"):
+                if name in changes:
+                    changes[name] = set(changes[name])
+            if isinstance(changes.get("garbage"), str):
+                changes["garbage"] = changes["garbage"].encode()
+            self._network.behave(**{name: changes[name] for name in changes if name in known})
+        self._json(200, self._network.seen())
+
+    def _messaging(self, headers: dict[str, str], body: bytes) -> None:
+        form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+        network = self._network
+        network.requests.append(form)
+        network.headers.append(headers)
+        network.at_once += 1
+        network.most_at_once = max(network.most_at_once, network.at_once)
+        how = network.current()
+        if how.latency:
+            self._loop.call_later(how.latency, self._react, how, headers, form)
+        else:
+            self._react(how, headers, form)
+
+    def _react(self, how: Behaviour, headers: dict[str, str], form: dict[str, str]) -> None:
+        self._network.at_once -= 1
+        missing = [name for name in ("username", "to", "message") if not form.get(name)]
+        if how.reset == "before":
+            self._reset()
+        elif how.status is not None:
+            self._answer(how.status, how.body.encode(), headers=how.headers)
+        elif headers.get("apikey") != API_KEY:
+            self._unauthorised()
+        elif missing:
+            text = f"Request is missing required form field '{missing[0]}'"
+            self._answer(400, text.encode())
+        else:
+            self._deliver(how, headers, form)
+        if how.hang_up:
+            self._transport.close()
+
+    def _deliver(self, how: Behaviour, headers: dict[str, str], form: dict[str, str]) -> None:
+        entries = []
+        if how.refusal is None:
+            entries = [self._entry(how, n, form["message"]) for n in form["to"].split(",")]
+        if how.reset == "after":
+            self._reset()
+        elif how.garbage is not None:
+            self._answer(201, how.garbage, how.content_type)
+        elif "application/json" not in headers.get("accept", ""):
+            self._answer(201, XML, "application/xml")
+        else:
+            sent = sum(entry["messageId"] != "None" for entry in entries)
+            said = f"Sent to {sent}/{len(entries)} Total Cost: NGN {2.5 * sent:.4f}"
+            shown = [entry for entry in entries if entry["number"] not in how.omit]
+            shown += [entry for entry in entries if entry["number"] in how.twice]
+            shown = [one | {"number": how.write_number(one["number"])} for one in shown]
+            shown = shown[::-1] if how.backwards else shown
+            answer = {"SMSMessageData": {"Message": how.refusal or said, "Recipients": shown}}
+            self._json(201, answer, how.content_type, how.cut)
+
+    def _entry(self, how: Behaviour, number: str, text: str) -> dict[str, Any]:
+        code = how.codes.get(number, how.code)
+        accepted = str(code) in ("100", "101", "102")
+        return {
+            "cost": "NGN 2.5000" if accepted else "0",
+            "messageId": self._network.accept(number, text) if accepted else how.failed_id,
+            "messageParts": 1,
+            "number": number,
+            "status": NAMES.get(int(code), "Unheard") if str(code).isdigit() else "Unheard",
+            "statusCode": code,
+        }
+
+    # -- answers --
 
     def _unauthorised(self) -> None:
         self._answer(
             401,
             b"The supplied authentication is invalid",
-            "text/plain; charset=UTF-8",
-            {"WWW-Authenticate": 'Basic realm="api",charset=UTF-8'},
+            headers={"WWW-Authenticate": 'Basic realm="api",charset=UTF-8'},
         )
 
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        form = {key: values[0] for key, values in parse_qs(raw.decode()).items()}
-        self.network.requests.append(form)
-        how = self.network.current()
-        if how.latency:
-            time.sleep(how.latency)
-        if how.reset == "before":
-            self._reset()
-        elif how.status is not None:
-            self._answer(how.status, how.body.encode(), "text/plain", how.headers)
-        elif self.headers.get("apiKey") != API_KEY:
-            self._unauthorised()
-        elif missing := [name for name in ("username", "to", "message") if not form.get(name)]:
-            text = f"Request is missing required form field '{missing[0]}'"
-            self._answer(400, text.encode(), "text/plain", {})
-        else:
-            self._deliver(form, how)
+    def _json(
+        self, status: int, data: Any, kind: str = "application/json", cut: int | None = None
+    ) -> None:
+        self._answer(status, json.dumps(data).encode(), kind, cut=cut)
 
-    def _deliver(self, form: dict[str, str], how: Behaviour) -> None:
-        recipients = []
-        if how.refusal is None:
-            recipients = [self._recipient(n, form["message"], how) for n in form["to"].split(",")]
-        if how.reset == "after":
-            self._reset()
-            return
-        if how.garbage is not None:
-            self._answer(201, how.garbage, how.content_type, {})
-            return
-        sent = sum(entry["messageId"] != "None" for entry in recipients)
-        said = f"Sent to {sent}/{len(recipients)} Total Cost: NGN {2.5 * sent:.4f}"
-        shown = [entry for entry in recipients if entry["number"] not in how.omit]
-        data = {"Message": how.refusal or said, "Recipients": shown}
-        if "application/json" not in self.headers.get("Accept", ""):
-            xml = b"<AfricasTalkingResponse><SMSMessageData/></AfricasTalkingResponse>"
-            self._answer(201, xml, "application/xml", {})
-            return
-        self._answer(201, json.dumps({"SMSMessageData": data}).encode(), how.content_type, {})
+    def _answer(
+        self,
+        status: int,
+        body: bytes,
+        kind: str = "text/plain; charset=UTF-8",
+        headers: dict[str, str] | None = None,
+        cut: int | None = None,
+    ) -> None:
+        extra = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        head = (
+            f"HTTP/1.1 {status} {REASONS.get(status, 'Whatever')}\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(body)}\r\nServer: akka-http/10.2.10\r\n{extra}\r\n"
+        )
+        self._transport.write(head.encode() + body[:cut])
+        if cut is not None:
+            self._transport.close()
 
-    def _recipient(self, number: str, text: str, how: Behaviour) -> dict[str, Any]:
-        code = how.codes.get(number, how.code)
-        if code in (100, 101, 102):
-            message_id, cost = self.network.accept(number, text), "NGN 2.5000"
-        else:
-            message_id, cost = "None", "0"
-        return {
-            "cost": cost,
-            "messageId": message_id,
-            "messageParts": 1,
-            "number": number,
-            "status": NAMES[code],
-            "statusCode": code,
-        }
+    def _reset(self) -> None:
+        held = self._transport.get_extra_info("socket")
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
 
 
 def main(make: Callable[..., StandIn] = StandIn) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--port", type=int, default=9090)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--log", type=Path, help="write accepted messages here, as NDJSON")
+    parser.add_argument("--receipts", default="", help="post delivery reports to this address")
+    parser.add_argument("--delay", type=float, default=0.5, help="seconds until the report")
+    parser.add_argument("--behave", default="{}", help="JSON as for POST /stand-in")
     chosen = parser.parse_args()
-    network = make(chosen.port, chosen.log)
-    network.behave(latency=chosen.latency)
+    network = make(chosen.port, chosen.log, chosen.receipts, chosen.delay)
+    network.behave(**{"latency": chosen.latency} | json.loads(chosen.behave))
     print(f"AT_BASE_URL={network.url} AT_USERNAME=sandbox AT_API_KEY={API_KEY}", flush=True)
     network.serve_forever()
 
