@@ -1,0 +1,147 @@
+"""What every admin page is built on: who may open it, and how what people do is answered."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+import flask_admin
+from flask import flash, redirect, request, url_for
+from flask_admin.contrib.peewee import ModelView
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from obidient.accounts.roles import SCOPES, allows
+from obidient.api import problem
+from obidient.errors import Forbidden, Problem
+from obidient.registry import current as registry
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Rows on a page of a list.
+PAGE = 50
+
+
+def expose(url: str, methods: Sequence[str] = ("GET",)) -> Callable[[F], F]:
+    """Flask-Admin's `expose`, with its type kept."""
+    return cast("Callable[[F], F]", flask_admin.expose(url, methods=tuple(methods)))
+
+
+def may(scope: str) -> bool:
+    """Whether the person signed in holds a scope."""
+    return allows(current_user, scope)
+
+
+def sees_everything() -> bool:
+    """Any role that works in the admin: all but agents."""
+    return may("campaigns:read") or may("results:review")
+
+
+def refuse(what: str, scope: str) -> Forbidden:
+    """A refusal that says why and what to do."""
+    role = getattr(current_user, "role", "")
+    ability = SCOPES.get(scope, scope).lower()
+    return Forbidden(
+        f"Your role, {role}, may not {what}. It takes a role that may “{ability}”: ask an admin."
+    )
+
+
+def needs(scope: str, what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Guard one page or action more strictly than its view."""
+
+    def decorate(view: Callable[P, T]) -> Callable[P, T]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            if not may(scope):
+                raise refuse(what, scope)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def done(action: Callable[[], object], success: str, target: str) -> Response:
+    """Do what a form asked for, say how it went, and go back to a page."""
+    try:
+        action()
+    except Problem as error:
+        flash(error.detail, "error")
+    else:
+        flash(success, "success")
+    return cast("Response", redirect(target))
+
+
+def is_live() -> bool:
+    """Whether htmx asks for a part of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+class Guarded:
+    """Who may open a view: whoever holds one of `scopes`; without any, everybody but agents."""
+
+    scopes: tuple[str, ...] = ("admin",)
+    name: str
+    #: The name of its icon in templates/_macros.html.
+    icon: str = "info"
+
+    def is_accessible(self) -> bool:
+        if not self.scopes:
+            return sees_everything()
+        return any(may(scope) for scope in self.scopes)
+
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> Any:
+        """To sign-in, or a page that says why not."""
+        if not current_user.is_authenticated:
+            if is_live():
+                return problem(401, "Unauthorized", "Sign in again.")
+            here = request.full_path.rstrip("?") if request.method == "GET" else "/admin/"
+            return redirect(url_for("accounts.login", next=here))
+        if not self.scopes:
+            raise Forbidden(
+                "Your account is that of a polling agent: it sends in results from the agent's "
+                "page. Ask an admin if you need more."
+            )
+        raise refuse(f"open “{self.name}”", self.scopes[0])
+
+    def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Without Flask-Admin's second try after any TypeError, which hides the first."""
+        return fn(self, *args, **kwargs)
+
+
+class SecureView(Guarded, flask_admin.BaseView):  # type: ignore[misc]
+    """A page of our own."""
+
+
+class SecureModelView(Guarded, ModelView):  # type: ignore[misc]
+    """Flask-Admin's list, create, edit and details of a model, in our templates.
+
+    CSRF is checked for every form by the app; its token is in our templates. Nothing may be
+    created, changed or deleted unless a view says so.
+    """
+
+    can_create = False
+    can_edit = False
+    can_delete = False
+    can_view_details = False
+    can_export = False
+    page_size = PAGE
+    #: Counting a million rows for a pager takes longer than the page.
+    simple_list_pager = True
+    #: One sentence under the title.
+    lead = ""
+    #: What an empty list says.
+    empty_title = "Nothing here yet"
+    empty_text = ""
+    #: What one row and several are called, in questions and on buttons.
+    noun = ("record", "records")
+
+    def count_selected(self, ids: Sequence[str]) -> str:
+        one, many = self.noun
+        return f"{len(ids):,} {one if len(ids) == 1 else many}"
+
+
+def frame_context() -> dict[str, Any]:
+    """What the frame around every admin page shows."""
+    return {"simulated_channels": registry().simulated_channels, "may": may}

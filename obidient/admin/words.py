@@ -1,0 +1,183 @@
+"""Figures, times, money and states as people read them, offered to every template."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from flask import Flask, current_app, url_for
+from markupsafe import Markup, escape
+
+from obidient.clock import local, utcnow
+from obidient.config import ROOT, settings
+from obidient.contacts.phones import mask
+
+#: What a state is called on the page; others are called by their own name.
+STATUS_WORDS = {
+    "queued": "Waiting",
+    "sending": "Sending",
+    "sent": "Sent",
+    "delivered": "Delivered",
+    "undelivered": "Not delivered",
+    "failed": "Failed",
+    "unconfirmed": "Unconfirmed",
+    "skipped": "Left out",
+    "ok": "Fine",
+    "down": "Down",
+    "done": "Done",
+    "running": "Running",
+}
+_SIGNS = {"NGN": "₦", "USD": "$", "KES": "KSh ", "GHS": "GH₵ "}
+
+
+def status_word(status: str) -> str:
+    return STATUS_WORDS.get(status, status.replace("-", " ").capitalize())
+
+
+def number(value: float | None) -> str:
+    """48129 as 48,129; a dash for nothing."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share without false precision; never 100 % while something is missing."""
+    if not whole:
+        return "–"
+    share = 100 * part / whole
+    if 99.5 <= share < 100:
+        return "99 %" if share < 99.9 else "99.9 %"
+    if 0 < share < 1:
+        return "under 1 %"
+    return f"{share:.0f} %"
+
+
+def plural(value: int, one: str, many: str = "") -> str:
+    """`1 person`, `1,204 people`."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def money(e4: int | None, currency: str) -> str:
+    """Ten-thousandths of a currency as an amount."""
+    return amount(Decimal(e4 or 0) / 10_000, currency)
+
+
+def amount(value: Decimal, currency: str) -> str:
+    return f"{_SIGNS.get(currency, currency + ' ' if currency else '')}{value:,.2f}"
+
+
+def duration(seconds: float) -> str:
+    """How long, in the two largest units: 3 h 12 m."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 86_400:
+        hours, rest = divmod(whole, 3600)
+        return f"{hours} h {rest // 60} min" if rest >= 60 else f"{hours} h"
+    days, rest = divmod(whole, 86_400)
+    return f"{days} d {rest // 3600} h" if rest >= 3600 else f"{days} d"
+
+
+def _here(moment: datetime) -> datetime:
+    return local(moment, settings().timezone)
+
+
+def clock(moment: datetime) -> str:
+    """The time of day, and the day when it is not today: `16:42`, `tomorrow 08:00`."""
+    here, today = _here(moment), _here(utcnow()).date()
+    days = (here.date() - today).days
+    if days == 0:
+        return f"{here:%H:%M}"
+    if days in (1, -1):
+        return f"{'tomorrow' if days == 1 else 'yesterday'} {here:%H:%M}"
+    return f"{here:%a} {here.day} {here:%b} {here:%H:%M}"
+
+
+def full(moment: datetime | None) -> str:
+    """Tue 14 Oct 2026, 08:00 WAT."""
+    if moment is None:
+        return "–"
+    here = _here(moment)
+    return f"{here:%a} {here.day} {here:%b %Y, %H:%M %Z}"
+
+
+def day(moment: datetime) -> str:
+    """Today, Yesterday, or Tuesday 14 October 2026."""
+    here, today = _here(moment).date(), _here(utcnow()).date()
+    if here == today:
+        return "Today"
+    if here == today - timedelta(days=1):
+        return "Yesterday"
+    return f"{here:%A} {here.day} {here:%B %Y}"
+
+
+def _ago(moment: datetime) -> str:
+    seconds = (utcnow() - moment).total_seconds()
+    size = abs(seconds)
+    if size < 45:
+        return "just now" if seconds >= 0 else "in a moment"
+    for limit, unit, name in (
+        (2700, 60, "minute"),
+        (79_200, 3600, "hour"),
+        (604_800, 86_400, "day"),
+    ):
+        if size < limit:
+            words = plural(max(1, round(size / unit)), name)
+            return f"{words} ago" if seconds >= 0 else f"in {words}"
+    return clock(moment)
+
+
+def when(moment: datetime | None) -> Markup:
+    """Relative time, the absolute one in its title; the page keeps it true."""
+    if moment is None:
+        return Markup("–")
+    return Markup('<time datetime="{}Z" title="{}" data-relative>{}</time>').format(
+        moment.isoformat(timespec="seconds"), full(moment), _ago(moment)
+    )
+
+
+def at(moment: datetime | None) -> Markup:
+    """A fixed time, with its zone in the title."""
+    if moment is None:
+        return Markup("–")
+    return Markup('<time datetime="{}Z" title="{}">{}</time>').format(
+        moment.isoformat(timespec="seconds"), full(moment), clock(moment)
+    )
+
+
+def lines(text: str) -> Markup:
+    """Text with its line breaks."""
+    return Markup("<br>").join(escape(line) for line in text.splitlines())
+
+
+def asset(name: str) -> str:
+    """The address of one of our static files, its age in it: browsers may keep it for a year."""
+    versions: dict[str, str] = current_app.extensions.setdefault("obidient.assets", {})
+    if name not in versions or not settings().is_production:
+        path = ROOT / "obidient" / "static" / name
+        versions[name] = format(path.stat().st_mtime_ns // 1_000_000, "x") if path.exists() else "0"
+    return url_for("static", filename=name, v=versions[name])
+
+
+def init_app(app: Flask) -> None:
+    """Offer all of this to templates."""
+    app.add_template_global(asset)
+    filters = {
+        "num": number,
+        "percent_of": percent,
+        "plural": plural,
+        "money": money,
+        "amount": amount,
+        "duration": duration,
+        "clock": clock,
+        "full": full,
+        "day": day,
+        "when": when,
+        "at": at,
+        "mask": mask,
+        "status_word": status_word,
+        "lines": lines,
+    }
+    for name, function in filters.items():
+        app.add_template_filter(function, name)

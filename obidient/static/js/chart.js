@@ -1,0 +1,69 @@
+/* Charts: <div class="chart" data-chart="URL">; the URL answers
+   {"x": [seconds], "series": [{"label", "colour", "values"}]}. Its numbers stand in a table nearby. */
+"use strict";
+
+(() => {
+  const plots = new Map();
+  const token = (name) => window.getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function draw(place, answer) {
+    plots.get(place)?.destroy();
+    place.replaceChildren();
+    const bars = place.dataset.chartKind === "bars";
+    const zone = place.dataset.zone || "Africa/Lagos";
+    const options = {
+      width: place.clientWidth,
+      height: place.clientHeight - 28,
+      tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zone),
+      cursor: { drag: { x: false, y: false }, points: { size: 6 } },
+      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+      axes: ["x", "y"].map((side) => ({
+        stroke: token("--muted"),
+        font: "12px system-ui, sans-serif",
+        grid: { stroke: token("--line"), width: 1, show: side === "y" },
+        ticks: { show: false },
+        size: side === "y" ? 52 : 28,
+        values: side === "y" ? (_plot, marks) => marks.map((mark) => new Intl.NumberFormat("en-NG", { notation: "compact" }).format(mark)) : [
+          [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
+          [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
+          [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
+        ],
+      })),
+      series: [
+        { value: "{D} {MMM} {HH}:{mm}", label: "Time" },
+        ...answer.series.map((one) => ({
+          label: one.label,
+          stroke: token(one.colour),
+          width: 2,
+          fill: bars || one.fill ? `color-mix(in srgb, ${token(one.colour)} ${bars ? 60 : 12}%, transparent)` : undefined,
+          dash: one.dash ? [4, 4] : undefined,
+          paths: bars ? window.uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
+          points: { show: false },
+          value: (_plot, value) => (value == null ? "–" : new Intl.NumberFormat("en-NG", { maximumFractionDigits: 1 }).format(value)),
+        })),
+      ],
+    };
+    plots.set(place, new window.uPlot(options, [answer.x, ...answer.series.map((one) => one.values)], place));
+  }
+
+  async function load(place) {
+    if (document.hidden || !place.isConnected) return;
+    try {
+      const response = await fetch(place.dataset.chart, { headers: { Accept: "application/json" } });
+      if (response.ok) {
+        place.answer = await response.json();
+        draw(place, place.answer);
+      }
+    } catch { /* the next round tries again */ }
+  }
+
+  for (const place of document.querySelectorAll("[data-chart]")) {
+    load(place);
+    const every = Number(place.dataset.chartEvery || 0);
+    if (every) window.setInterval(() => load(place), every * 1000);
+  }
+  const again = () => plots.forEach((_plot, place) => place.answer && draw(place, place.answer));
+  document.addEventListener("theme-changed", again);
+  let timer;
+  window.addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(again, 150); });
+})();
