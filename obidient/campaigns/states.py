@@ -110,7 +110,7 @@ def claim(
     # MATERIALIZED: PostgreSQL may otherwise run the locking subquery more than once, and so
     # claim more than the limit.
     sql = (
-        "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "  # noqa: S608
+        "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "
         f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
         f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
         f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
@@ -304,7 +304,9 @@ def expire_leases(now: datetime | None = None) -> int:
             ("The worker stopped before it had the network's answer", now, now),
         ).fetchall()
         for campaign_id, number in sorted(Counter(row[0] for row in rows).items()):
-            count(campaign_id, Counter({SENDING: -number, UNCONFIRMED: number}))
+            # A worker's death says nothing against the campaign: the error threshold ignores it.
+            moves = Counter({SENDING: -number, UNCONFIRMED: number})
+            count(campaign_id, moves, baseline_bad=number, baseline_tried=number)
             _note_errors(campaign_id, [("no-answer", "No answer from the network")] * number)
     return len(rows)
 

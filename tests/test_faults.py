@@ -1,0 +1,209 @@
+"""Real workers, killed in the middle of real calls: nobody is lost, nobody written to twice."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from flask import Flask
+from standin_africastalking import API_KEY, StandIn
+from test_end_to_end import follow, people
+
+from obidient import database
+from obidient.campaigns import control
+from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.contacts import imports
+
+S = RecipientStatus
+
+
+@pytest.fixture
+def network() -> Iterator[StandIn]:
+    with StandIn() as running:
+        yield running
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], network: StandIn) -> dict[str, str]:
+    """As usual, but Africa's Talking is the stand-in, and leases are short."""
+    return environ | {
+        "PLUGINS": "africastalking",
+        "AT_USERNAME": "sandbox",
+        "AT_API_KEY": API_KEY,
+        "AT_BASE_URL": network.url,
+        "AFRICASTALKING_SMS_READ_TIMEOUT": "4",
+    }
+
+
+def launch(template: str = "Hello") -> int:
+    campaign = control.create(
+        {"title": "T", "message_template": template, "audience": {"everyone": True}}
+    )
+    control.launch(campaign.id)
+    return int(campaign.id)
+
+
+def at_rest(campaign: Campaign) -> bool:
+    return campaign.status == "completed"
+
+
+def accepted_twice(network: StandIn) -> list[str]:
+    counts = Counter(number for number, _, _ in network.accepted)
+    return [number for number, times in counts.items() if times > 1]
+
+
+def check(network: StandIn, campaign: Campaign, number: int) -> None:
+    """Accepted twice: none. Lost: none. Accepted but unrecorded: all among the unconfirmed."""
+    assert accepted_twice(network) == []
+    rows = {row.phone: row for row in Recipient.select()}
+    assert len(rows) == number
+    taken = {phone for phone, _, _ in network.accepted}
+    recorded = {phone for phone, row in rows.items() if row.status == S.SENT}
+    unconfirmed = {phone for phone, row in rows.items() if row.status == S.UNCONFIRMED}
+    assert recorded <= taken
+    assert taken - recorded <= unconfirmed
+    assert recorded | unconfirmed == set(rows)
+    assert campaign.total == number
+
+
+@pytest.mark.both
+@pytest.mark.slow
+@pytest.mark.parametrize("template", ["Hello", "Hello {{first_name}}"])
+def test_a_killed_worker_sends_nobody_twice(
+    app: Flask,
+    tmp_path: Path,
+    network: StandIn,
+    worker: Callable[..., subprocess.Popen[bytes]],
+    template: str,
+) -> None:
+    imports.run(people(tmp_path, 1500))
+    network.behave(latency=0.1)
+    campaign_id = launch(template)
+    for _ in range(2):
+        victim = worker("sms")
+        before = len(network.accepted)
+        end = time.monotonic() + 20
+        while len(network.accepted) < before + 150 and time.monotonic() < end:
+            time.sleep(0.01)
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.wait()
+    worker("sms")
+    campaign = follow(campaign_id, at_rest, 90)
+    check(network, campaign, 1500)
+    # At the worst, what four threads had in hand when each of the two was killed.
+    assert campaign.unconfirmed <= 2 * 4 * 100
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_a_wiped_queue_costs_seconds_and_nobody(
+    app: Flask,
+    environ: dict[str, str],
+    tmp_path: Path,
+    network: StandIn,
+    worker: Callable[..., object],
+    cli: Callable[..., object],
+) -> None:
+    imports.run(people(tmp_path, 1500))
+    network.behave(latency=0.05)
+    campaign_id = launch()
+    worker("sms")
+    for _ in range(3):
+        time.sleep(0.4)
+        if "REDIS_URL" in environ:
+            redis.Redis.from_url(environ["REDIS_URL"]).flushall()
+        else:
+            cli("queue", "clear")
+    campaign = follow(campaign_id, at_rest, 90)
+    check(network, campaign, 1500)
+    assert campaign.sent == 1500
+
+
+@pytest.mark.slow
+def test_a_small_campaign_is_not_kept_waiting_by_a_large_one(
+    app: Flask, tmp_path: Path, network: StandIn, worker: Callable[..., object]
+) -> None:
+    imports.run(people(tmp_path, 6000))
+    imports.run(people(tmp_path, 10), tags=("few",))
+    network.behave(latency=0.05)
+    large = launch("Hello {{first_name}}")
+    worker("sms")
+    follow(large, lambda campaign: campaign.sent > 100, 30)
+    small = control.create(
+        {"title": "Few", "message_template": "Hi", "audience": {"tags": ["few"]}}
+    )
+    control.launch(small.id)
+    follow(small.id, lambda campaign: campaign.sent == 10, 30)
+    assert control.get(large).sent < 6000
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_cancel_stops_a_full_queue(
+    app: Flask, tmp_path: Path, network: StandIn, worker: Callable[..., object]
+) -> None:
+    imports.run(people(tmp_path, 3000))
+    network.behave(latency=0.05)
+    campaign_id = launch("Hello {{first_name}}")
+    worker("sms")
+    follow(campaign_id, lambda campaign: campaign.sent > 100, 30)
+    control.cancel(campaign_id)
+    campaign = follow(campaign_id, lambda c: c.queued == 0 and c.sending == 0, 30)
+    taken = len(network.accepted)
+    time.sleep(1.5)
+    assert len(network.accepted) == taken
+    assert campaign.status == "cancelled"
+    assert campaign.skipped == 3000 - campaign.sent
+    assert campaign.skipped > 0
+
+
+@pytest.mark.slow
+def test_a_wrong_key_pauses_the_campaign_and_says_so(
+    app: Flask, tmp_path: Path, network: StandIn, worker: Callable[..., object]
+) -> None:
+    imports.run(people(tmp_path, 50))
+    network.behave(status=401, body="The supplied authentication is invalid")
+    campaign_id = launch()
+    worker("sms")
+    campaign = follow(campaign_id, lambda c: c.status == "paused", 30)
+    assert "AT_API_KEY" in campaign.status_reason
+    assert (campaign.queued, campaign.sending) == (50, 0)
+    network.behave()
+    control.resume(campaign_id)
+    campaign = follow(campaign_id, at_rest, 30)
+    assert campaign.sent == 50
+
+
+@pytest.mark.slow
+def test_unknown_outcomes_are_never_sent_again_by_themselves(
+    app: Flask, tmp_path: Path, network: StandIn, worker: Callable[..., object]
+) -> None:
+    imports.run(people(tmp_path, 40))
+    network.behave(reset="after", times=1)
+    campaign_id = launch()
+    worker("sms")
+    campaign = follow(campaign_id, at_rest, 30)
+    assert campaign.unconfirmed == 40
+    assert len(network.accepted) == 40
+    control.resolve_unconfirmed(campaign_id, resend=True)
+    campaign = follow(campaign_id, at_rest, 30)
+    assert campaign.sent == 40
+    assert database.pending_migrations() == []
+
+
+def test_a_campaign_without_a_provider_pauses_with_the_reason(
+    app: Flask, environ: dict[str, str], tmp_path: Path
+) -> None:
+    imports.run(people(tmp_path, 5))
+    from obidient import create_app
+
+    other = create_app(environ | {"AT_API_KEY": "", "OBIDIENT_ENV": "production"})
+    with other.app_context():
+        campaign = control.get(launch())
+        assert campaign.status == "paused"
+        assert "AT_API_KEY is not set" in campaign.status_reason
