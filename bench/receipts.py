@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -143,36 +143,49 @@ def burst(port: int, path: str, number: int, rate: int) -> tuple[int, float]:
     return sum(taken), clock() - begun
 
 
-def query(environ: dict[str, str], sql: str) -> list[tuple[object, ...]]:
-    code = (
-        "import json, sys; from obidient import create_app, database; app = create_app()\n"
-        "with app.app_context():\n"
-        "    print(json.dumps(database.db.execute_sql(sys.argv[1]).fetchall(), default=str))"
-    )
+def run(environ: dict[str, str], code: str, *arguments: str) -> str:
+    """The last line that `code` prints, run inside the app."""
+    begin = "import json, sys; from obidient import create_app, database; app = create_app()\n"
+    body = "".join(f"    {line}\n" for line in ["db = database.db", *code.strip().splitlines()])
+    command = [sys.executable, "-c", f"{begin}with app.app_context():\n{body}", *arguments]
     out = subprocess.run(
-        [sys.executable, "-c", code, sql],
-        env=environ,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+        command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
-    rows: list[tuple[object, ...]] = json.loads(out.stdout.strip().splitlines()[-1])
+    return (out.stdout.strip().splitlines() or [""])[-1]
+
+
+def query(environ: dict[str, str], sql: str) -> list[list[int]]:
+    rows: list[list[int]] = json.loads(
+        run(environ, "print(json.dumps(db.execute_sql(sys.argv[1]).fetchall()))", sql)
+    )
     return rows
 
 
+SENT = """
+from obidient.campaigns.models import Campaign, Recipient
+from obidient.campaigns.receipt_models import RawCallback
+from obidient.clock import utcnow
+RawCallback.delete().execute()
+n = int(sys.argv[1])
+c = Campaign.create(channel="sms", title="Burst", message_template="x", provider="simulator-sms",
+    status="completed", staged=True, started_at=utcnow(), total=n, sent=n)
+for lo in range(0, n, 1000):
+    Recipient.insert_many([dict(campaign_id=c.id, phone=f"+234803{i:07d}", batch=0, status=4,
+        attempts=1, provider_id=f"burst-{i}", sent_at=utcnow())
+        for i in range(lo, min(n, lo + 1000))]).execute()
+print(c.id)
+"""
+
+
 def prepare(environ: dict[str, str], postgres: bool) -> None:
-    code = (
-        "from obidient import create_app, database; app = create_app()\n"
-        "with app.app_context():\n    database.upgrade()\n"
-        "    database.db.execute_sql('DROP TABLE IF EXISTS bare')\n"
-        "    database.db.execute_sql('CREATE TABLE bare (id {}, provider text, event text, "
-        "received_at double precision, body {})')".format(
-            "bigserial primary key" if postgres else "integer primary key",
-            "bytea" if postgres else "blob",
-        )
+    key, blob = ("bigserial primary key", "bytea") if postgres else ("integer primary key", "blob")
+    run(
+        environ,
+        "database.upgrade()\n"
+        "db.execute_sql('DROP TABLE IF EXISTS bare')\n"
+        f"db.execute_sql('CREATE TABLE bare (id {key}, provider text, event text, "
+        f"received_at double precision, body {blob})')",
     )
-    subprocess.run([sys.executable, "-c", code], env=environ, cwd=ROOT, check=True)
 
 
 def main() -> None:
@@ -181,8 +194,7 @@ def main() -> None:
     parser.add_argument("--redis", default="")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--burst", type=int, default=20_000)
-    parser.add_argument("--no-worker", action="store_true", help="only take, apply nothing")
+    parser.add_argument("--burst", type=int, default=20_000, help="0: none")
     asked = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("This needs the load generator `wrk`: install it, then try again.")
@@ -225,27 +237,34 @@ def main() -> None:
             ratios.append(taken[-1] / plain[-1])
             print(f"bare {plain[-1]:7.0f}/s   ours {taken[-1]:7.0f}/s   {ratios[-1]:.2f}")
         print(
-            f"median: bare {statistics.median(plain):.0f}/s, ours "
+            f"median of {asked.rounds}: bare {statistics.median(plain):.0f}/s, ours "
             f"{statistics.median(taken):.0f}/s, ratio {statistics.median(ratios):.2f}"
         )
-        # What the load left behind would be applied along with the burst, and blur its figures.
-        query(environ, "DELETE FROM raw_callback RETURNING 1")
-        with running(worker, environ, log):
-            if asked.no_worker:
-                return
-            time.sleep(3)
-            answered, took = burst(port, ours, asked.burst, 5_000)
-            print(
-                f"burst of {asked.burst:,} offered at 5,000/s, a worker applying: {answered:,} "
-                f"answered 200 in {took:.1f} s"
-            )
-            (stored,) = query(environ, "SELECT count(*) FROM raw_callback")[0]
-            began = time.monotonic()
-            while query(environ, "SELECT count(*) FROM raw_callback WHERE state = 'new'")[0][0]:
-                time.sleep(0.5)
-            print(f"stored {stored:,}; all looked at {time.monotonic() - began:.1f} s later")
-            if stored != asked.burst or answered != asked.burst:
-                raise SystemExit("some were lost")
+        if asked.burst:
+            campaign = run(environ, SENT, str(asked.burst))
+            with running(worker, environ, log):
+                time.sleep(3)
+                follow(environ, campaign, asked.burst, lambda: burst(port, ours, asked.burst, 5000))
+
+
+def follow(
+    environ: dict[str, str], campaign: str, number: int, send: Callable[[], tuple[int, float]]
+) -> None:
+    """Send the burst, then wait until the worker has applied all of it."""
+    answered, took = send()
+    print(
+        f"burst of {number:,} offered at 5,000/s while a worker applies: {answered:,} answered "
+        f"200 in {took:.1f} s ({answered / took:.0f}/s)"
+    )
+    began = time.monotonic()
+    while query(environ, "SELECT count(*) FROM raw_callback WHERE state = 'new'")[0][0]:
+        time.sleep(0.5)
+    (stored,) = query(environ, "SELECT count(*) FROM raw_callback")[0]
+    (delivered,) = query(environ, f"SELECT delivered FROM campaign WHERE id = {int(campaign)}")[0]
+    later = time.monotonic() - began
+    print(f"stored {stored:,}, delivered {delivered:,}, the last {later:.1f} s later")
+    if not answered == stored == delivered == number:
+        raise SystemExit("some were lost")
 
 
 if __name__ == "__main__":
