@@ -67,7 +67,8 @@ def _check(values: dict[str, Any]) -> dict[str, Any]:
         raise Invalid(f"There is no channel {values['channel']!r}. There are: {known}.")
     if values.get("message_template"):
         values["message_template"] = text.validate(values["message_template"])
-    if "audience" in values:
+    # An empty one is a draft whose audience is still to be chosen; launch() asks again.
+    if values.get("audience"):
         values["audience"] = audiences.validate(values["audience"])
     if values.get("provider"):
         provider = registry.current().find(values["provider"])
@@ -98,14 +99,18 @@ def create(values: Mapping[str, Any]) -> Campaign:
     return campaign
 
 
-def update(campaign_id: int, values: Mapping[str, Any]) -> Campaign:
-    """Change a draft. Raises Conflict once it has been launched."""
+def update(campaign_id: int, values: Mapping[str, Any], note: bool = True) -> Campaign:
+    """Change a draft. Raises Conflict once it has been launched.
+
+    `note` is False while somebody writes: every pause in typing is not worth an audit entry.
+    """
     checked = _check({key: values[key] for key in WRITABLE if key in values})
     with db.atomic():
         campaign = get(campaign_id)
         if not states.move_campaign(campaign_id, ["draft"], "draft", **checked):
             raise Conflict("Only a draft can be changed: clone the campaign instead.")
-        _audit(campaign, "changed", f"Changed the campaign {campaign.title!r}")
+        if note:
+            _audit(campaign, "changed", f"Changed the campaign {campaign.title!r}")
     return get(campaign_id)
 
 
