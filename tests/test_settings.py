@@ -1,0 +1,76 @@
+"""Settings are checked once, at the start, and every one of them is written down."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from obidient.config import ConfigError, Settings, documented_settings, parse_quiet_hours
+
+ROOT = Path(__file__).parent.parent
+STRONG = "0123456789abcdef" * 4
+
+
+def load(**values: str) -> Settings:
+    return Settings.load({"OBIDIENT_ENV": "development"} | values)
+
+
+def test_the_example_file_names_every_setting_with_its_default() -> None:
+    text = (ROOT / ".env.example").read_text()
+    shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    assert shown == {name: default for name, default, _ in documented_settings()}
+
+
+def test_the_example_file_explains_every_setting() -> None:
+    text = (ROOT / ".env.example").read_text()
+    for name, _, meaning in documented_settings():
+        assert f"# {meaning}\n#{name}=" in text
+
+
+@pytest.mark.parametrize("key", ["", "changeme", "short", "a" * 64])
+def test_production_refuses_a_weak_secret_and_says_how_to_make_one(key: str) -> None:
+    with pytest.raises(ConfigError, match=r"SECRET_KEY.*32 random"):
+        Settings.load({"SECRET_KEY": key})
+
+
+def test_production_is_the_default() -> None:
+    assert Settings.load({"SECRET_KEY": STRONG}).is_production
+
+
+def test_all_wrong_settings_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(PORT="eighty", TIMEZONE="Mars/Olympus", QUIET_HOURS="8pm")
+    for name in ("PORT", "TIMEZONE", "QUIET_HOURS"):
+        assert name in str(caught.value)
+
+
+def test_an_empty_plugins_means_none_and_an_unset_one_all() -> None:
+    assert load(PLUGINS="").plugins == ()
+    assert load().plugins is None
+    assert load(PLUGINS="a, b").plugins == ("a", "b")
+
+
+def test_web_processes_are_one_when_embedded_and_two_with_redis() -> None:
+    assert load().web_workers == 1
+    assert load(REDIS_URL="redis://127.0.0.1").web_workers == 2
+
+
+def test_empty_quiet_hours_mean_none() -> None:
+    assert load(QUIET_HOURS="").quiet_hours is None
+    assert str(load().quiet_hours) == "20:00-08:00"
+    assert parse_quiet_hours("08:00-08:00") is None
+
+
+def test_commands_that_the_readme_names_exist() -> None:
+    from click import Context
+
+    from obidient.cli import main
+
+    text = (ROOT / "README.md").read_text()
+    named = set(re.findall(r"`?(?:\.venv/bin/)?obidient ([a-z]+)(?: ([a-z]+))?", text))
+    context = Context(main)
+    for command, sub in named:
+        found = main.get_command(context, command)
+        assert found is not None, command
+        if sub and hasattr(found, "commands"):
+            assert sub in found.commands, f"{command} {sub}"
