@@ -350,6 +350,31 @@ def test_a_report_settles_an_unconfirmed_recipient_by_its_number(
 
 
 @pytest.mark.both
+@pytest.mark.parametrize("other", [RecipientStatus.UNCONFIRMED, RecipientStatus.SENDING])
+def test_a_number_settles_nothing_when_two_messages_to_it_are_open(
+    post: Post, campaign: Campaign, other: RecipientStatus
+) -> None:
+    add(campaign, 0, RecipientStatus.UNCONFIRMED, provider_id=None)
+    second = Campaign.create(channel="sms", title="Other", provider=Network.name, status="sending")
+    Recipient.create(campaign_id=second.id, phone=phone(0), batch=0, status=int(other))
+    post("delivery", id="late-1", status="delivered", phone=phone(0))
+    receipts.apply_due()
+    assert state() == "waiting"
+    assert Recipient.select().where(Recipient.status == int(DELIVERED)).count() == 0
+
+
+@pytest.mark.both
+def test_another_networks_report_does_not_settle_ours(post: Post, campaign: Campaign) -> None:
+    add(campaign, 0)
+    add(campaign, 1, RecipientStatus.UNCONFIRMED, provider_id=None)
+    Campaign.update(provider="other-sms").execute()
+    post("delivery", id="id-0", status="delivered", phone=phone(0))
+    post("delivery", id="late-1", status="delivered", phone=phone(1))
+    receipts.apply_due()
+    assert counts(campaign) == {"sent": 1, "unconfirmed": 1}
+
+
+@pytest.mark.both
 def test_an_unknown_status_is_kept_and_shown(post: Post, campaign: Campaign) -> None:
     add(campaign, 0)
     post("delivery", id="id-0", status="teleported")

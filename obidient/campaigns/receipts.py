@@ -18,7 +18,7 @@ from flask import Flask
 from obidient import queues, registry
 from obidient.campaigns import replies
 from obidient.campaigns.models import Recipient
-from obidient.campaigns.receipt_models import OPEN_STATES, RawCallback
+from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.reports import apply_reports
 from obidient.campaigns.webform import parsed
 from obidient.clock import utcnow
@@ -79,14 +79,13 @@ def hint(provider: str) -> None:
 
 def sweep() -> None:
     """Hint at what is due; called every second by one worker process."""
-    row = (
-        RawCallback.select(RawCallback.provider)
-        .where(RawCallback.state.in_(OPEN_STATES), RawCallback.due_at <= utcnow())
-        .order_by(RawCallback.due_at)
-        .first()
-    )
+    row = db.execute_sql(
+        "SELECT provider FROM raw_callback WHERE state IN ('new', 'waiting') "
+        f"AND due_at <= {mark()} ORDER BY due_at LIMIT 1",
+        (utcnow(),),
+    ).fetchone()
     if row is not None:
-        hint(row.provider)
+        hint(row[0])
 
 
 def clean() -> None:

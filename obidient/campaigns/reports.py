@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from peewee import SQL
+
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.states import count
 from obidient.clock import utcnow
@@ -52,38 +54,59 @@ def _would_raise(row: Recipient, report: DeliveryReport) -> bool:
 
 
 def _find(provider: str, reports: list[DeliveryReport]) -> dict[str, Recipient]:
+    """The recipient of each message id, by that id, else by phone.
+
+    Which campaigns are the provider's is asked afterwards: in a join, a planner that has no
+    figures yet of a new campaign walks through all its recipients.
+    """
     ids = [report.provider_id for report in reports if report.provider_id]
-    query = (
-        Recipient.select(Recipient)
-        .join(Campaign, on=(Campaign.id == Recipient.campaign_id))
-        .where(Recipient.provider_id.in_(ids), Campaign.provider == provider)
-        .order_by(Recipient.id)
-    )
-    found: dict[str, Recipient] = {str(row.provider_id): row for row in query}
-    for report in reports:
-        if report.provider_id not in found and report.phone:
-            row = _only_open(provider, report.phone)
-            if row is not None:
-                found[report.provider_id] = row
+    rows = list(Recipient.select().where(Recipient.provider_id.in_(ids)).order_by(Recipient.id))
+    ours = _of_provider(provider, rows)
+    found = {str(row.provider_id): row for row in rows if row.campaign_id in ours}
+    others = [one for one in reports if one.provider_id not in found and one.phone]
+    open_rows = _only_open(provider, {str(one.phone) for one in others})
+    for report in others:
+        row = open_rows.get(str(report.phone))
+        if row is not None:
+            found[report.provider_id] = row
     return found
 
 
-def _only_open(provider: str, phone: str) -> Recipient | None:
-    """The one unconfirmed recipient of a phone, if nothing else is in flight to it."""
-    open_rows = list(
-        Recipient.select(Recipient)
-        .join(Campaign, on=(Campaign.id == Recipient.campaign_id))
-        .where(
-            Recipient.phone == phone,
-            Recipient.status.in_([RecipientStatus.SENDING, RecipientStatus.UNCONFIRMED]),
-            Campaign.provider == provider,
-        )
-        .limit(2)
+def _of_provider(provider: str, rows: list[Recipient]) -> set[int]:
+    """Those of the rows' campaigns that a provider carries."""
+    campaigns = list({row.campaign_id for row in rows})
+    query = Campaign.select(Campaign.id).where(
+        Campaign.id.in_(campaigns), Campaign.provider == provider
     )
-    if len(open_rows) != 1 or open_rows[0].status != RecipientStatus.UNCONFIRMED:
-        return None
-    row: Recipient = open_rows[0]
-    return row if row.provider_id is None else None
+    return {row.id for row in query}
+
+
+def _only_open(provider: str, phones: set[str]) -> dict[str, Recipient]:
+    """By phone, the one unconfirmed recipient, where nothing else is in flight to the number.
+
+    The statuses stand in the SQL as they do in the partial indexes: bound as parameters, SQLite
+    would not use those, and read the whole table for each report that came early.
+    """
+    unconfirmed = SQL(f"status = {RecipientStatus.UNCONFIRMED:d}")
+    rows = list(Recipient.select().where(unconfirmed, Recipient.phone.in_(sorted(phones))))
+    if not rows:
+        return {}
+    in_flight = SQL(f"status = {RecipientStatus.SENDING:d}")
+    named = {row.phone for row in rows}
+    # Peewee's queries answer to `+` themselves, hence extend.
+    rows.extend(Recipient.select().where(in_flight, Recipient.phone.in_(sorted(named))))
+    ours = _of_provider(provider, rows)
+    by_phone: dict[str, list[Recipient]] = {}
+    for row in rows:
+        if row.campaign_id in ours:
+            by_phone.setdefault(row.phone, []).append(row)
+    return {
+        phone: found[0]
+        for phone, found in by_phone.items()
+        if len(found) == 1
+        and found[0].status == RecipientStatus.UNCONFIRMED
+        and found[0].provider_id is None
+    }
 
 
 def _raise(found: dict[str, Recipient], reports: dict[str, DeliveryReport]) -> set[str]:
