@@ -171,12 +171,21 @@ def environ(
 def app(environ: dict[str, str]) -> Iterator[Flask]:
     """A migrated app, its context pushed."""
     made = create_app(environ)
+    made.test_client_class = FreshClient
     with made.app_context():
         yield made
     if not database.db.is_closed():
         database.db.close()
     if hasattr(database.db.obj, "close_all"):
         database.db.obj.close_all()
+
+
+class FreshClient(FlaskClient):
+    """Each request in a context of its own: in the test's, `g` would outlive the request."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
 
 
 @pytest.fixture
