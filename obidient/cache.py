@@ -23,8 +23,12 @@ from obidient.config import Settings
 logger = logging.getLogger(__name__)
 
 PREFIX = "live-results:"
-#: After an error, Redis is left alone for this long, seconds: no request waits for it meanwhile.
-REST = 2.0
+#: While Redis is away a thread of its own asks for it this often, seconds: no request does.
+PROBE_EVERY = 0.5
+#: The one call that finds Redis gone waits no longer than this, seconds.
+PATIENCE = 0.25
+#: Documents kept in the memory of a process.
+MOST_KEPT = 500
 
 
 class JSONValues(BaseSerializer):
@@ -34,66 +38,50 @@ class JSONValues(BaseSerializer):
         return orjson.dumps(value)
 
     def loads(self, bvalue: Any) -> Any:
-        return None if bvalue is None else orjson.loads(bvalue)
+        try:
+            return None if bvalue is None else orjson.loads(bvalue)
+        except orjson.JSONDecodeError:
+            logger.warning("something that is no JSON lies in the cache; taken as missing")
+            return None
 
 
 class ResilientCache(BaseCache):
-    """Redis behind a circuit breaker, with a memory of this process to fall back on."""
+    """Redis, with the memory of this process to fall back on; memory alone without REDIS_URL."""
 
-    def __init__(self, primary: Any, fallback: Any, default_timeout: int) -> None:
+    def __init__(self, redis: Any | None, memory: Any, default_timeout: int) -> None:
         super().__init__(default_timeout=default_timeout)
-        self.primary, self.fallback = primary, fallback
-        self._closed_until = 0.0
-        self._down = False
+        self.redis, self.memory = redis, memory
+        self._down = redis is None
         self._lock = threading.Lock()
+        #: Keys whose deletion Redis has not heard of.
+        self._unsaid: set[str] = set()
 
     @property
     def serializer(self) -> Any:
-        return self.primary.serializer
+        return self.memory.serializer
 
     @serializer.setter
     def serializer(self, value: Any) -> None:
         # Flask-Caching hands CACHE_SERIALIZER over by assignment.
-        self.primary.serializer = self.fallback.serializer = value
+        self.memory.serializer = value
+        if self.redis is not None:
+            self.redis.serializer = value
 
     @classmethod
     def factory(
         cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
     ) -> "ResilientCache":
+        timeout = kwargs["default_timeout"]
+        memory = SimpleCache(threshold=MOST_KEPT, default_timeout=timeout)
+        if not config.get("CACHE_REDIS_URL"):
+            return cls(None, memory, timeout)
         options = {
-            "socket_connect_timeout": 0.25,
-            "socket_timeout": 0.5,
+            "socket_connect_timeout": PATIENCE,
+            "socket_timeout": PATIENCE,
             "retry": Retry(NoBackoff(), 0),
         }
-        primary = RedisCache.factory(app, config | {"CACHE_OPTIONS": options}, [], dict(kwargs))
-        timeout = kwargs["default_timeout"]
-        return cls(primary, SimpleCache(threshold=500, default_timeout=timeout), timeout)
-
-    def _call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        if time.monotonic() >= self._closed_until:
-            try:
-                answer = getattr(self.primary, operation)(*args, **kwargs)
-            except (RedisError, OSError) as error:
-                self._trip(error)
-            else:
-                if self._down:
-                    self._recover()
-                return answer
-        return getattr(self.fallback, operation)(*args, **kwargs)
-
-    def _trip(self, error: Exception) -> None:
-        with self._lock:
-            self._closed_until = time.monotonic() + REST
-            if not self._down:
-                logger.warning("Redis is away (%s): the cache is in memory meanwhile", error)
-            self._down = True
-
-    def _recover(self) -> None:
-        with self._lock:
-            if self._down:
-                logger.info("Redis is back")
-                self.fallback.clear()
-            self._down = False
+        redis = RedisCache.factory(app, config | {"CACHE_OPTIONS": options}, [], dict(kwargs))
+        return cls(redis, memory, timeout)
 
     def get(self, key: str) -> Any:
         return self._call("get", key)
@@ -104,11 +92,67 @@ class ResilientCache(BaseCache):
     def add(self, key: str, value: Any, timeout: Any = None) -> Any:
         return self._call("add", key, value, timeout=timeout)
 
-    def delete(self, key: str) -> Any:
-        return self._call("delete", key)
-
     def has(self, key: str) -> Any:
         return self._call("has", key)
+
+    def delete(self, key: str) -> Any:
+        self.memory.delete(key)
+        deleted = self._call("delete", key)
+        if self._down and self.redis is not None:
+            self._unsaid.add(key)
+        return deleted
+
+    def delete_below(self, key: str) -> None:
+        """Delete `key` and everything that starts with `key:`."""
+        self.delete(key)
+        for kept in list(self.memory._cache):
+            if kept.startswith(f"{key}:"):
+                self.memory.delete(kept)
+        if self.redis is not None and not self._down:
+            try:
+                for name in self.redis._read_client.scan_iter(match=f"{PREFIX}{key}:*", count=500):
+                    self.redis._write_client.delete(name)
+            except (RedisError, OSError) as error:
+                self._trip(error)
+
+    def forget_here(self, key: str) -> None:
+        """Delete a key from the memory of this process only."""
+        self.memory.delete(key)
+
+    # -- the circuit breaker --
+
+    def _call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+        if not self._down:
+            try:
+                return getattr(self.redis, operation)(*args, **kwargs)
+            except (RedisError, OSError) as error:
+                self._trip(error)
+        return getattr(self.memory, operation)(*args, **kwargs)
+
+    def _trip(self, error: Exception) -> None:
+        with self._lock:
+            if self._down:
+                return
+            self._down = True
+            logger.warning("Redis is away (%s): the cache is in memory meanwhile", error)
+            threading.Thread(target=self._wait, name="cache-probe", daemon=True).start()
+
+    def _wait(self) -> None:
+        """Until Redis answers again; what it should have forgotten meanwhile goes first."""
+        assert self.redis is not None  # noqa: S101 - only a cache with Redis can lose it
+        while True:
+            time.sleep(PROBE_EVERY)
+            try:
+                self.redis._write_client.ping()
+                for key in list(self._unsaid):
+                    self.redis.delete(key)
+                    self._unsaid.discard(key)
+            except (RedisError, OSError):
+                continue
+            self.memory.clear()
+            self._down = False
+            logger.info("Redis is back")
+            return
 
 
 cache = Cache()
@@ -116,14 +160,13 @@ cache = Cache()
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Bind the cache; connects on first use."""
-    config: dict[str, Any] = {
-        "CACHE_DEFAULT_TIMEOUT": settings.live_results_ttl,
-        "CACHE_KEY_PREFIX": PREFIX,
-        "CACHE_SERIALIZER": JSONValues(),
-    }
-    if settings.redis_url is None:
-        config["CACHE_TYPE"] = "SimpleCache"
-    else:
-        config["CACHE_TYPE"] = "obidient.cache.ResilientCache"
-        config["CACHE_REDIS_URL"] = settings.redis_url
-    cache.init_app(app, config=config)
+    cache.init_app(
+        app,
+        config={
+            "CACHE_TYPE": "obidient.cache.ResilientCache",
+            "CACHE_DEFAULT_TIMEOUT": settings.live_results_ttl,
+            "CACHE_KEY_PREFIX": PREFIX,
+            "CACHE_SERIALIZER": JSONValues(),
+            "CACHE_REDIS_URL": settings.redis_url,
+        },
+    )

@@ -82,14 +82,18 @@ def up(migrator, db):
         election_id = CharField(max_length=64)
         unit_code = CharField(max_length=12)
         agent = CharField(max_length=120)
-        submission = BigIntegerField()
+        submission = BigIntegerField(null=True)
         figures = TextField()
-        disputed = BooleanField()
+        listed_voters = IntegerField(null=True)
+        pattern = CharField(max_length=16)
         settled = BooleanField()
+        in_review = BooleanField()
+        votes_at_stake = IntegerField()
+        updated_at = DateTimeField()
 
         class Meta:
             primary_key = CompositeKey("election_id", "unit_code")
-            indexes = ((("election_id", "disputed"), False),)
+            indexes = ((("election_id", "pattern"), False),)
 
     class Tally(Base):
         election_id = CharField(max_length=64)
@@ -100,33 +104,74 @@ def up(migrator, db):
         accredited = BigIntegerField()
         valid = BigIntegerField()
         rejected = BigIntegerField()
-        disputed = IntegerField()
-        votes = JSONField()
+        listed = BigIntegerField()
+        unlisted = IntegerField()
+        review_units = IntegerField()
+        review_votes = BigIntegerField()
+        votes = TextField()
+        updated_at = DateTimeField()
 
         class Meta:
             primary_key = CompositeKey("election_id", "area_code")
             indexes = ((("election_id", "parent"), False),)
 
+    class RegisterTotal(Base):
+        area_code = CharField(max_length=12, primary_key=True)
+        units = IntegerField()
+        voters = BigIntegerField()
+        unlisted = IntegerField()
+
     class ReviewFlag(Base):
         election_id = CharField(max_length=64)
-        unit_code = CharField(max_length=64)
-        kind = CharField()
+        unit_code = CharField(max_length=12)
+        kind = CharField(max_length=40)
         evidence = JSONField()
         opened_at = DateTimeField()
         closed_at = DateTimeField(null=True)
-        closed_by = CharField()
-        decision = TextField()
 
         class Meta:
-            indexes = ((("election_id", "unit_code", "kind"), False),)
+            indexes = ((("election_id", "unit_code"), False),)
 
-    db.create_tables([Election, Party, Submission, AgentSheet, UnitResult, Tally, ReviewFlag])
+    class Decision(Base):
+        election_id = CharField(max_length=64)
+        unit_code = CharField(max_length=12)
+        at = DateTimeField()
+        by = CharField()
+        reason = TextField()
+        submission = BigIntegerField(null=True)
+        figures = TextField()
+
+        class Meta:
+            indexes = ((("election_id", "unit_code"), False),)
+
+    db.create_tables(
+        [
+            Election,
+            Party,
+            Submission,
+            AgentSheet,
+            UnitResult,
+            Tally,
+            RegisterTotal,
+            ReviewFlag,
+            Decision,
+        ]
+    )
+    # The three lists that people and workers ask for again and again, however long the tables.
     db.execute_sql("CREATE INDEX submission_waiting ON submission (id) WHERE status = 'received'")
+    db.execute_sql(
+        "CREATE INDEX unit_result_in_review ON unit_result (election_id, unit_code) WHERE in_review"
+    )
+    db.execute_sql(
+        "CREATE INDEX review_flag_open ON review_flag (election_id, id) WHERE closed_at IS NULL"
+    )
 
 
 def down(migrator, db):
     for table in (
+        "decision",
         "review_flag",
+        "register_total",
         "tally",
         "unit_result",
         "agent_sheet",

@@ -12,11 +12,14 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.results import api, intake, pages
     from obidient.results.generation import Generation
     from obidient.results.live import LiveResults
+    from obidient.results.shortpath import ShortPath
 
     path = queues.queue_file(settings).with_name("live-results.generation")
-    app.extensions["obidient.live"] = LiveResults(Generation(path))
+    live = LiveResults(Generation(path))
+    app.extensions["obidient.live"] = live
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, "process", lambda: intake.process_waiting() and None)
     ticker.register(app, "submissions", intake.sweep, every=1.0)
     api.register(app)
     app.register_blueprint(pages.blueprint)
+    app.wsgi_app = ShortPath(app.wsgi_app, live)  # type: ignore[method-assign]

@@ -1,5 +1,7 @@
 """Live results over HTTP: public documents by ETag, and what reviewers and admins may do."""
 
+from typing import Any
+
 from flask import Flask, Response, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
@@ -7,16 +9,17 @@ from pydantic import BaseModel, Field
 from obidient import api
 from obidient.accounts import audit
 from obidient.api import ApiModel, json_response, requires
-from obidient.results import live
+from obidient.clock import isoformat
+from obidient.results import live, review
+from obidient.results.documents import head
 from obidient.results.elections import get
-from obidient.results.live import Copy
 from obidient.results.models import Election
+from obidient.results.serving import Copy
+from obidient.results.sheets import Figures
 
 results_api = api.blueprint(
     "live_results", "/api/live-results", "live results", "The count as it stands; public"
 )
-
-CACHE_CONTROL = "public, max-age=2, stale-while-revalidate=30"
 
 
 class ElectionPath(BaseModel):
@@ -25,6 +28,10 @@ class ElectionPath(BaseModel):
 
 class AreaPath(ElectionPath):
     code: str = Field(min_length=2, max_length=12, pattern=r"^(NG|[0-9-]+)$")
+
+
+class UnitPath(ElectionPath):
+    code: str = Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}$")
 
 
 class ElectionOut(ApiModel):
@@ -46,8 +53,10 @@ class SummaryOut(ApiModel):
     total_accredited_voters: int
     total_valid_votes: int
     total_rejected_votes: int
-    voter_turnout: str
+    voter_turnout: str = Field(description="Accredited of registered voters, percent")
+    polling_units_total: int = Field(description="Units of the register")
     polling_units_under_review: int
+    votes_under_review: int = Field(description="The most votes that reviews could make count")
 
 
 class PartyOut(ApiModel):
@@ -55,8 +64,17 @@ class PartyOut(ApiModel):
     party_name: str
     display_name: str
     total_votes: int
-    percentage: str
+    percentage: str = Field(description="Of valid votes")
     color: str
+
+
+class OutlookOut(ApiModel):
+    polling_units_out: int
+    registered_voters_out: int
+    lead: int
+    leader_could_change: bool = Field(
+        description="Whether the units still out or under review could change who leads"
+    )
 
 
 class LiveSummaryOut(ApiModel):
@@ -64,6 +82,7 @@ class LiveSummaryOut(ApiModel):
     summary: SummaryOut
     parties: list[PartyOut]
     last_updated: str
+    outlook: OutlookOut
 
 
 class AreaChildOut(ApiModel):
@@ -77,6 +96,68 @@ class AreaChildOut(ApiModel):
 class AreaOut(AreaChildOut):
     children: list[AreaChildOut]
     last_updated: str
+    outlook: OutlookOut
+
+
+class FiguresOut(ApiModel):
+    registered_voters: int | None
+    accredited_voters: int
+    votes: dict[str, int]
+    valid_votes: int
+    rejected_votes: int
+
+
+class AgentSheetOut(ApiModel):
+    agent: str
+    submission: int
+    figures: FiguresOut
+
+
+class DoubtOut(ApiModel):
+    polling_unit_code: str
+    name: str
+    since: str
+    reasons: list[str]
+    votes_at_stake: int
+    counted: FiguresOut | None
+    sheets: list[AgentSheetOut]
+
+
+class DoubtsOut(ApiModel):
+    items: list[DoubtOut]
+    next_cursor: str | None
+
+
+class ReviewsQuery(ApiModel):
+    cursor: str | None = Field(None, pattern=r"^[0-9-]{12}$")
+    limit: int = Field(50, ge=1, le=api.MAX_LIMIT)
+
+
+class FiguresIn(ApiModel):
+    registered_voters: int | None = Field(None, ge=0, le=1_000_000)
+    accredited_voters: int = Field(ge=0, le=1_000_000)
+    votes: dict[str, int] = Field(min_length=1, max_length=200)
+    valid_votes: int = Field(ge=0, le=1_000_000)
+    rejected_votes: int = Field(0, ge=0, le=1_000_000)
+
+
+class SettleIn(ApiModel):
+    """One of `submission`, `figures` and `void` says what counts."""
+
+    reason: str = Field(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")
+    submission: int | None = Field(None, ge=1, le=2**62)
+    figures: FiguresIn | None = None
+    void: bool = False
+
+
+class EventOut(ApiModel):
+    at: str
+    sentence: str
+    submission: int | None
+
+
+class HistoryOut(ApiModel):
+    items: list[EventOut]
 
 
 def register(app: Flask) -> None:
@@ -84,41 +165,23 @@ def register(app: Flask) -> None:
     app.register_api(results_api)
 
 
-def serve(copy: Copy, content_type: str = "application/json") -> Response:
-    """A copy by its ETag: 304 when the client has it, gzip when it may be."""
-    response = Response(content_type=content_type)
-    # The same validator for both encodings: it names the document, and is compared weakly.
-    response.headers["ETag"] = copy.etag
-    response.headers["Cache-Control"] = CACHE_CONTROL
-    response.headers["Vary"] = "Accept-Encoding"
-    if request.if_none_match.contains_weak(copy.etag.strip('"')):
-        response.status_code = 304
-        del response.headers["Content-Type"]
-        return response
-    if request.accept_encodings["gzip"] > 0:
-        response.set_data(copy.packed)
-        response.headers["Content-Encoding"] = "gzip"
-    else:
-        response.set_data(copy.body)
+def serve(copy: Copy) -> Response:
+    """A copy in answer to the current request."""
+    status, headers, body = copy.answer(request.environ)
+    response = Response(body, status)
+    response.headers.clear()
+    response.headers.extend(headers)
     return response
 
 
 @results_api.get("/elections", responses={200: ElectionsOut})
 def list_elections() -> Response:
     """All elections, the newest first."""
-    rows = Election.select().order_by(Election.created_at.desc())
-    items = [
-        ElectionOut(
-            election_id=row.id,
-            election_name=row.name,
-            election_type=row.type,
-            state=row.state,
-            status=row.status,
-        )
-        for row in rows
-    ]
-    answer = json_response(ElectionsOut(items=items, next_cursor=None))
-    answer.headers["Cache-Control"] = "public, max-age=10"
+    rows = Election.select().order_by(Election.created_at.desc(), Election.id)
+    answer = json_response({"items": [head(row) for row in rows], "nextCursor": None})
+    answer.headers["Cache-Control"] = "public, max-age=2, stale-while-revalidate=30"
+    answer.add_etag()
+    answer.make_conditional(request)
     return answer
 
 
@@ -141,10 +204,80 @@ def area(path: AreaPath) -> Response:
 )
 @requires("admin")
 def invalidate_cache(path: ElectionPath) -> Response:
-    """Have every worker compute the documents of an election afresh."""
+    """Have every worker count the documents of an election afresh."""
     election = get(path.id)
     live.invalidate(path.id)
     audit.record(
         "election.invalidated", f"Refreshed the pages of {election.name}", "election", path.id
     )
     return json_response({"status": "accepted"}, 202)
+
+
+# ---- the results room ---------------------------------------------------------------------------
+
+
+def _figures(figures: Figures) -> FiguresOut:
+    return FiguresOut(
+        registered_voters=figures.registered,
+        accredited_voters=figures.accredited,
+        votes=dict(figures.votes),
+        valid_votes=figures.valid,
+        rejected_votes=figures.rejected,
+    )
+
+
+@results_api.get("/elections/<id>/reviews", responses={200: DoubtsOut}, security=api.BEARER)
+@requires("results:review")
+def reviews(path: ElectionPath, query: ReviewsQuery) -> Response:
+    """Polling units under review, with why and what each agent says."""
+    get(path.id)
+    doubts = review.under_review(path.id, query.cursor or "", query.limit + 1)
+    shown = doubts[: query.limit]
+    items = [
+        DoubtOut(
+            polling_unit_code=doubt.unit_code,
+            name=doubt.name,
+            since=isoformat(doubt.since) or "",
+            reasons=doubt.reasons,
+            votes_at_stake=doubt.votes_at_stake,
+            counted=_figures(doubt.counted) if doubt.counted else None,
+            sheets=[
+                AgentSheetOut(agent=agent, submission=row_id, figures=_figures(figures))
+                for agent, row_id, figures in doubt.sheets
+            ],
+        )
+        for doubt in shown
+    ]
+    more = len(doubts) > len(shown)
+    return json_response(DoubtsOut(items=items, next_cursor=shown[-1].unit_code if more else None))
+
+
+@results_api.get(
+    "/elections/<id>/units/<code>/history", responses={200: HistoryOut}, security=api.BEARER
+)
+@requires("results:review")
+def history(path: UnitPath) -> Response:
+    """Everything that happened to a polling unit, in sentences."""
+    events = [
+        EventOut(at=isoformat(event.at) or "", sentence=event.sentence, submission=event.submission)
+        for event in review.history(path.id, path.code)
+    ]
+    return json_response(HistoryOut(items=events))
+
+
+@results_api.post(
+    "/elections/<id>/units/<code>/settle", responses={200: HistoryOut}, security=api.BEARER
+)
+@requires("results:review")
+def settle(path: UnitPath, body: SettleIn) -> Response:
+    """Decide what counts for a polling unit, with the reason."""
+    figures: dict[str, Any] | None = body.figures.model_dump() if body.figures else None
+    review.settle(
+        path.id,
+        path.code,
+        body.reason,
+        submission=body.submission,
+        figures=figures,
+        void=body.void,
+    )
+    return history(path)  # type: ignore[no-any-return]

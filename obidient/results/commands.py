@@ -14,11 +14,35 @@ from tqdm import tqdm
 from obidient.accounts import audit
 from obidient.cli import with_app
 from obidient.errors import Invalid
-from obidient.results import elections, intake, tally
+from obidient.results import elections, intake, live, recount
 from obidient.results import register as registers
 from obidient.results.models import ELECTION_STATUSES, Election
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Progress:
+    """A bar on a terminal, a line every few seconds otherwise."""
+
+    EVERY = 3.0
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._bar = tqdm(unit=f" {unit}", disable=not sys.stderr.isatty())
+        self._done, self._said = 0, time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bar.close()
+
+    def step(self, number: int) -> None:
+        self._done += number
+        self._bar.update(number)
+        if self._bar.disable and time.monotonic() - self._said > self.EVERY:
+            self._said = time.monotonic()
+            click.echo(f"{self._done:,} {self._unit}", err=True)
 
 
 @click.group(help="The register of polling units.")
@@ -31,14 +55,15 @@ def register() -> None:
 @with_app
 def import_register(file: Path) -> None:
     g.audit_actor = "command line"
-    bar = tqdm(unit=" rows", disable=not sys.stderr.isatty())
-    report = registers.import_file(file, lambda rows: bar.update(rows - bar.n) and None)
-    bar.close()
+    with Progress("rows") as progress:
+        report = registers.import_file(file, progress.step)
     for sentence in report.shown:
         click.echo(sentence)
     if report.defects > len(report.shown):
         click.echo(f"… and {report.defects - len(report.shown):,} more.")
     sentence = f"Imported {report.units:,} polling units in {report.wards:,} wards"
+    for row in Election.select(Election.id):
+        live.invalidate(row.id)
     audit.record("register.imported", sentence, "register", file.name)
     click.echo(f"{sentence} from {report.rows:,} rows, with {report.defects:,} defects.")
     if not report.units:
@@ -109,26 +134,13 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
 def load(file: Path, election_id: str) -> None:
     elections.get(election_id)
     began = time.monotonic()
-    said = began
-    bar = tqdm(unit=" sheets", disable=not sys.stderr.isatty())
-
-    def counting() -> Iterator[dict[str, Any]]:
-        nonlocal said
-        for sheet in _lines(file):
-            bar.update(1)
-            if bar.disable and time.monotonic() - said > 3:
-                said = time.monotonic()
-                click.echo(f"{counting.number:,} sheets", err=True)  # type: ignore[attr-defined]
-            counting.number += 1  # type: ignore[attr-defined]
-            yield sheet
-
-    counting.number = 0  # type: ignore[attr-defined]
-    counts = intake.load(counting(), election_id)
-    bar.close()
+    with Progress("sheets") as progress:
+        counts = intake.load(_lines(file), election_id, progress.step)
+    live.invalidate(election_id)
     number = sum(counts.values())
     seconds = max(time.monotonic() - began, 0.001)
     for name, count in sorted(counts.items()):
-        click.echo(f"{name:12} {count:>9,}")
+        click.echo(f"{name:32} {count:>9,}")
     click.echo(f"{number:,} sheets in {seconds:.1f} s ({number / seconds:,.0f} a second).")
 
 
@@ -138,7 +150,7 @@ def load(file: Path, election_id: str) -> None:
 @with_app
 def verify(election_id: str, repair: bool) -> None:
     elections.get(election_id)
-    wrong = tally.differences(election_id)
+    wrong = recount.differences(election_id)
     for sentence in wrong:
         click.echo(sentence)
     if not wrong:
@@ -147,10 +159,8 @@ def verify(election_id: str, repair: bool) -> None:
     click.echo(f"{len(wrong)} differences.")
     if not repair:
         sys.exit(1)
-    from obidient.results import live
-
     g.audit_actor = "command line"
-    tally.repair(election_id)
+    recount.repair(election_id)
     live.invalidate(election_id)
     audit.record("election.repaired", f"Recounted {election_id}", "election", election_id)
     click.echo("Repaired.")

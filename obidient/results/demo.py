@@ -7,7 +7,7 @@ import random
 
 from obidient.areas import LGAS, Area
 from obidient.database import db
-from obidient.results import elections, intake
+from obidient.results import elections, intake, register
 from obidient.results.models import Election
 
 ELECTION_ID = "demo-2027"
@@ -61,6 +61,7 @@ def _register() -> None:
             Area.insert_many(rows[start : start + 2_000], fields=fields).on_conflict(
                 conflict_target=[Area.code], action="IGNORE"
             ).execute()
+    register.add_up()
 
 
 def _sheets() -> list[dict[str, object]]:

@@ -2,20 +2,27 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from peewee import IntegrityError
 
 from obidient.accounts import audit
-from obidient.areas import ROOT_CODE, find_state
+from obidient.areas import ROOT_CODE, STATES, find_state, level_of
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results.models import ELECTION_STATUSES, ELECTION_TYPES, Election, Party
+from obidient.results.models import ELECTION_STATUSES, ELECTION_TYPES, Election, Party, Tally
 from obidient.results.sheets import party_key
+from obidient.results.tally import TICK, hold
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+#: For parties that bring no colour; told apart by their codes as well, always.
+COLORS = (
+    "#0B6E4F #B3261E #1F5FA8 #B8860B #6A3D9A #D9480F #0C8599 #862E9C #5C940D #A61E4D "
+    "#364FC7 #7F4F24 #2B8A3E #C2255C #1864AB #E67700 #495057 #087F5B"
+).split()
 
 
 def get(election_id: str) -> Election:
@@ -39,20 +46,38 @@ def names_of(parties: Sequence[Party]) -> dict[str, str]:
     return found
 
 
-def _area_of(state: str) -> str:
+def moment_of_change(election: Election) -> datetime:
+    """Now, but later than any change before, whatever the clock did since."""
+    root = Tally.get_or_none(Tally.election_id == election.id, Tally.area_code == ROOT_CODE)
+    before = [election.updated_at] + ([root.updated_at] if root else [])
+    moment: datetime = max([utcnow(), *(moment + TICK for moment in before)])
+    return moment
+
+
+def _area_of(document: Mapping[str, Any], state: str) -> str:
+    """Where it is held: `areaCode` if there is one, else the state by its name."""
+    code = document.get("areaCode")
+    if code is not None:
+        if not isinstance(code, str) or level_of(code) == "unit":
+            raise Invalid("areaCode must be the code of a state, LGA or ward, such as 24-11.")
+        if code != ROOT_CODE and code[:2] not in STATES:
+            raise Invalid(f"There is no area {code!r}.")
+        return code
     if state.strip().lower() in ("", "national", "nigeria", "ng"):
         return ROOT_CODE
-    code = find_state(state)
-    if code is None:
+    found = find_state(state)
+    if found is None:
         raise Invalid(f"There is no state {state!r}. Write National, or a state's name.")
-    return code
+    return found
 
 
 def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
     """Make an election from its JSON document; raises Invalid naming the field that is wrong."""
     values = _checked(document)
     parties = [_party(values["id"], place, raw) for place, raw in enumerate(document["parties"])]
-    keys = [party_key(name) for p in parties for name in {p["code"], *p["aliases"]}]
+    keys = [key for p in parties for key in {party_key(name) for name in _names(p)}]
+    if "" in keys:
+        raise Invalid("A party's code and aliases need a letter or a digit each.")
     if len(set(keys)) != len(keys):
         raise Invalid("Two parties share a code or an alias: give each its own.")
     try:
@@ -65,6 +90,10 @@ def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
     except IntegrityError:
         raise Conflict(f"There is an election {values['id']} already.") from None
     return election
+
+
+def _names(party: Mapping[str, Any]) -> list[str]:
+    return [party["code"], *party["aliases"]]
 
 
 def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +121,7 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
         "name": text("electionName"),
         "type": kind,
         "state": state,
-        "area_code": _area_of(state),
+        "area_code": _area_of(document, state),
         "status": status,
     }
 
@@ -100,17 +129,19 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
 def _party(election_id: str, place: int, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict) or not str(raw.get("partyCode") or "").strip():
         raise Invalid(f"parties[{place}] has no partyCode.")
-    code = str(raw["partyCode"]).strip().upper()
+    code = str(raw["partyCode"]).strip()
+    if len(code) > 20:
+        raise Invalid(f"parties[{place}].partyCode is longer than 20 letters.")
     name = str(raw.get("partyName") or code).strip()
-    color = str(raw.get("color") or "")
-    if color and not _COLOR.fullmatch(color):
+    color = str(raw.get("color") or COLORS[place % len(COLORS)])
+    if not _COLOR.fullmatch(color):
         raise Invalid(f"parties[{place}].color must look like #0B6E4F.")
     aliases = raw.get("aliases") or []
     if not isinstance(aliases, list):
         raise Invalid(f"parties[{place}].aliases must be a list.")
     return {
         "election_id": election_id,
-        "code": code[:20],
+        "code": code,
         "name": name,
         "display_name": str(raw.get("displayName") or f"{name} ({code})").strip(),
         "color": color,
@@ -126,8 +157,10 @@ def set_status(election_id: str, status: str) -> Election:
     from obidient.results import live
 
     with db.atomic():
-        election = get(election_id)
-        Election.update(status=status, updated_at=utcnow()).where(
+        election = hold(election_id)
+        if election is None:
+            raise NotFound("There is no such election.")
+        Election.update(status=status, updated_at=moment_of_change(election)).where(
             Election.id == election_id
         ).execute()
         sentence = f"Changed {election.name} from {election.status} to {status}"

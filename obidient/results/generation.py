@@ -1,7 +1,8 @@
 """A number that all processes of a host share: when it changes, copies in memory are void.
 
 It lives in a small file mapped into memory beside the database, so that reading it costs nothing
-and works with and without Redis; a lock file keeps two processes from computing the same document.
+and works with and without Redis; locks beside it keep two processes from computing the same
+document.
 """
 
 import contextlib
@@ -12,16 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
+#: Documents that may be computed at the same time by different processes.
+LOCKS = 16
+
 
 class Generation:
-    """`value` to compare, `bump()` to void; opened on first use."""
-
-    SLOTS = 64
+    """`value` to compare, `bump()` to void; the file is opened on first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._map: mmap.mmap | None = None
-        self.counted_at = -1.0
 
     def _open(self) -> mmap.mmap:
         if self._map is None:
@@ -39,18 +40,18 @@ class Generation:
         return number
 
     def bump(self) -> None:
-        with self._locked(0):
+        with self._locked("bump"):
             struct.pack_into("<Q", self._open(), 0, self.value + 1)
 
     @contextlib.contextmanager
     def computing(self, key: str) -> Iterator[None]:
-        """Hold off other processes of this host that want to compute the same key."""
-        with self._locked(1 + crc32(key.encode()) % self.SLOTS):
+        """Hold off other processes of this host that want to compute the same document."""
+        with self._locked(str(crc32(key.encode()) % LOCKS)):
             yield
 
     @contextlib.contextmanager
-    def _locked(self, slot: int) -> Iterator[None]:
+    def _locked(self, name: str) -> Iterator[None]:
         self._open()
-        with self._path.with_name(f"{self._path.name}.{slot}.lock").open("w") as file:
+        with self._path.with_name(f"{self._path.name}.{name}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -37,7 +37,7 @@ class Election(BaseModel):
     status = CharField(default="scheduled")
     is_demo = BooleanField(default=False)
     created_at = UtcDateTimeField(default=utcnow)
-    #: The last change of the election or of anything counted in it.
+    #: The last change of the election itself; what is counted in it has times of its own.
     updated_at = UtcDateTimeField(default=utcnow)
 
 
@@ -105,24 +105,37 @@ class AgentSheet(BaseModel):
 
 
 class UnitResult(BaseModel):
-    """What counts for one polling unit, and whether people still have to look at it."""
+    """What counts for one polling unit, and whether people still have to look at it.
+
+    The totals of every area are the sums of these rows and of nothing else.
+    """
 
     id = None
     election_id = CharField(max_length=64)
     unit_code = CharField(max_length=12)
-    agent = CharField(max_length=120)
-    submission = BigIntegerField()
-    figures = TextField()
-    disputed = BooleanField(default=False)
+    #: Whose sheet counts: the first agent whose sheet was accepted, or whom a reviewer chose.
+    agent = CharField(max_length=120, default="")
+    submission = BigIntegerField(null=True)
+    #: As in AgentSheet; empty when nothing counts.
+    figures = TextField(default="")
+    #: The register's voters when the unit was counted: a new register changes no past total.
+    listed_voters = IntegerField(null=True)
+    #: A fingerprint of the votes, to find the same ones elsewhere; empty for small units.
+    pattern = CharField(max_length=16, default="")
+    #: A reviewer has decided: newer sheets reopen the review and change no total.
     settled = BooleanField(default=False)
+    in_review = BooleanField(default=False)
+    #: The most votes that the review could make count, while `in_review`.
+    votes_at_stake = IntegerField(default=0)
+    updated_at = UtcDateTimeField(default=utcnow)
 
     class Meta:
         primary_key = CompositeKey("election_id", "unit_code")
-        indexes = ((("election_id", "disputed"), False),)
+        indexes = ((("election_id", "pattern"), False),)
 
 
 class Tally(BaseModel):
-    """The totals of one area: nation, state, LGA or ward. `votes` maps party code to votes."""
+    """The totals of one area: nation, state, LGA or ward."""
 
     id = None
     election_id = CharField(max_length=64)
@@ -133,25 +146,57 @@ class Tally(BaseModel):
     accredited = BigIntegerField(default=0)
     valid = BigIntegerField(default=0)
     rejected = BigIntegerField(default=0)
-    disputed = IntegerField(default=0)
-    votes = JSONField(default=dict)
+    #: The register's voters of the units that reported, and how many of those it has no figure for.
+    listed = BigIntegerField(default=0)
+    unlisted = IntegerField(default=0)
+    review_units = IntegerField(default=0)
+    review_votes = BigIntegerField(default=0)
+    #: Party code to votes, as JSON text.
+    votes = TextField(default="{}")
+    updated_at = UtcDateTimeField(default=utcnow)
 
     class Meta:
         primary_key = CompositeKey("election_id", "area_code")
         indexes = ((("election_id", "parent"), False),)
 
 
+class RegisterTotal(BaseModel):
+    """How many units and voters the register has in an area, from ward to nation."""
+
+    id = None
+    area_code = CharField(max_length=12, primary_key=True)
+    units = IntegerField()
+    voters = BigIntegerField()
+    #: Units of which the register does not know the voters.
+    unlisted = IntegerField()
+
+
 class ReviewFlag(BaseModel):
-    """Something for the results room to look at; `closed_at` when somebody has."""
+    """Something for the results room to look at, with the evidence; closed by a decision."""
 
     election_id = CharField(max_length=64)
-    unit_code = CharField(max_length=64)
-    kind = CharField()
+    unit_code = CharField(max_length=12)
+    kind = CharField(max_length=40)
     evidence = JSONField(default=dict)
     opened_at = UtcDateTimeField(default=utcnow)
     closed_at = UtcDateTimeField(null=True)
-    closed_by = CharField(default="")
-    decision = TextField(default="")
 
     class Meta:
-        indexes = ((("election_id", "unit_code", "kind"), False),)
+        indexes = ((("election_id", "unit_code"), False),)
+
+
+class Decision(BaseModel):
+    """A reviewer's word on a polling unit; never changed, the last one holds."""
+
+    election_id = CharField(max_length=64)
+    unit_code = CharField(max_length=12)
+    at = UtcDateTimeField(default=utcnow)
+    #: Email of the reviewer, or "command line".
+    by = CharField()
+    reason = TextField()
+    #: The submission chosen; null with `figures`: corrected by hand; both empty: nothing counts.
+    submission = BigIntegerField(null=True)
+    figures = TextField(default="")
+
+    class Meta:
+        indexes = ((("election_id", "unit_code"), False),)

@@ -12,9 +12,10 @@ from typing import Any
 
 from peewee import EXCLUDED, chunked, fn
 
-from obidient.areas import LGAS, STATES, UNIT_RE, Area
+from obidient.areas import LGAS, STATES, UNIT_RE, Area, ancestors
 from obidient.database import db
 from obidient.errors import Invalid
+from obidient.results.models import RegisterTotal
 
 #: Defects named one by one; the rest are only counted.
 SHOWN = 200
@@ -68,7 +69,7 @@ def _rows(file: Any) -> Iterator[tuple[int, dict[str, str]]]:
         line = reader.line_num + 1
 
 
-def import_file(path: Path, progress: Callable[[int], None] | None = None) -> Report:
+def import_file(path: Path, progress: Callable[[int], None] = lambda rows: None) -> Report:
     """Import a register; a unit met again keeps its first name. Raises Invalid for a wrong file."""
     report = Report()
     seen: dict[str, str] = {}
@@ -81,9 +82,10 @@ def import_file(path: Path, progress: Callable[[int], None] | None = None) -> Re
             if unit is not None:
                 units.append(unit)
                 wards.setdefault(unit[1], tidy(row.get("ward") or ""))
-            if progress and report.rows % 5_000 == 0:
-                progress(report.rows)
+            if report.rows % 5_000 == 0:
+                progress(5_000)
     _write(wards, units)
+    add_up()
     report.units, report.wards = len(units), len(wards)
     return report
 
@@ -129,4 +131,24 @@ def _write(wards: dict[str, str], units: list[tuple[str, str, str, str, int | No
                         EXCLUDED.registered_voters, Area.registered_voters
                     ),
                 },
+            ).execute()
+
+
+def add_up() -> None:
+    """Note how many units and voters the register has, area by area."""
+    sums: dict[str, list[int]] = {}
+    rows: Any = Area.select(Area.code, Area.registered_voters).where(Area.level == "unit")
+    for code, voters in rows.tuples().iterator():
+        for above in ancestors(code)[1:]:
+            total = sums.setdefault(above, [0, 0, 0])
+            total[0] += 1
+            total[1] += voters or 0
+            total[2] += voters is None
+    table = RegisterTotal
+    with db.atomic():
+        table.delete().execute()  # type: ignore[misc]
+        for some in chunked(sorted(sums.items()), BATCH):
+            table.insert_many(
+                [(code, *numbers) for code, numbers in some],
+                fields=[table.area_code, table.units, table.voters, table.unlisted],
             ).execute()

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -11,7 +13,10 @@ from obidient.areas import UNIT_RE, squeeze
 
 #: No polling unit and no sheet has ever held more.
 MOST_VOTES = 1_000_000
+#: Votes of smaller units agree by chance, so they have no pattern.
+PATTERN_VOTES, PATTERN_PARTIES = 100, 3
 
+#: Reasons in the order in which they are looked for, each with what an agent is told.
 MESSAGES = {
     "malformed_code": "The polling unit code must look like 24-11-02-017.",
     "unknown_polling_unit": "The register has no polling unit with this code. Check the code.",
@@ -20,9 +25,8 @@ MESSAGES = {
     "wrong_type": "Every figure must be a whole number.",
     "negative_votes": "No figure can be below zero.",
     "sum_mismatch": "The figures don't add up: parties to valid votes, valid and rejected to cast.",
-    "over_voting": "More votes than accredited or registered voters. Check the sheet; "
-    "the results room looks at it as well.",
-    "id_reused": "Another sheet came under this id before. Send it under a new id.",
+    "over_voting": "There are more votes than accredited or registered voters.",
+    "id_reused": "Another sheet came under this id before. Send this one under a new id.",
     "unknown_election": "There is no such election.",
     "election_not_open": "This election takes no results at present.",
     "outside_area": "This polling unit does not vote in this election.",
@@ -37,16 +41,25 @@ STATUS_MESSAGES = {
 
 
 class Refused(Exception):
-    """A sheet can't be accepted; `reason` is one of MESSAGES."""
+    """A sheet can't be accepted; `reason` is one of MESSAGES, `message` may tell more."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(MESSAGES[reason])
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message or MESSAGES[reason])
         self.reason = reason
+        self.message = message
+
+
+class OverVoting(Refused):
+    """Refused, but kept with its figures for the results room to look at."""
+
+    def __init__(self, message: str, figures: "Figures") -> None:
+        super().__init__("over_voting", message)
+        self.figures = figures
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers of a sheet that passed. `registered` is None where the sheet has none."""
+    """The numbers of a sheet. `registered` is None where the sheet has none."""
 
     registered: int | None
     accredited: int
@@ -71,72 +84,129 @@ class Figures:
     def loads(cls, text: str) -> "Figures":
         return cls(**orjson.loads(text))
 
+    def agrees_with(self, other: "Figures") -> bool:
+        """Whether two agents tell the same; one of them may not know who is registered."""
+        known = self.registered is not None and other.registered is not None
+        return (
+            self.votes == other.votes
+            and (self.accredited, self.rejected) == (other.accredited, other.rejected)
+            and (not known or self.registered == other.registered)
+        )
+
+    def pattern(self) -> str:
+        """A fingerprint of the votes, or nothing where equal votes would be no surprise."""
+        counted = sorted((code, number) for code, number in self.votes.items() if number)
+        if self.valid < PATTERN_VOTES or len(counted) < PATTERN_PARTIES:
+            return ""
+        return blake2b(repr(counted).encode(), digest_size=8).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _snake(key: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower()
+
 
 def snake_keys(payload: Mapping[str, Any]) -> dict[str, Any]:
     """`pollingUnitCode` and `polling_unit_code` are the same to us."""
-    return {re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower(): value for key, value in payload.items()}
+    return {_snake(str(key)): value for key, value in payload.items()}
 
 
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MOST_VOTES:
-        raise Refused("wrong_type")
-    return value
-
-
+@lru_cache(maxsize=1024)
 def party_key(text: str) -> str:
     return squeeze(text)
 
 
 def check(
     sheet: Mapping[str, Any],
-    parties: Mapping[str, str],
-    registered_in: Mapping[str, int | None],
+    parties: Mapping[str, str] | None,
+    listed: Mapping[str, int | None],
 ) -> tuple[str, Figures]:
     """The unit's code and the figures of a sheet (snake_case keys).
 
-    `parties` maps squeezed codes and aliases to party codes, `registered_in` the units that the
-    register knows to their registered voters. Raises Refused with the first reason that applies,
-    in the order of MESSAGES.
+    `parties` maps squeezed codes and aliases to party codes (None: any will do), `listed` the
+    units that the register knows to their voters. Raises Refused with the first reason that
+    applies, in the order of MESSAGES.
     """
     code = sheet.get("polling_unit_code")
-    if not isinstance(code, str) or not UNIT_RE.fullmatch(code):
+    if not isinstance(code, str) or not code.isascii() or not UNIT_RE.fullmatch(code):
         raise Refused("malformed_code")
-    if code not in registered_in:
+    if code not in listed:
         raise Refused("unknown_polling_unit")
-    votes = sheet.get("votes")
-    given = votes if isinstance(votes, dict) else {}
-    if any(party_key(str(name)) not in parties for name in given):
-        raise Refused("unknown_party")
-    if not given:
-        raise Refused("missing_votes")
-    figures = _figures(sheet, given, parties)
-    most = figures.registered if figures.registered is not None else registered_in[code]
+    figures = read(sheet, parties)
     cast = figures.valid + figures.rejected
-    if cast > figures.accredited or (most is not None and cast > most):
-        raise Refused("over_voting")
+    most = figures.registered if figures.registered is not None else listed[code]
+    if cast > figures.accredited:
+        raise OverVoting(f"{cast:,} votes, but {figures.accredited:,} accredited voters.", figures)
+    if most is not None and cast > most:
+        raise OverVoting(f"{cast:,} votes, but {most:,} registered voters.", figures)
     return code, figures
 
 
+def read(sheet: Mapping[str, Any], parties: Mapping[str, str] | None) -> Figures:
+    """The figures of a sheet, if they are numbers of known parties that add up."""
+    given = sheet.get("votes")
+    named = given if isinstance(given, dict) else {}
+    if parties is not None:
+        for name in named:
+            if party_key(str(name)[:100]) not in parties:
+                raise Refused("unknown_party", f"{_shown(name)} does not stand in this election.")
+    if given is None or given == {}:
+        raise Refused("missing_votes")
+    if not isinstance(given, dict):
+        raise Refused("wrong_type", "Votes: give a number for each party.")
+    figures, cast = _figures(sheet, named, parties)
+    _check_sums(figures, cast)
+    return figures
+
+
+def _shown(name: object) -> str:
+    return "".join(letter for letter in str(name)[:20] if letter.isprintable()) or "A party"
+
+
+def _whole(label: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Refused("wrong_type", f"{label}: write a whole number.")
+    if abs(value) > MOST_VOTES:
+        raise Refused("wrong_type", f"{label}: no sheet holds more than {MOST_VOTES:,}.")
+    return value
+
+
 def _figures(
-    sheet: Mapping[str, Any], given: Mapping[str, Any], parties: Mapping[str, str]
-) -> Figures:
+    sheet: Mapping[str, Any], given: Mapping[str, Any], parties: Mapping[str, str] | None
+) -> tuple[Figures, int]:
+    """All figures, whole and not below zero, and the votes cast as the sheet says."""
     counted: dict[str, int] = {}
     for name, number in given.items():
-        code = parties[party_key(str(name))]
-        counted[code] = counted.get(code, 0) + _whole(number)
+        key = party_key(str(name)[:100])
+        code = parties[key] if parties is not None else key
+        counted[code] = counted.get(code, 0) + _whole(_shown(name), number)
     registered = sheet.get("registered_voters")
+    rejected = _whole("Rejected votes", sheet.get("rejected_votes", 0))
+    valid = _whole("Valid votes", sheet.get("valid_votes", sum(counted.values())))
     figures = Figures(
-        registered=None if registered is None else _whole(registered),
-        accredited=_whole(sheet.get("accredited_voters")),
-        valid=_whole(sheet.get("valid_votes", sum(counted.values()))),
-        rejected=_whole(sheet.get("rejected_votes", 0)),
+        registered=None if registered is None else _whole("Registered voters", registered),
+        accredited=_whole("Accredited voters", sheet.get("accredited_voters")),
+        valid=valid,
+        rejected=rejected,
         votes=counted,
     )
-    cast = sheet.get("votes_cast")
-    total = figures.valid + figures.rejected if cast is None else _whole(cast)
-    below = (figures.registered or 0, figures.accredited, figures.valid, figures.rejected, total)
-    if min(below) < 0 or min(given.values()) < 0:
+    cast = _whole("Votes cast", sheet.get("votes_cast", valid + rejected))
+    others = (figures.registered or 0, figures.accredited, valid, rejected, cast)
+    if min(others) < 0 or min(given.values()) < 0:
         raise Refused("negative_votes")
-    if sum(counted.values()) != figures.valid or total != figures.valid + figures.rejected:
-        raise Refused("sum_mismatch")
-    return figures
+    return figures, cast
+
+
+def _check_sums(figures: Figures, cast: int) -> None:
+    added = sum(figures.votes.values())
+    if added != figures.valid:
+        raise Refused(
+            "sum_mismatch",
+            f"The parties add up to {added:,}, but valid votes say {figures.valid:,}.",
+        )
+    if cast != figures.valid + figures.rejected:
+        raise Refused(
+            "sum_mismatch",
+            f"Valid and rejected votes make {figures.valid + figures.rejected:,}, "
+            f"but votes cast say {cast:,}.",
+        )

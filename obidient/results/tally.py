@@ -1,18 +1,36 @@
-"""Running totals per election and area, changed by differences, checked by counting again."""
+"""Running totals per election and area: the sums of what counts in each unit, kept by difference.
+
+Whoever changes a unit holds the election's row (`hold`) until the change and the totals are
+committed together, so writers never wait for each other in a circle and no sum is ever half done.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from peewee import chunked
 
-from obidient.areas import Area, ancestors, parent_of
+from obidient.areas import ROOT_CODE, ancestors, parent_of
 from obidient.clock import utcnow
-from obidient.database import db, is_postgres
+from obidient.database import is_postgres
 from obidient.results.models import Election, Tally, UnitResult
 from obidient.results.sheets import Figures
 
-_NUMBERS = ("units", "registered", "accredited", "valid", "rejected", "disputed")
+NUMBERS = (
+    "units",
+    "registered",
+    "accredited",
+    "valid",
+    "rejected",
+    "listed",
+    "unlisted",
+    "review_units",
+    "review_votes",
+)
+#: Documents show milliseconds, and each change must show.
+TICK = timedelta(milliseconds=1)
 
 
 @dataclass
@@ -24,127 +42,112 @@ class Total:
     accredited: int = 0
     valid: int = 0
     rejected: int = 0
-    disputed: int = 0
+    listed: int = 0
+    unlisted: int = 0
+    review_units: int = 0
+    review_votes: int = 0
     votes: dict[str, int] = field(default_factory=dict)
 
-    def add(self, figures: Figures, registered: int | None, units: int, sign: int) -> None:
-        own = figures.registered if figures.registered is not None else registered
-        self.units += units
-        self.registered += sign * (own or 0)
-        self.accredited += sign * figures.accredited
-        self.valid += sign * figures.valid
-        self.rejected += sign * figures.rejected
-        for code, number in figures.votes.items():
-            self.votes[code] = self.votes.get(code, 0) + sign * number
+    def add(self, other: "Total", sign: int = 1) -> None:
+        for name in NUMBERS:
+            number = getattr(other, name)
+            if number:
+                setattr(self, name, getattr(self, name) + sign * number)
+        votes = self.votes
+        for code, number in other.votes.items():
+            votes[code] = votes.get(code, 0) + sign * number
+
+    def votes_text(self) -> str:
+        """The parties that have votes, as JSON."""
+        counted = {code: number for code, number in self.votes.items() if number}
+        return orjson.dumps(counted, option=orjson.OPT_SORT_KEYS).decode()
 
 
-class Changes:
-    """Differences of a transaction, by area, from ward to nation."""
+def worth(result: UnitResult | None) -> Total:
+    """What a unit adds to the areas around it."""
+    if result is None:
+        return Total()
+    review = (1, result.votes_at_stake) if result.in_review else (0, 0)
+    if not result.figures:
+        return Total(review_units=review[0], review_votes=review[1])
+    figures = Figures.loads(result.figures)
+    listed = result.listed_voters
+    return Total(
+        units=1,
+        registered=figures.registered if figures.registered is not None else listed or 0,
+        accredited=figures.accredited,
+        valid=figures.valid,
+        rejected=figures.rejected,
+        listed=listed or 0,
+        unlisted=int(listed is None),
+        review_units=review[0],
+        review_votes=review[1],
+        votes=dict(figures.votes),
+    )
 
-    def __init__(self) -> None:
-        self.areas: dict[str, Total] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.areas)
+def hold(election_id: str) -> Election | None:
+    """Lock an election for the rest of the transaction (SQLite: it already is ours)."""
+    query = Election.select().where(Election.id == election_id)
+    found: Election | None = (query.for_update() if is_postgres() else query).first()
+    return found
 
-    def _of(self, unit: str) -> list[Total]:
-        return [self.areas.setdefault(code, Total()) for code in ancestors(unit)[1:]]
 
-    def add(
-        self, unit: str, figures: Figures, registered: int | None, units: int = 0, sign: int = 1
-    ) -> None:
-        """Count a unit's figures (or with sign -1 take them out) in all areas above it."""
-        for total in self._of(unit):
-            total.add(figures, registered, units, sign)
+def as_total(row: Tally) -> Total:
+    numbers = {name: getattr(row, name) for name in NUMBERS}
+    return Total(**numbers, votes=orjson.loads(row.votes))
 
-    def dispute(self, unit: str, change: int) -> None:
-        for total in self._of(unit):
-            total.disputed += change
 
-    def write(self, election_id: str) -> None:
-        """Add the differences to the stored totals, in the caller's transaction."""
-        codes = sorted(self.areas)
-        stored: dict[str, Tally] = {}
+class Book:
+    """The totals of all areas around some units, in the transaction that changes them."""
+
+    def __init__(self, election_id: str, units: Iterable[str]) -> None:
+        self.election_id = election_id
+        self._changes: dict[str, Total] = {}
+        codes = sorted({code for unit in units for code in ancestors(unit)[1:]})
+        stored: list[Tally] = []
         for some in chunked(codes, 500):
-            query = (
-                Tally.select()
-                .where(Tally.election_id == election_id, Tally.area_code.in_(some))
-                .order_by(Tally.area_code)
+            stored += Tally.select().where(
+                Tally.election_id == election_id, Tally.area_code.in_(some)
             )
-            found = query.for_update() if is_postgres() else query
-            stored |= {row.area_code: row for row in found}
-        rows = [_sum(election_id, code, stored.get(code), self.areas[code]) for code in codes]
-        _save(rows)
-        Election.update(updated_at=utcnow()).where(Election.id == election_id).execute()
+        self.totals = {row.area_code: as_total(row) for row in stored}
+        before = [row.updated_at for row in stored if row.area_code == ROOT_CODE]
+        #: The time of this change: later than the last one's, whatever the clock did since.
+        self.moment: datetime = max([utcnow(), *(moment + TICK for moment in before)])
+
+    def change(self, unit: str, before: Total, after: Total) -> None:
+        """A unit was worth `before` and is now worth `after`."""
+        difference = Total()
+        difference.add(after)
+        difference.add(before, -1)
+        for code in ancestors(unit)[1:]:
+            self._changes.setdefault(code, Total()).add(difference)
+
+    def save(self) -> None:
+        for code, change in self._changes.items():
+            self.totals.setdefault(code, Total()).add(change)
+        write(
+            self.election_id,
+            {code: self.totals[code] for code in sorted(self._changes)},
+            self.moment,
+        )
 
 
-def _sum(election_id: str, code: str, stored: Tally | None, change: Total) -> dict[str, Any]:
-    votes = dict(stored.votes) if stored else {}
-    for party, number in change.votes.items():
-        votes[party] = votes.get(party, 0) + number
-    row: dict[str, Any] = {
-        name: (getattr(stored, name) if stored else 0) + getattr(change, name) for name in _NUMBERS
-    }
-    votes = {party: number for party, number in sorted(votes.items()) if number}
-    return row | {
-        "election_id": election_id,
-        "area_code": code,
-        "parent": parent_of(code),
-        "votes": votes,
-    }
-
-
-def _save(rows: list[dict[str, Any]]) -> None:
-    fields = [getattr(Tally, name) for name in (*_NUMBERS, "votes")]
+def write(election_id: str, totals: dict[str, Total], moment: datetime) -> None:
+    """Put totals into the table, in place of what it had for those areas."""
+    rows: list[dict[str, Any]] = [
+        {
+            **{name: getattr(total, name) for name in NUMBERS},
+            "election_id": election_id,
+            "area_code": code,
+            "parent": parent_of(code),
+            "votes": total.votes_text(),
+            "updated_at": moment,
+        }
+        for code, total in totals.items()
+    ]
+    fields = [getattr(Tally, name) for name in (*NUMBERS, "votes", "updated_at")]
     for some in chunked(rows, 500):
         Tally.insert_many(some).on_conflict(
             conflict_target=[Tally.election_id, Tally.area_code], preserve=fields
         ).execute()
-
-
-def recount(election_id: str) -> dict[str, Total]:
-    """The totals of all areas counted from what counts unit by unit."""
-    changes = Changes()
-    registered: dict[str, int | None] = {}
-    units = UnitResult.select().where(UnitResult.election_id == election_id)
-    rows: Iterable[UnitResult] = units.order_by(UnitResult.unit_code).iterator()
-    for some in chunked(rows, 500):
-        codes = [row.unit_code for row in some]
-        found: Any = Area.select(Area.code, Area.registered_voters).where(Area.code.in_(codes))
-        registered = dict(found.tuples())
-        for row in some:
-            figures = Figures.loads(row.figures)
-            changes.add(row.unit_code, figures, registered.get(row.unit_code), units=1)
-            if row.disputed:
-                changes.dispute(row.unit_code, 1)
-    return changes.areas
-
-
-def differences(election_id: str) -> list[str]:
-    """What the stored totals have wrong, a sentence each; empty when all is right."""
-    counted = recount(election_id)
-    wrong = []
-    for row in Tally.select().where(Tally.election_id == election_id).order_by(Tally.area_code):
-        right = counted.pop(row.area_code, Total())
-        for name in _NUMBERS:
-            stored, found = getattr(row, name), getattr(right, name)
-            if stored != found:
-                wrong.append(f"{row.area_code}: {name} is {stored}, counted {found}")
-        votes = {party: number for party, number in right.votes.items() if number}
-        if row.votes != votes:
-            wrong.append(f"{row.area_code}: votes are {row.votes}, counted {votes}")
-    wrong += [
-        f"{code}: has no total, counted {total.units} units" for code, total in counted.items()
-    ]
-    return wrong
-
-
-def repair(election_id: str) -> None:
-    """Replace the stored totals by a fresh count, holding the election."""
-    with db.atomic():
-        query = Election.select().where(Election.id == election_id)
-        (query.for_update() if is_postgres() else query).get()
-        counted = recount(election_id)
-        Tally.delete().where(Tally.election_id == election_id).execute()  # type: ignore[misc]
-        _save([_sum(election_id, code, None, counted[code]) for code in sorted(counted)])
-        Election.update(updated_at=utcnow()).where(Election.id == election_id).execute()

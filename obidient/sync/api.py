@@ -1,8 +1,9 @@
 """`/api/sync`: agents' sheets come in here, are stored, and are decided by the worker."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,12 +11,14 @@ from obidient import api, queues
 from obidient.api import ApiModel, json_response, requires
 from obidient.database import db
 from obidient.errors import NotFound
-from obidient.results import intake
+from obidient.results import outcomes
+from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
 
 sync_api = api.blueprint("sync_api", "/api/sync", "sync", "Results from polling agents")
 
 MOST = 500
+_ID = r"^[A-Za-z0-9_.:-]+$"
 Status = Literal["received", "accepted", "superseded", "duplicate", "rejected"]
 
 
@@ -24,9 +27,7 @@ class SheetIn(BaseModel):
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
-    submission_id: str = Field(
-        alias="submissionId", min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$"
-    )
+    submission_id: str = Field(alias="submissionId", min_length=1, max_length=100, pattern=_ID)
 
 
 class SubmissionsIn(BaseModel):
@@ -45,15 +46,15 @@ class ReceivedList(ApiModel):
 
 
 class SubmissionPath(BaseModel):
-    submissionId: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$")
+    submissionId: str = Field(min_length=1, max_length=100, pattern=_ID)
 
 
 class SubmissionsQuery(BaseModel):
     ids: str = Field(
         min_length=1,
-        max_length=50_000,
+        max_length=8_000,
         pattern=r"^[A-Za-z0-9_.:,-]+$",
-        description="Submission ids, separated by commas; 500 at most",
+        description="Submission ids, separated by commas",
     )
 
 
@@ -74,41 +75,49 @@ def register(app: Flask) -> None:
     app.register_api(sync_api)
 
 
-def _sender() -> intake.Sender:
+def _sender() -> Sender:
     """Agents speak for themselves and their unit; others forward sheets of their devices."""
     user = g.api_user
     if user.role == "agent":
-        return intake.Sender(f"user:{user.id}", user.polling_unit_code)
-    return intake.Sender()
+        return Sender(f"user:{user.id}", user.polling_unit_code)
+    return Sender()
 
 
 @sync_api.post("/submissions", responses={202: ReceivedList}, security=api.BEARER)
 @requires("sync")
 def submit(body: SubmissionsIn) -> Response:
     """Store up to 500 sheets; sending them again is harmless."""
-    sheets: list[dict[str, Any]] = [sheet.model_dump(by_alias=True) for sheet in body.submissions]
+    # As they came, not as they were understood.
+    sheets: Sequence[Mapping[str, Any]] = request.get_json()["submissions"]
     with db.atomic():
-        intake.receive(sheets, _sender())
+        receive(sheets, _sender())
     queues.current().enqueue(queues.RESULTS_SYNC, "process")
     items = [
-        ReceivedOut(submission_id=sheet["submissionId"], status="received") for sheet in sheets
+        ReceivedOut(submission_id=sheet.submission_id, status="received")
+        for sheet in body.submissions
     ]
     return json_response(ReceivedList(items=items), 202)
 
 
-def _mine(query: Any) -> Any:
-    """An agent sees their own sheets, everybody else all."""
+def _mine(ids: Sequence[str]) -> dict[str, Submission]:
+    """What an agent may see under some ids: their own sheets; everybody else sees all."""
     sender = _sender()
-    return query.where(Submission.agent == sender.agent) if sender.agent else query
+    query = Submission.select().where(Submission.submission_id.in_(ids))
+    if sender.agent is not None:
+        query = query.where(Submission.agent == sender.agent)
+    found: dict[str, Submission] = {}
+    for row in query.order_by(Submission.repeat):
+        found.setdefault(row.submission_id, row)
+    return found
 
 
-def _out(row: Submission) -> OutcomeOut:
+def _out(told: outcomes.Told) -> OutcomeOut:
     return OutcomeOut(
-        submission_id=row.submission_id,
-        status=row.status,  # type: ignore[arg-type]
-        reason=row.reason or None,
-        message=row.message or "Received; it will be counted in a moment.",
-        revision=row.revision,
+        submission_id=told.submission_id,
+        status=told.status,  # type: ignore[arg-type]
+        reason=told.reason,
+        message=told.message,
+        revision=told.revision,
     )
 
 
@@ -116,21 +125,17 @@ def _out(row: Submission) -> OutcomeOut:
 @requires("sync", "results:review")
 def outcome(path: SubmissionPath) -> Response:
     """What became of a sheet."""
-    query = Submission.select().where(
-        Submission.submission_id == path.submissionId, Submission.repeat == 0
-    )
-    row = _mine(query).first()
+    row = _mine([path.submissionId]).get(path.submissionId)
     if row is None:
         raise NotFound("No sheet came with this id yet. Send it again.")
-    return json_response(_out(row))
+    return json_response(_out(outcomes.tell([row])[0]))
 
 
 @sync_api.get("/submissions", responses={200: OutcomeList}, security=api.BEARER)
 @requires("sync", "results:review")
-def outcomes(query: SubmissionsQuery) -> Response:
+def several(query: SubmissionsQuery) -> Response:
     """What became of several sheets; those never received are left out."""
     ids = [one for one in dict.fromkeys(query.ids.split(",")) if one][:MOST]
-    found = Submission.select().where(Submission.submission_id.in_(ids), Submission.repeat == 0)
-    rows = {row.submission_id: row for row in _mine(found)}
-    items = [_out(rows[one]) for one in ids if one in rows]
-    return json_response(OutcomeList(items=items))
+    rows = _mine(ids)
+    told = outcomes.tell([rows[one] for one in ids if one in rows])
+    return json_response(OutcomeList(items=[_out(one) for one in told]))

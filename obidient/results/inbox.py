@@ -1,0 +1,122 @@
+"""The door: every sheet that comes is kept as it came, before anything is decided about it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from peewee import fn
+
+from obidient.results.models import Submission
+from obidient.results.sheets import snake_keys
+
+LONGEST_ID = 100
+#: What makes two sheets the same; anything else in them is kept and not compared.
+CONTENT = (
+    "election_id",
+    "polling_unit_code",
+    "revision",
+    "submitted_at",
+    "device_id",
+    "registered_voters",
+    "accredited_voters",
+    "votes",
+    "valid_votes",
+    "rejected_votes",
+    "votes_cast",
+)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends: `agent` names them; `own_unit` is the only unit they may report, if any."""
+
+    agent: str | None = None
+    own_unit: str | None = None
+
+
+def encode(value: Any, sort: bool = False) -> str:
+    """JSON of anything that JSON can hold, lone surrogates and endless numbers included."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else 0).decode()
+    except TypeError:
+        return json.dumps(value, sort_keys=sort)
+
+
+def decode(text: str) -> Any:
+    """What `encode` made."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+
+
+def digest_of(sheet: Mapping[str, Any]) -> str:
+    """Equal content, equal digest, whatever the order or spelling of keys (snake_case here)."""
+    content = {key: sheet[key] for key in CONTENT if key in sheet}
+    return sha256(encode(content, sort=True).encode()).hexdigest()
+
+
+def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
+    """Store sheets as they came, in the caller's transaction; returns their rows' ids."""
+    rows = [_row(payload, sender) for payload in payloads]
+    fresh: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        fresh.setdefault(row["submission_id"], row)
+    # Sorted: two requests with the same sheets in another order must not wait for each other.
+    inserted = (
+        Submission.insert_many([fresh[key] for key in sorted(fresh)])
+        .on_conflict(conflict_target=[Submission.submission_id, Submission.repeat], action="IGNORE")
+        .returning(Submission.id, Submission.submission_id)
+        .tuples()
+        .execute()
+    )
+    first = {submission_id: int(row_id) for row_id, submission_id in inserted}
+    ids = []
+    for row in rows:
+        is_first = row["submission_id"] in first and fresh[row["submission_id"]] is row
+        ids.append(first[row["submission_id"]] if is_first else _repeat(row))
+    return ids
+
+
+def _repeat(row: dict[str, Any]) -> int:
+    """Keep what came under a known id as well, numbered by the order of arrival."""
+    last = Submission.select(fn.MAX(Submission.repeat)).where(
+        Submission.submission_id == row["submission_id"]
+    )
+    while True:
+        number = (last.scalar() or 0) + 1
+        added = (
+            Submission.insert(**row | {"repeat": number})
+            .on_conflict(
+                conflict_target=[Submission.submission_id, Submission.repeat], action="IGNORE"
+            )
+            .returning(Submission.id)
+            .execute()
+        )
+        for one in added:
+            return int(one.id)
+
+
+def _text(value: Any, most: int) -> str:
+    """What a column can hold of a value: PostgreSQL takes neither NUL nor lone surrogates."""
+    kept = str(value)[:most].replace("\0", "")
+    return kept.encode(errors="replace").decode()
+
+
+def _row(payload: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
+    sheet = snake_keys(payload)
+    revision = sheet.get("revision", 1)
+    whole = isinstance(revision, int) and not isinstance(revision, bool)
+    return {
+        "submission_id": _text(sheet.get("submission_id", ""), LONGEST_ID),
+        "election_id": _text(sheet.get("election_id", ""), 64),
+        "unit_code": _text(sheet.get("polling_unit_code", ""), 64),
+        "agent": sender.agent or "device:" + _text(sheet.get("device_id", ""), 100),
+        "revision": revision if whole and 0 <= revision < 2**31 else 0,
+        "payload": encode(payload),
+        "digest": digest_of(sheet),
+        "own_unit": sender.own_unit,
+    }

@@ -1,0 +1,220 @@
+"""Counting again from the sheets as they were received, an LGA at a time, and putting right.
+
+Checks every layer on the one below: each agent's newest sheet on the submissions, what counts in
+a unit on the agents' sheets and the reviewers' decisions, the totals on the units.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from obidient.areas import LGAS, ancestors, parent_of
+from obidient.clock import utcnow
+from obidient.database import db
+from obidient.results import tally
+from obidient.results.desk import save_results
+from obidient.results.elections import names_of, parties_of
+from obidient.results.inbox import decode
+from obidient.results.models import (
+    AgentSheet,
+    Decision,
+    Election,
+    ReviewFlag,
+    Submission,
+    Tally,
+    UnitResult,
+)
+from obidient.results.sheets import Refused, read, snake_keys
+from obidient.results.tally import NUMBERS, Total, worth
+
+
+@dataclass
+class Found:
+    """One LGA as it is stored and as it should be."""
+
+    lga: str
+    #: unit -> agent -> the sheet that should be that agent's newest
+    sheets: dict[str, dict[str, AgentSheet]] = field(default_factory=dict)
+    units: dict[str, UnitResult] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+
+def differences(election_id: str) -> list[str]:
+    """What is stored wrongly, a sentence each; empty when all is right."""
+    totals: dict[str, Total] = {}
+    wrong: list[str] = []
+    for found in _count(election_id):
+        wrong += found.wrong
+        _add(totals, found.units.values())
+    return wrong + _compare_totals(election_id, totals)
+
+
+def repair(election_id: str) -> None:
+    """Put everything right in one transaction, holding the election."""
+    with db.atomic():
+        election = tally.hold(election_id)
+        if election is None:
+            return
+        totals: dict[str, Total] = {}
+        for found in _count(election_id):
+            if found.wrong:
+                _save(election_id, found)
+            _add(totals, found.units.values())
+        Tally.delete().where(Tally.election_id == election_id).execute()  # type: ignore[misc]
+        moment = max(utcnow(), election.updated_at + tally.TICK)
+        tally.write(election_id, totals, moment)
+        Election.update(updated_at=moment).where(Election.id == election_id).execute()
+
+
+def _add(totals: dict[str, Total], units: Iterable[UnitResult]) -> None:
+    """Sum units up through all areas around them."""
+    for unit in units:
+        part = worth(unit)
+        for code in ancestors(unit.unit_code)[1:]:
+            totals.setdefault(code, Total()).add(part)
+
+
+def _count(election_id: str) -> Iterator[Found]:
+    parties = names_of(parties_of(election_id))
+    for lga in LGAS:
+        # All codes are of one form, so these are the bounds under any collation.
+        bounds = (f"{lga}-00-000", f"{lga}-99-999")
+        yield _count_lga(Found(lga), election_id, bounds, parties)
+
+
+def _count_lga(
+    found: Found, election_id: str, bounds: tuple[str, str], parties: dict[str, str]
+) -> Found:
+    newest = _newest(election_id, bounds)
+    stored = {
+        (row.unit_code, row.agent): row
+        for row in AgentSheet.select().where(
+            AgentSheet.election_id == election_id, AgentSheet.unit_code.between(*bounds)
+        )
+    }
+    for (unit, agent), row in newest.items():
+        sheet = _sheet_of(row, parties, found)
+        found.sheets.setdefault(unit, {})[agent] = sheet
+        kept = stored.pop((unit, agent), None)
+        if kept is None or (kept.submission, kept.figures) != (row.id, sheet.figures):
+            found.wrong.append(f"{unit}: the newest sheet of {agent} is not the one kept")
+    found.wrong += [f"{unit}: {agent} sent no accepted sheet" for unit, agent in stored]
+    _check_units(found, election_id, bounds)
+    return found
+
+
+def _newest(election_id: str, bounds: tuple[str, str]) -> dict[tuple[str, str], Submission]:
+    """Each agent's accepted sheet with the highest revision, from what was received."""
+    newest: dict[tuple[str, str], Submission] = {}
+    accepted = Submission.select().where(
+        Submission.election_id == election_id,
+        Submission.unit_code.between(*bounds),
+        Submission.status.in_(("accepted", "superseded")),
+    )
+    for row in accepted:
+        key = (row.unit_code, row.agent)
+        known = newest.get(key)
+        order = (row.revision, row.submission_id)
+        if known is None or order > (known.revision, known.submission_id):
+            newest[key] = row
+    return newest
+
+
+def _sheet_of(row: Submission, parties: dict[str, str], found: Found) -> AgentSheet:
+    try:
+        figures = read(snake_keys(decode(row.payload)), parties).dumps()
+    except Refused as refusal:
+        found.wrong.append(f"{row.unit_code}: accepted {row.submission_id}, but: {refusal}")
+        figures = ""
+    return AgentSheet(
+        election_id=row.election_id,
+        unit_code=row.unit_code,
+        agent=row.agent,
+        submission=row.id,
+        revision=row.revision,
+        submission_id=row.submission_id,
+        figures=figures,
+    )
+
+
+def _check_units(found: Found, election_id: str, bounds: tuple[str, str]) -> None:
+    """What counts is the sheet of the unit's agent, or the reviewer's last word."""
+    results = UnitResult.select().where(
+        UnitResult.election_id == election_id, UnitResult.unit_code.between(*bounds)
+    )
+    found.units = {row.unit_code: row for row in results}
+    decided = _decisions(election_id, bounds)
+    doubted = _doubted(election_id, bounds)
+    for code in sorted(set(found.sheets) - set(found.units)):
+        found.units[code] = UnitResult(election_id=election_id, unit_code=code)
+    for code, unit in found.units.items():
+        agent, submission, figures = _right(code, unit, found, decided)
+        if (unit.agent, unit.submission, unit.figures) != (agent, submission, figures):
+            found.wrong.append(f"{code}: what counts is not what its sheets say")
+            unit.agent, unit.submission, unit.figures = agent, submission, figures
+        if unit.in_review != (code in doubted):
+            found.wrong.append(f"{code}: whether it is under review is noted wrongly")
+            unit.in_review = code in doubted
+
+
+def _right(
+    code: str, unit: UnitResult, found: Found, decided: dict[str, Decision]
+) -> tuple[str, int | None, str]:
+    """Agent, submission and figures that should count for a unit."""
+    if unit.settled and code in decided:
+        return unit.agent, decided[code].submission, decided[code].figures
+    mine = found.sheets.get(code)
+    if not mine:
+        return "", None, ""
+    # Who was first is a fact of the moment; where it is lost, the first received stands for it.
+    first = min(mine.values(), key=lambda sheet: sheet.submission)
+    sheet = mine.get(unit.agent, first)
+    return sheet.agent, sheet.submission, sheet.figures
+
+
+def _decisions(election_id: str, bounds: tuple[str, str]) -> dict[str, Decision]:
+    rows = Decision.select().where(
+        Decision.election_id == election_id, Decision.unit_code.between(*bounds)
+    )
+    return {row.unit_code: row for row in rows.order_by(Decision.id)}
+
+
+def _doubted(election_id: str, bounds: tuple[str, str]) -> set[str]:
+    flag = ReviewFlag
+    rows = flag.select(flag.unit_code).where(
+        flag.election_id == election_id,
+        flag.unit_code.between(*bounds),
+        flag.closed_at.is_null(),
+    )
+    return {row.unit_code for row in rows}
+
+
+def _save(election_id: str, found: Found) -> None:
+    sheet = AgentSheet
+    bounds = (f"{found.lga}-00-000", f"{found.lga}-99-999")
+    sheet.delete().where(  # type: ignore[misc]
+        sheet.election_id == election_id, sheet.unit_code.between(*bounds)
+    ).execute()
+    for one in (one for sheets in found.sheets.values() for one in sheets.values()):
+        sheet.insert(**one.__data__).execute()
+    save_results(found.units.values())
+
+
+def _compare_totals(election_id: str, totals: dict[str, Total]) -> list[str]:
+    wrong = []
+    query = Tally.select().where(Tally.election_id == election_id)
+    for row in query.order_by(Tally.area_code).iterator():
+        right = totals.pop(row.area_code, Total())
+        for name in NUMBERS:
+            stored, counted = getattr(row, name), getattr(right, name)
+            if stored != counted:
+                wrong.append(f"{row.area_code}: {name} is {stored:,}, counted {counted:,}")
+        if row.votes != right.votes_text():
+            wrong.append(f"{row.area_code}: votes are {row.votes}, counted {right.votes_text()}")
+        if row.parent != parent_of(row.area_code):
+            wrong.append(f"{row.area_code}: lies under {row.parent}")
+    wrong += [
+        f"{code}: has no total, counted {total.units:,} units"
+        for code, total in totals.items()
+        if total != Total()
+    ]
+    return wrong

@@ -1,0 +1,254 @@
+"""The results room: polling units in doubt, their history, and a reviewer's decision on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from obidient.accounts import audit
+from obidient.areas import Area
+from obidient.database import db
+from obidient.errors import Conflict, Invalid, NotFound
+from obidient.results import flags, tally
+from obidient.results.desk import Desk
+from obidient.results.elections import get, names_of, parties_of
+from obidient.results.inbox import decode
+from obidient.results.models import (
+    AgentSheet,
+    Decision,
+    Election,
+    ReviewFlag,
+    Submission,
+    UnitResult,
+)
+from obidient.results.sheets import MESSAGES, Figures, Refused, read, snake_keys
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A unit under review: why, what counts meanwhile, and what each agent says."""
+
+    unit_code: str
+    name: str
+    since: datetime
+    reasons: list[str]
+    votes_at_stake: int
+    counted: Figures | None
+    #: (agent, submission's row id, figures) of each agent's newest sheet
+    sheets: list[tuple[str, int, Figures]]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of a unit's story."""
+
+    at: datetime
+    sentence: str
+    submission: int | None = None
+
+
+def under_review(election_id: str, after: str = "", limit: int = 50) -> list[Doubt]:
+    """Units under review in the order of their codes, those after `after`."""
+    rows = list(
+        UnitResult.select()
+        .where(
+            UnitResult.election_id == election_id,
+            UnitResult.in_review,
+            UnitResult.unit_code > after,
+        )
+        .order_by(UnitResult.unit_code)
+        .limit(limit)
+    )
+    codes = [row.unit_code for row in rows]
+    open_flags = _open_flags(election_id, codes)
+    sheets = _sheets(election_id, codes)
+    names = {row.code: row.name for row in Area.select().where(Area.code.in_(codes))}
+    return [
+        Doubt(
+            unit_code=row.unit_code,
+            name=names.get(row.unit_code, row.unit_code),
+            since=min((f.opened_at for f in open_flags[row.unit_code]), default=row.updated_at),
+            reasons=[flags.sentence(f.kind, f.evidence) for f in open_flags[row.unit_code]],
+            votes_at_stake=row.votes_at_stake,
+            counted=Figures.loads(row.figures) if row.figures else None,
+            sheets=sheets[row.unit_code],
+        )
+        for row in rows
+    ]
+
+
+def _open_flags(election_id: str, codes: Sequence[str]) -> dict[str, list[ReviewFlag]]:
+    flag = ReviewFlag
+    found: dict[str, list[ReviewFlag]] = {code: [] for code in codes}
+    query = flag.select().where(
+        flag.election_id == election_id, flag.unit_code.in_(codes), flag.closed_at.is_null()
+    )
+    for row in query.order_by(flag.id):
+        found[row.unit_code].append(row)
+    return found
+
+
+def _sheets(election_id: str, codes: Sequence[str]) -> dict[str, list[tuple[str, int, Figures]]]:
+    sheet = AgentSheet
+    found: dict[str, list[tuple[str, int, Figures]]] = {code: [] for code in codes}
+    query = sheet.select().where(sheet.election_id == election_id, sheet.unit_code.in_(codes))
+    for row in query.order_by(sheet.agent):
+        found[row.unit_code].append((row.agent, row.submission, Figures.loads(row.figures)))
+    return found
+
+
+# ---- deciding -----------------------------------------------------------------------------------
+
+
+def settle(
+    election_id: str,
+    unit_code: str,
+    reason: str,
+    *,
+    submission: int | None = None,
+    figures: Mapping[str, Any] | None = None,
+    void: bool = False,
+) -> None:
+    """Decide what counts for a unit: a received sheet, corrected figures, or nothing (`void`).
+
+    Works on any unit of the election, under review or not. Later sheets reopen the review and
+    change no total.
+    """
+    if not reason.strip():
+        raise Invalid("Write the reason: it goes into the unit's history.")
+    if [submission is not None, figures is not None, void].count(True) != 1:
+        raise Invalid("Choose one: a sheet, corrected figures, or that nothing counts.")
+    with db.atomic():
+        election = tally.hold(election_id)
+        if election is None:
+            raise NotFound("There is no such election.")
+        if election.status == "certified":
+            raise Conflict("This election is certified: open it again before you change results.")
+        desk = _desk(election, unit_code)
+        chosen, agent = _choose(desk, unit_code, submission, figures)
+        _apply(desk, unit_code, chosen, agent, submission)
+        _note(election, unit_code, reason.strip(), chosen, submission)
+        desk.save()
+    from obidient.results import live
+
+    live.invalidate(election_id)
+
+
+def _desk(election: Election, unit_code: str) -> Desk:
+    unit = Area.get_or_none(Area.code == unit_code, Area.level == "unit")
+    if unit is None:
+        raise NotFound(MESSAGES["unknown_polling_unit"])
+    desk = Desk(election.id, election, names_of(parties_of(election.id)))
+    desk.listed = {unit_code: unit.registered_voters}
+    desk.load([unit_code])
+    return desk
+
+
+def _choose(
+    desk: Desk, unit_code: str, submission: int | None, figures: Mapping[str, Any] | None
+) -> tuple[Figures | None, str]:
+    """The figures decided on and whose they are; None for nothing."""
+    if submission is None and figures is None:
+        return None, ""
+    sheet: Mapping[str, Any]
+    if submission is not None:
+        row = Submission.get_or_none(
+            Submission.id == submission,
+            Submission.election_id == desk.election_id,
+            Submission.unit_code == unit_code,
+        )
+        if row is None:
+            raise NotFound("This sheet does not belong to this polling unit.")
+        sheet, agent = snake_keys(decode(row.payload)), row.agent
+    else:
+        sheet, agent = snake_keys(figures or {}), "reviewer"
+    try:
+        return read(sheet, desk.parties), agent
+    except Refused as refusal:
+        raise Invalid(f"These figures can't count: {refusal}") from None
+
+
+def _apply(
+    desk: Desk, unit_code: str, chosen: Figures | None, agent: str, submission: int | None
+) -> None:
+    result = desk.unit(unit_code)
+    if chosen is None:
+        desk.uncount(unit_code)
+    else:
+        desk.count(unit_code, agent, submission, chosen)
+        # A person has looked: what a machine finds odd about these figures is no news.
+        desk.trust(unit_code)
+    result.settled = True
+    desk.close_all(unit_code)
+
+
+def _note(
+    election: Election, unit_code: str, reason: str, chosen: Figures | None, submission: int | None
+) -> None:
+    user = audit.actor()
+    Decision.create(
+        election_id=election.id,
+        unit_code=unit_code,
+        by=user.email if user else "command line",
+        reason=reason,
+        submission=submission,
+        figures=chosen.dumps() if chosen else "",
+    )
+    counts = f"{chosen.valid:,} valid votes count" if chosen else "nothing counts"
+    audit.record(
+        "results.settled",
+        f"Settled {unit_code} in {election.name}: {counts}. {reason}",
+        "polling unit",
+        unit_code,
+        election=election.id,
+    )
+
+
+# ---- the story of a unit ------------------------------------------------------------------------
+
+
+def history(election_id: str, unit_code: str) -> list[Event]:
+    """Everything that happened to a unit, oldest first, in sentences."""
+    election = get(election_id)
+    events = [*_received(election.id, unit_code), *_doubts(election.id, unit_code)]
+    for row in Decision.select().where(
+        Decision.election_id == election_id, Decision.unit_code == unit_code
+    ):
+        counts = f"{_told(Figures.loads(row.figures))} count" if row.figures else "nothing counts"
+        events.append(Event(row.at, f"{row.by} decided: {counts}. {row.reason}", row.submission))
+    return sorted(events, key=lambda event: event.at)
+
+
+def _received(election_id: str, unit_code: str) -> list[Event]:
+    events = []
+    for row in Submission.select().where(
+        Submission.election_id == election_id, Submission.unit_code == unit_code
+    ):
+        sentence = f"Sheet {row.submission_id}, revision {row.revision}, came from {row.agent}"
+        try:
+            sentence += f": {_told(read(snake_keys(decode(row.payload)), None))}"
+        except Refused:
+            sentence += ", and can't be read as figures"
+        events.append(Event(row.received_at, f"{sentence}.", row.id))
+        if row.processed_at is not None:
+            why = f": {row.message or MESSAGES.get(row.reason, row.reason)}" if row.reason else "."
+            verb = "is a repeat" if row.status == "duplicate" else f"was {row.status}"
+            events.append(Event(row.processed_at, f"Sheet {row.submission_id} {verb}{why}", row.id))
+    return events
+
+
+def _doubts(election_id: str, unit_code: str) -> list[Event]:
+    events = []
+    flag = ReviewFlag
+    for row in flag.select().where(flag.election_id == election_id, flag.unit_code == unit_code):
+        text = flags.sentence(row.kind, row.evidence)
+        events.append(Event(row.opened_at, f"Put under review: {text}", None))
+        if row.closed_at is not None:
+            events.append(Event(row.closed_at, f"No longer under review for: {text}", None))
+    return events
+
+
+def _told(figures: Figures) -> str:
+    votes = sorted(figures.votes.items(), key=lambda item: (-item[1], item[0]))
+    most = ", ".join(f"{code.upper()} {number:,}" for code, number in votes[:4] if number)
+    return f"{figures.valid:,} valid votes ({most})" if most else f"{figures.valid:,} valid votes"
