@@ -357,9 +357,10 @@ class Provider:
         return ()
 
     def close(self) -> None:
-        """Finish or hand over what is in hand: this worker process stops within seconds.
+        """Begin nothing new, and finish or hand over what is in hand: this worker stops.
 
-        Called once by each of the channel's worker threads as it ends, maybe at the same time.
+        Called when the process is told to stop and again as each of the channel's threads ends,
+        maybe at the same time.
         """
 
     # -- offered to authors --

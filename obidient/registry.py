@@ -1,7 +1,6 @@
 """The providers of an app: loaded from plugins, the broken ones named, one chosen per channel."""
 
 import functools
-import inspect
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -11,9 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, current_app
-from huey import crontab
 
-from obidient import plugin_loading, queues
+from obidient import plugin_loading, plugin_tasks, queues
 from obidient.config import Settings
 from obidient.database import db
 from obidient.errors import NotFound
@@ -284,26 +282,12 @@ class Registry:
                 self._guarded(plugin, functools.partial(self._register_tasks_of, plugin, name))
 
     def _register_tasks_of(self, plugin: str, name: str) -> None:
-        provider = self._providers[name]
         try:
-            for method_name, method in _marked_methods(provider):
-                self._register_task(provider, method_name, method)
-            if type(provider).close is not Provider.close:
-                queue = queues.Queues.of_channel(provider.channel)
-                self._of_app[queue].on_shutdown(name)(_plain(provider.close))
+            plugin_tasks.register(self._of_app, self._providers[name])
         except Exception:
             del self._providers[name]
             self._plugins[plugin].remove(name)
             raise
-
-    def _register_task(self, provider: Provider, name: str, method: Any) -> None:
-        queue = queues.Queues.of_channel(provider.channel)
-        full = f"{provider.name}.{name}"
-        if hasattr(method, "__obidient_task__"):
-            self._of_app.task(queue, full, _plain(method), **method.__obidient_task__)
-        else:
-            when = crontab(**method.__obidient_periodic__)
-            self._of_app.periodic(queue, full, when, _plain(method))
 
     @property
     def _of_app(self) -> queues.Queues:
@@ -335,26 +319,6 @@ class Registry:
 def _naming(channel: str) -> str:
     """The variable that names a channel's provider."""
     return f"{channel.upper().replace('-', '_')}_PROVIDER"
-
-
-def _marked_methods(provider: Provider) -> list[tuple[str, Any]]:
-    """Methods marked as tasks; properties are not looked into, they may ask the database."""
-    marks = ("__obidient_task__", "__obidient_periodic__")
-    return [
-        (name, getattr(provider, name))
-        for name in dir(type(provider))
-        if any(hasattr(inspect.getattr_static(type(provider), name), mark) for mark in marks)
-    ]
-
-
-def _plain(method: Any) -> Any:
-    """Huey wants a function it may set attributes on."""
-
-    @functools.wraps(method)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return method(*args, **kwargs)
-
-    return call
 
 
 def init_app(app: Flask, configured: Settings) -> Registry:

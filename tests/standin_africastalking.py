@@ -107,10 +107,13 @@ class StandIn:
         self._socket = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self.transports: set[asyncio.Transport] = set()
         self._thread = threading.Thread(target=self.serve_forever, daemon=True)
 
     def __enter__(self) -> "StandIn":
         self._thread.start()
+        self._ready.wait(5)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,11 +125,14 @@ class StandIn:
         asyncio.set_event_loop(self._loop)
         serving = self._loop.create_server(lambda: _Connection(self, self._loop), sock=self._socket)
         server = self._loop.run_until_complete(serving)
+        self._loop.call_soon(self._ready.set)
         try:
             self._loop.run_forever()
         finally:
             server.close()
-            self._loop.run_until_complete(asyncio.sleep(0))
+            for transport in list(self.transports):
+                transport.abort()
+            self._loop.run_until_complete(asyncio.sleep(0.01))
             self._loop.close()
 
     # -- how it behaves --
@@ -195,9 +201,16 @@ class _Connection(asyncio.Protocol):
         option = transport.get_extra_info("socket")
         option.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._network.connections += 1
+        self._network.transports.add(transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._network.transports.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if not self._buffer[:1].isalpha():  # TLS, say
+            self._transport.abort()
+            return
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
         if not found:
             return

@@ -1,11 +1,13 @@
-"""What Africa's Talking answers, and what that means for a recipient.
+"""What Africa's Talking answers and reports, and what that means for a recipient.
 
 Status codes, callback fields and status words are from their developer documentation (SMS:
 sending, delivery reports, notifications); that a request can be refused under HTTP 201 with an
 empty list of recipients, and the forms of balances, from recorded answers of their servers.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -33,14 +35,16 @@ ACCEPTED = {100, 101, 102}
 #: Codes of one number only: (what to say, number can't receive, person opted out).
 REJECTED = {
     403: ("The network does not know this number", True, False),
-    404: ("This kind of number can't get texts", True, False),
+    # A landline, say: no good for texts, but it may well be called.
+    404: ("This kind of number can't get texts", False, False),
     406: ("The person has opted out with the network", False, True),
     407: ("The network found no route to this number", False, False),
     502: ("The network's gateway refused it", False, False),
 }
-#: Codes that will be the same for everybody.
+#: Codes that will be the same for everybody: a person has to act.
+RISK_HOLD = 401
 STOPPING = {
-    401: "Africa's Talking holds messages back as a risk: ask their support",
+    RISK_HOLD: "Africa's Talking holds messages back as a risk: ask their support",
     402: "Africa's Talking does not accept the sender name: check AT_SMS_SENDER_ID",
 }
 NO_BALANCE = 405
@@ -80,9 +84,10 @@ def money(text: Any) -> Money | None:
     if not amount:
         return None
     try:
-        return Money(Decimal(amount.replace(",", "")), currency)
+        number = Decimal(amount.replace(",", ""))
     except InvalidOperation:
         return None
+    return Money(number, currency) if number.is_finite() else None
 
 
 def balance(answer: Any) -> Balance | None:
@@ -100,46 +105,140 @@ def next_morning(now: datetime) -> datetime:
     return morning if here < morning else morning + timedelta(days=1)
 
 
+def distinct(messages: list[Message]) -> Iterator[list[Message]]:
+    """Groups in which no number stands twice; one group, as a rule."""
+    waiting = messages
+    while waiting:
+        group: dict[str, Message] = {}
+        for message in waiting:
+            group.setdefault(message.phone, message)
+        yield list(group.values())
+        taken = {message.id for message in group.values()}
+        waiting = [message for message in waiting if message.id not in taken]
+
+
 def outcomes(
     messages: list[Message], answer: Any, balance_text: Callable[[], str]
 ) -> Iterator[Outcome]:
-    """An outcome for each message from one answer; numbers are matched, not positions."""
+    """What one answer says of each message; numbers are matched, not positions.
+
+    Messages without an outcome are those that a Stop at the end is about.
+    """
     if isinstance(answer, dict) and answer.get("night"):
         yield from (_night(message) for message in messages)
         return
     data = answer.get("SMSMessageData") if isinstance(answer, dict) else None
     entries = data.get("Recipients") if isinstance(data, dict) else None
-    if not isinstance(entries, list):
-        reason = str(answer) if isinstance(answer, Exception) else "The answer could not be read"
+    if not isinstance(data, dict) or not isinstance(entries, list):
+        reason = "Africa's Talking's answer could not be read"
         yield from (Unknown(message, reason) for message in messages)
         return
+    said = str(data.get("Message") or "")
     if not entries:
-        yield _refused(str(data.get("Message", "")), balance_text)
+        yield _refused(said, balance_text)
         return
-    by_number = {str(entry.get("number")): entry for entry in entries if isinstance(entry, dict)}
+    of_number = _by_number(entries)
+    stops: set[int] = set()
     for message in messages:
-        entry = by_number.get(message.phone)
-        if entry is None:
-            yield Unknown(message, "The answer does not mention this number")
-        else:
-            yield _outcome(message, entry, balance_text)
+        found = of_number.get(_digits(message.phone), [])
+        yield from _outcome(message, found, _parts(said), stops)
+    yield from (_stop(code, balance_text) for code in sorted(stops))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One recipient of an answer."""
+
+    code: int
+    status: str
+    provider_id: str | None
+    cost: Money | None
+    parts: int | None
+
+
+def _by_number(entries: list[Any]) -> dict[str, list[_Entry]]:
+    found: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        if isinstance(entry, dict):
+            found.setdefault(_digits(entry.get("number")), []).append(_entry(entry))
+    return found
+
+
+def _entry(entry: dict[str, Any]) -> _Entry:
+    try:
+        code = int(entry.get("statusCode") or 0)
+    except (TypeError, ValueError):
+        code = 0
+    provider_id = str(entry.get("messageId") or "").strip()
+    parts = entry.get("messageParts")
+    return _Entry(
+        code,
+        str(entry.get("status") or ""),
+        provider_id if provider_id.lower() not in ("", "none") else None,
+        money(entry.get("cost")),
+        parts if isinstance(parts, int) and parts > 0 else None,
+    )
+
+
+def _outcome(
+    message: Message, entries: list[_Entry], parts: int | None, stops: set[int]
+) -> Iterator[Outcome]:
+    """At most one outcome; a code that concerns everybody goes to `stops` in its place."""
+    if not entries:
+        yield Unknown(message, "Africa's Talking's answer does not mention this number")
+        return
+    # Told two things about one number, the one by which more may have left is believed.
+    entry = min(entries, key=lambda one: (one.code not in ACCEPTED, one.provider_id is None))
+    if entry.code in STOPPING or entry.code == NO_BALANCE:
+        stops.add(entry.code)
+        if entry.code == RISK_HOLD and entry.provider_id:
+            # Held under an id: they may let it go yet.
+            yield Unknown(message, STOPPING[RISK_HOLD], entry.provider_id)
+    else:
+        yield _of_one(message, entry, parts)
+
+
+def _of_one(message: Message, entry: _Entry, parts: int | None) -> Outcome:
+    """An outcome that concerns this number only."""
+    if entry.code in ACCEPTED:
+        if entry.provider_id is None:
+            return Unknown(message, "Africa's Talking took it, but gave no message id")
+        return Accepted(message, entry.provider_id, cost=entry.cost, parts=entry.parts or parts)
+    if entry.code in REJECTED:
+        reason, invalid, suppress = REJECTED[entry.code]
+        return Rejected(message, str(entry.code), reason, suppress=suppress, invalid=invalid)
+    if entry.code == NIGHT:
+        return _night(message)
+    said = f"{entry.code} {entry.status}".strip()
+    if entry.code in TRANSIENT and entry.provider_id is None:
+        return Retry(message, f"Africa's Talking's gateway failed ({said})")
+    return Unknown(message, f"Africa's Talking answered {said}", entry.provider_id)
+
+
+def _parts(said: str) -> int | None:
+    """From "Sent to 1/1 Total Cost: NGN 5 Message parts: 2": one text, so one number of parts."""
+    found = re.search(r"Message parts:\s*(\d+)", said)
+    return int(found[1]) if found else None
+
+
+def _digits(number: Any) -> str:
+    return "".join(filter(str.isdecimal, str(number or "")))
 
 
 def _refused(said: str, balance_text: Callable[[], str]) -> Stop:
     """The request as a whole was turned down: nothing was sent."""
     if said == "InvalidSenderId":
-        return Stop(STOPPING[402], "InvalidSenderId")
+        return _stop(402, balance_text)
     if "balance" in said.lower() or "credit" in said.lower():
-        return Stop(_top_up(balance_text), "InsufficientBalance")
+        return _stop(NO_BALANCE, balance_text)
     return Stop(f"Africa's Talking sent nothing: {said or 'no explanation'}", said)
 
 
-def _top_up(balance_text: Callable[[], str]) -> str:
-    try:
-        left = balance_text()
-    except Exception:  # noqa: BLE001 - whatever keeps us from asking, the message is the same
-        left = "unknown"
-    return f"The Africa's Talking account is empty (balance {left}): top up, then resume"
+def _stop(code: int, balance_text: Callable[[], str]) -> Stop:
+    if code == NO_BALANCE:
+        reason = f"Africa's Talking account is empty (balance {balance_text()}): top up and resume"
+        return Stop(f"The {reason}", str(code))
+    return Stop(STOPPING[code], str(code))
 
 
 def _night(message: Message) -> Defer:
@@ -147,50 +246,36 @@ def _night(message: Message) -> Defer:
     return Defer(message, until, "The networks take no such messages before 08:00")
 
 
-def _outcome(
-    message: Message, entry: Mapping[str, Any], balance_text: Callable[[], str]
-) -> Outcome:
-    try:
-        code = int(entry.get("statusCode", 0))
-    except (TypeError, ValueError):
-        code = 0
-    provider_id = str(entry.get("messageId") or "")
-    has_id = provider_id not in ("", "None")
-    if code in ACCEPTED and has_id:
-        parts = entry.get("messageParts")
-        return Accepted(
-            message,
-            provider_id,
-            cost=money(entry.get("cost")),
-            parts=parts if isinstance(parts, int) else None,
-        )
-    if code in REJECTED:
-        reason, invalid, suppress = REJECTED[code]
-        return Rejected(message, str(code), reason, suppress=suppress, invalid=invalid)
-    if code in STOPPING:
-        return Stop(STOPPING[code], str(code))
-    if code == NO_BALANCE:
-        return Stop(_top_up(balance_text), str(code))
-    if code == NIGHT:
-        return _night(message)
-    if code in TRANSIENT and not has_id:
-        return Retry(message, f"The gateway failed ({entry.get('status') or code})")
-    return Unknown(message, f"Africa's Talking answered {code} {entry.get('status') or ''}".strip())
+# ---- what they call back with -----------------------------------------------------------------
 
 
-def delivery_report(form: Mapping[str, str]) -> DeliveryReport | None:
-    """From a callback's form. An unknown status is passed on for the core to show."""
-    provider_id = form.get("id", "")
+def phone(text: str | None) -> str:
+    """A number as they write it; a plus sign that a form turned into a space comes back.
+
+    Raises ValueError when there is none: a callback about nobody.
+    """
+    plain = (text or "").strip().replace(" ", "")
+    if not plain:
+        raise ValueError("the callback names no phone number")
+    return f"+{plain}" if plain.isdecimal() and len(plain) > 6 else plain
+
+
+def delivery_report(form: Mapping[str, str]) -> DeliveryReport:
+    """From a callback's form. An unknown status is passed on for the core to show.
+
+    Raises ValueError for a report about no message.
+    """
+    provider_id = form.get("id", "").strip()
     if not provider_id:
-        return None
-    word = form.get("status", "")
+        raise ValueError("the delivery report names no message")
+    word = form.get("status", "").strip()
     status = STATUSES.get(word.lower(), word)
-    code = form.get("failureReason", "") or (word if status == "undelivered" else "")
+    code = form.get("failureReason", "").strip() or (word if status == "undelivered" else "")
     return DeliveryReport(
         provider_id=provider_id,
         status=status,
-        phone=form.get("phoneNumber") or None,
-        reason=REASONS.get(code, code),
+        phone=phone(form["phoneNumber"]) if form.get("phoneNumber") else None,
+        reason=REASONS.get(code, code) if status == "undelivered" else "",
         network=form.get("networkCode", ""),
         invalid=code in _GONE,
         suppress=code == "UserInBlackList",

@@ -1,0 +1,158 @@
+"""One HTTP request over kept-alive connections, and above all: whether it may have left.
+
+A request that certainly did not leave can be repeated; one that may have left can't, for it may
+have reached people. Exceptions don't tell the two apart (a TLS handshake that takes too long looks
+like a slow answer), so connections note the moment when the first byte goes out.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, LocationValueError
+
+from obidient.plugin import ProviderStopped, RequestRetry
+
+#: Seconds; connecting is quick or not at all.
+CONNECT = 5.0
+#: A connection that has been idle for longer may be about to be closed at the other end, which
+#: would leave a request in doubt: it is opened anew instead.
+IDLE = 15.0
+#: Answers about a thousand recipients take 150 KiB.
+LARGEST = 8 * 1024 * 1024
+
+_here = threading.local()
+
+
+class Uncertain(Exception):
+    """The request may have arrived; nobody knows what came of it."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+class _Noting:
+    """A connection that notes when a request begins to leave."""
+
+    sock: Any
+    used_at = 0.0
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]
+        _here.departed = True
+        super().send(data)  # type: ignore[misc]
+
+
+class _Http(_Noting, HTTPConnection):
+    pass
+
+
+class _Https(_Noting, HTTPSConnection):
+    pass
+
+
+class _Fresh:
+    """A pool that does not trust connections which have been idle for long."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        if time.monotonic() - connection.used_at > IDLE:
+            connection.close()
+        return connection
+
+    def _put_conn(self, connection: Any) -> None:
+        if connection is not None:
+            connection.used_at = time.monotonic()
+        super()._put_conn(connection)  # type: ignore[misc]
+
+
+class _HttpPool(_Fresh, urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http  # type: ignore[assignment]
+
+
+class _HttpsPool(_Fresh, urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https  # type: ignore[assignment]
+
+
+class Transport:
+    """Requests to one service; safe to use from many threads."""
+
+    def __init__(self, connections: int, read_timeout: float) -> None:
+        self._read_timeout = read_timeout
+        self._pool = urllib3.PoolManager(num_pools=4, maxsize=connections)
+        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+    def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], fields: Mapping[str, Any]
+    ) -> Response:
+        """Raises RequestRetry when the request did not leave, Uncertain when it may have."""
+        _here.departed = False
+        try:
+            return self._exchange(method, url, headers, fields)
+        except LocationValueError as error:
+            raise ProviderStopped(f"AT_BASE_URL is no address: {error}") from None
+        except (HTTPError, OSError) as error:
+            said = type(error).__name__
+            if not _here.departed:
+                raise RequestRetry(f"Africa's Talking can't be reached ({said})") from error
+            raise Uncertain(f"The connection broke before the answer ({said})") from error
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], fields: Mapping[str, Any]
+    ) -> Response:
+        give_up = time.monotonic() + CONNECT + self._read_timeout
+        answer = self._pool.request(
+            method,
+            url,
+            fields={name: str(value) for name, value in fields.items() if value is not None},
+            headers=dict(headers),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            timeout=urllib3.Timeout(connect=CONNECT, read=self._read_timeout),
+            **({"encode_multipart": False} if method == "POST" else {}),
+        )
+        try:
+            body = self._body(answer, give_up)
+        except BaseException:
+            answer.close()
+            raise
+        return Response(answer.status, answer.headers, body.decode("utf-8", "replace"))
+
+    @staticmethod
+    def _body(answer: urllib3.BaseHTTPResponse, give_up: float) -> bytes:
+        """Read to the end; an answer that drips is given up, for a claim waits for it."""
+        body = b""
+        for chunk in answer.stream(64 * 1024):
+            body += chunk
+            if time.monotonic() > give_up or len(body) > LARGEST:
+                raise Uncertain("The answer had no end")
+        return body
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds from a Retry-After header, in either of its forms."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
