@@ -106,7 +106,7 @@ def test_a_campaign_is_given_back_as_it_was_written(
         ({"quietHours": "25:00-07:00"}, "quietHours"),
         ({"scheduledAt": "2027-01-01T00:00:00"}, "scheduledAt"),
         ({"scheduledAt": "0001-01-01T00:00:00+14:00"}, "scheduledAt"),
-        ({"audioAssetId": 99}, "99"),
+        ({"audience": {"wards": ["24-11"]}}, "wards"),
         ({"metadata": {"x": "a\x00b"}}, "metadata"),
         ({"metadata": {"x": 2**70}}, "metadata"),
         ({"metadata": {"x": "y" * 9000}}, "metadata"),
@@ -306,6 +306,8 @@ def test_a_recording_is_named_once_and_can_be_used(
     assert [item["id"] for item in client.get(url, headers=organiser).json["items"]] == [
         made.json["id"]
     ]
+    unknown = client.post(BASE, json=body(channel="voice", audioAssetId=99), headers=organiser)
+    assert unknown.status_code == 404
     for bad in ("http://cdn.example.org/a.mp3", "https://", "ftp://x/y", "https://a b/c"):
         answer = client.post(url, json={"title": "x", "url": bad}, headers=organiser)
         assert answer.status_code == 422

@@ -1,11 +1,11 @@
 """What the campaigns API takes and gives, as pydantic models."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from obidient import api
 from obidient.accounts.tokens import scopes_now
@@ -18,6 +18,8 @@ from obidient.contacts.phones import mask
 #: Ids are 32-bit in both databases.
 MOST_ID = 2**31 - 1
 _NO_NUL = r"^[^\x00]*$"
+#: Line ends and tabs, but no other control characters.
+_PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 MOST_METADATA = 8_000
 
@@ -35,12 +37,18 @@ RecipientState = Literal[
 Channel = Annotated[str, Field(max_length=30, pattern=r"^[a-z][a-z0-9-]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_NUL)]
 Names = Annotated[list[Name], Field(max_length=MOST)]
+WardCode = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
+UnitCode = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}$")]
+Wards = Annotated[list[WardCode], Field(max_length=MOST)]
+Units = Annotated[list[UnitCode], Field(max_length=MOST)]
 
 
 def _sane(moment: datetime) -> datetime:
-    if not 2000 <= moment.year <= 2100:
-        raise ValueError("choose a time in this century")
-    return moment
+    """In UTC, where the calendar's first and last days may not exist."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no such time exists in UTC") from None
 
 
 def _storable(found: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -57,6 +65,15 @@ def _storable(found: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return kept
 
 
+def _not_empty(schema: dict[str, Any]) -> None:
+    """Says in the schema what `audience.validate` says in words: nobody is not an audience."""
+    groups = [name for name in schema["properties"] if name != "everyone"]
+    schema["anyOf"] = [
+        {"properties": {"everyone": {"const": True}}, "required": ["everyone"]},
+        *({"properties": {name: {"minItems": 1}}, "required": [name]} for name in groups),
+    ]
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 
@@ -64,24 +81,38 @@ Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 class AudienceIn(api.ApiModel):
     """Areas are united, tags united, lists united; the three groups intersect."""
 
+    model_config = ConfigDict(json_schema_extra=_not_empty)
+
     everyone: bool = Field(False, description="Needed when nothing else is chosen")
     states: Names = Field([], description="Codes (24) or names (Lagos)")
     lgas: Names = Field([], description="Codes (24-11) or STATE/LGA names (Lagos/Ikeja)")
-    wards: Names = Field([], description="Codes (24-11-02)")
-    polling_units: Names = Field([], description="Codes (24-11-02-017)")
+    wards: Wards = Field([], description="Codes (24-11-02)")
+    polling_units: Units = Field([], description="Codes (24-11-02-017)")
     tags: Names = []
     lists: Names = []
+
+
+def _has_words(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [
+        {
+            "properties": {"messageTemplate": {"minLength": 1, "pattern": r"\S"}},
+            "required": ["messageTemplate"],
+        },
+        {"properties": {"audioAssetId": {"type": "integer"}}, "required": ["audioAssetId"]},
+    ]
 
 
 class CampaignIn(api.ApiModel):
     """A campaign to write; with `launch` it is sent, or scheduled for `scheduledAt`, at once."""
 
+    model_config = ConfigDict(json_schema_extra=_has_words)
+
     channel: Channel = Field("sms", description="sms, voice, or a plugin's own")
     title: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
     message_template: str = Field(
         "",
-        max_length=2000,
-        pattern=_NO_NUL,
+        max_length=1530,
+        pattern=_PRINTABLE,
         description="Text with fields: {{first_name}}, or {{first_name|friend}} with a default",
     )
     audience: AudienceIn

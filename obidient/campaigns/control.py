@@ -324,10 +324,12 @@ def reschedule(campaign_id: int, moment: datetime) -> Campaign:
     """Move a scheduled campaign to another time."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
-    if moment <= utcnow():
-        raise Invalid("Choose a time in the future, or launch the campaign now.")
     with db.atomic():
         campaign = get(campaign_id)
+        if campaign.status != "scheduled":
+            raise _refuse(campaign, "rescheduled")
+        if moment <= utcnow():
+            raise Invalid("Choose a time in the future, or launch the campaign now.")
         if not states.move_campaign(campaign_id, ["scheduled"], "scheduled", scheduled_at=moment):
             raise _refuse(campaign, "rescheduled")
         _audit(campaign, "rescheduled", f"Rescheduled the campaign {campaign.title!r}")
