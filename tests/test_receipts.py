@@ -439,6 +439,19 @@ def test_a_worker_that_dies_with_callbacks_in_hand_loses_none(
     assert counts(campaign) == {"delivered": 1}
 
 
+@pytest.mark.both
+def test_a_claim_takes_no_more_than_asked_and_the_oldest_first(app: Flask) -> None:
+    rows = [
+        {"provider": "x", "event": "y", "body": b"", "due_at": utcnow() - timedelta(seconds=60 - i)}
+        for i in range(50)
+    ]
+    RawCallback.insert_many(rows).execute()
+    first = [row.id for row in receipts.claim(7)]
+    second = [row.id for row in receipts.claim(7)]
+    assert len(first) == len(second) == 7
+    assert max(first) < min(second)
+
+
 def test_a_report_may_say_that_the_number_is_no_good_or_wants_no_more(
     post: Post, campaign: Campaign
 ) -> None:

@@ -125,13 +125,15 @@ def claim(limit: int) -> list[RawCallback]:
     """Take up to `limit` due callbacks under a lease, oldest first."""
     now, m = utcnow(), mark()
     lock = "FOR UPDATE SKIP LOCKED" if is_postgres() else ""
+    # Materialized: PostgreSQL may otherwise run the inner query again, and take more than asked.
     rows = db.execute_sql(
-        f"UPDATE raw_callback SET due_at = {m} WHERE id IN (SELECT id FROM raw_callback "
+        "WITH due AS MATERIALIZED (SELECT id FROM raw_callback "
         f"WHERE state IN ('new', 'waiting') AND due_at <= {m} ORDER BY due_at "
-        f"LIMIT {int(limit)} {lock}) AND state IN ('new', 'waiting') AND due_at <= {m} "
+        f"LIMIT {int(limit)} {lock}) UPDATE raw_callback SET due_at = {m} "
+        f"WHERE id IN (SELECT id FROM due) AND state IN ('new', 'waiting') AND due_at <= {m} "
         "RETURNING id, provider, event, received_at, content_type, headers, query, body, "
         "state, attempts",
-        (now + LEASE, now, now),
+        (now, now + LEASE, now),
     ).fetchall()
     return sorted((_row(values) for values in rows), key=lambda row: int(row.id))
 
