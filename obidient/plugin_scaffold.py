@@ -39,10 +39,12 @@ class @cls@(Provider):
 
 TESTS = '''"""@title@ keeps the contract of every provider; its own cases come after it."""
 
+from pathlib import Path
+
 from obidient.plugin import Accepted
 from obidient.testing import ChannelContract, load_plugin, make_messages, make_provider
 
-@cls@ = load_plugin("@module@").@cls@
+@cls@ = load_plugin("@module@", Path(__file__).parents[2]).@cls@
 
 
 class TestContract(ChannelContract):

@@ -93,9 +93,6 @@ class Registry:
             step()
         except StrictError:
             raise
-        except PluginError as error:
-            # Our own words say it all, unless the plugin hid something behind them.
-            self._note_broken(plugin, traceback.format_exc() if error.__cause__ else str(error))
         except (Exception, SystemExit):  # noqa: BLE001 - a plugin's; kept for the Plugins page
             self._note_broken(plugin, traceback.format_exc())
 

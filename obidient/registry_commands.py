@@ -62,7 +62,9 @@ def _state(found: Registry, provider: Provider) -> str:
 
 def _last_line(trace: str) -> str:
     lines = [line for line in trace.strip().splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason was given"
+    last = lines[-1] if lines else "no reason was given"
+    # Our own sentences need no class in front of them.
+    return last.partition("PluginError: ")[2] or last
 
 
 @plugins.command(help="Load every plugin and ask its network; exit 1 when one is not right.")
@@ -100,10 +102,8 @@ def _checked(found: Registry, provider: Provider, offline: bool) -> tuple[bool, 
         health = provider.check()
     except Exception as error:  # noqa: BLE001 - a plugin's; what it says is the answer
         return False, f"FAILED: check() raised {type(error).__name__}: {error}"
-    return (
-        health.ok,
-        f"{'OK' if health.ok else 'FAILED'}{f': {health.message}' * bool(health.message)}",
-    )
+    word = "OK" if health.ok else "FAILED"
+    return health.ok, f"{word}: {health.message}" if health.message else word
 
 
 @plugins.command(help="Write a provider, and tests that pass, to begin from.")
@@ -127,8 +127,8 @@ def new(name: str, channel: str) -> None:
     test.write_text(_filled(TESTS, values), encoding="utf-8")
     shown = _shown(folder)
     click.echo(f"Wrote {shown}/__init__.py and its test. Now:")
-    click.echo(f"  python -m pytest {shown}       the contract that every provider keeps")
-    click.echo("  obidient plugins check          whether it loads")
+    click.echo(f"  python -m pytest {shown}  (the contract that every provider keeps)")
+    click.echo("  obidient plugins check  (whether it loads)")
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
