@@ -1,7 +1,9 @@
 """Campaigns over HTTP."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from flask.testing import FlaskClient
 
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus, Throughput
+from obidient.campaigns.receipt_models import CALLBACK_STATES
+from obidient.campaigns.text import FIELDS
 from obidient.clock import utcnow
 from obidient.contacts.models import Tag
 
@@ -313,3 +317,19 @@ def test_a_recording_is_named_once_and_can_be_used(
         assert answer.status_code == 422
     voice = body(channel="voice", messageTemplate="", audioAssetId=made.json["id"])
     assert client.post(BASE, json=voice, headers=organiser).status_code == 201
+
+
+def test_the_manual_is_right(client: FlaskClient, organiser: dict[str, str]) -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+    Tag.create(name="volunteer")
+    example = json.loads(manual.split("-d '", 1)[1].split("}'", 1)[0] + "}")
+    answer = client.post(BASE, json=example, headers=organiser)
+    assert answer.status_code == 201, answer.json
+    for name in FIELDS:
+        assert f"{{{{{name}" in manual
+    for name in CALLBACK_STATES:
+        assert f"\n| {name} |" in manual
+    paths = client.get("/openapi/openapi.json").json["paths"]
+    for path in paths:
+        if path.startswith(f"{BASE}/{{id}}/"):
+            assert path.rsplit("/", 1)[1] in manual
