@@ -40,6 +40,7 @@ class ElectionOut(ApiModel):
     election_type: str
     state: str
     status: str
+    is_demo: bool = Field(description="Invented figures, for trying things out")
 
 
 class ElectionsOut(ApiModel):
@@ -77,12 +78,20 @@ class OutlookOut(ApiModel):
     )
 
 
+class SentencesOut(ApiModel):
+    leader: str
+    lead: str
+    review: str
+    outlook: str
+
+
 class LiveSummaryOut(ApiModel):
     election: ElectionOut
     summary: SummaryOut
     parties: list[PartyOut]
     last_updated: str
     outlook: OutlookOut
+    sentences: SentencesOut
 
 
 class AreaChildOut(ApiModel):
@@ -97,6 +106,7 @@ class AreaOut(AreaChildOut):
     children: list[AreaChildOut]
     last_updated: str
     outlook: OutlookOut
+    sentences: SentencesOut
 
 
 class FiguresOut(ApiModel):

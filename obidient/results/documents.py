@@ -7,7 +7,7 @@ from typing import Any
 from obidient.areas import LGAS, ROOT_CODE, STATES, Area, ancestors, area_name, level_of
 from obidient.clock import isoformat
 from obidient.errors import Invalid, NotFound
-from obidient.results import tally
+from obidient.results import tally, words
 from obidient.results.elections import get, parties_of
 from obidient.results.models import Election, Party, RegisterTotal, Tally, UnitResult
 from obidient.results.tally import Total
@@ -91,6 +91,19 @@ def _outlook(election: Election, total: Total, register: RegisterTotal | None) -
     }
 
 
+def _meaning(
+    election: Election,
+    total: Total,
+    register: RegisterTotal | None,
+    figures: dict[str, Any],
+    parties: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """What the figures mean, in numbers and in sentences."""
+    outlook = _outlook(election, total, register)
+    sentences = words.sentences(figures, parties, outlook, election.status)
+    return {"outlook": outlook, "sentences": sentences}
+
+
 def _voters_out(total: Total, register: RegisterTotal, units_out: int) -> int:
     """Registered voters of the units still out; the register's mean where it has no figure."""
     if not units_out:
@@ -130,6 +143,7 @@ def head(election: Election) -> dict[str, Any]:
         "electionType": election.type,
         "state": election.state,
         "status": election.status,
+        "isDemo": election.is_demo,
     }
 
 
@@ -138,12 +152,14 @@ def summary(election_id: str) -> dict[str, Any]:
     election = get(election_id)
     total, changed = _total(election_id, ROOT_CODE)
     register = _register(election.area_code)
+    figures = _summary(total, register.units if register else total.units)
+    parties = _parties(total, parties_of(election_id))
     return {
         "election": head(election),
-        "summary": _summary(total, register.units if register else total.units),
-        "parties": _parties(total, parties_of(election_id)),
+        "summary": figures,
+        "parties": parties,
         "lastUpdated": _later(election, changed),
-        "outlook": _outlook(election, total, register),
+        **_meaning(election, total, register, figures, parties),
     }
 
 
@@ -167,11 +183,12 @@ def area(election_id: str, code: str) -> dict[str, Any]:
             "parties": _parties(of, parties),
         }
 
+    shown = part(code, area_name(code), total, units)
     return {
-        **part(code, area_name(code), total, units),
+        **shown,
         "children": [part(*child) for child in children],
         "lastUpdated": _later(election, changed),
-        "outlook": _outlook(election, total, register),
+        **_meaning(election, total, register, shown["summary"], shown["parties"]),
     }
 
 

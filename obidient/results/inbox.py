@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from peewee import fn
 
+from obidient.database import db, is_postgres
 from obidient.results.models import Submission
 from obidient.results.sheets import snake_keys
 
@@ -65,9 +66,15 @@ def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
     fresh: dict[str, dict[str, Any]] = {}
     for row in rows:
         fresh.setdefault(row["submission_id"], row)
-    # Sorted: two requests with the same sheets in another order must not wait for each other.
+    order = list(fresh)
+    if is_postgres():
+        # Ids in the order of arrival, which is the order of deciding; but stored sorted, or two
+        # requests with the same sheets in another order could wait for each other for ever.
+        for row, row_id in zip(rows, _reserve(len(rows)), strict=True):
+            row["id"] = row_id
+        order.sort()
     inserted = (
-        Submission.insert_many([fresh[key] for key in sorted(fresh)])
+        Submission.insert_many([fresh[key] for key in order])
         .on_conflict(conflict_target=[Submission.submission_id, Submission.repeat], action="IGNORE")
         .returning(Submission.id, Submission.submission_id)
         .tuples()
@@ -79,6 +86,12 @@ def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
         is_first = row["submission_id"] in first and fresh[row["submission_id"]] is row
         ids.append(first[row["submission_id"]] if is_first else _repeat(row))
     return ids
+
+
+def _reserve(number: int) -> list[int]:
+    """Row ids to come, ascending."""
+    sql = "SELECT nextval(pg_get_serial_sequence('submission', 'id')) FROM generate_series(1, %s)"
+    return sorted(row[0] for row in db.execute_sql(sql, (number,)))
 
 
 def _repeat(row: dict[str, Any]) -> int:

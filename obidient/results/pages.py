@@ -1,48 +1,119 @@
-"""The public pages: the count as people see it, rendered on the server, without any script."""
+"""The public pages: rendered on the server from the live documents, kept and served like them."""
+
+from functools import cache
+from hashlib import sha256
 
 import orjson
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
-from obidient.areas import ROOT_CODE, ancestors, area_name
-from obidient.results import live
+from obidient.areas import ROOT_CODE
+from obidient.config import ROOT, settings
+from obidient.results import live, view
+from obidient.results.api import serve
+from obidient.results.elections import get, parties_of
+from obidient.results.live import Entry
 from obidient.results.models import Election
+from obidient.results.serving import CACHE_CONTROL, HTML, Copy
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
+#: Nothing in these pages differs between readers, so there is nothing to put a nonce on.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@cache
+def static_version(name: str) -> str:
+    """A few letters that change with a static file, so that browsers may keep it for long."""
+    return sha256((ROOT / "obidient" / "static" / name).read_bytes()).hexdigest()[:10]
+
+
+@blueprint.app_template_global()
+def results_asset(name: str) -> str:
+    """The address of one of this package's static files."""
+    path = f"results/{name}"
+    return url_for("static", filename=path, v=static_version(path))
+
 
 @blueprint.get("/")
-def index() -> str:
-    """All elections."""
-    rows = list(Election.select().order_by(Election.created_at.desc()))
-    return render_template("results/index.html", elections=rows)
+def index() -> Response:
+    """All elections, the newest first."""
+    rows = list(Election.select().order_by(Election.created_at.desc(), Election.id))
+    cards = []
+    for row in rows:
+        document = orjson.loads(live.summary_copy(row.id).body)
+        cards.append((document, view.STATUSES[row.status]))
+    response = Response(render_template("results/index.html", cards=cards), mimetype="text/html")
+    response.headers["Cache-Control"] = CACHE_CONTROL
+    response.headers["Content-Security-Policy"] = POLICY
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+@blueprint.get("/<election_id>/")
+def without_slash(election_id: str) -> BaseResponse:
+    return redirect(url_for("results.election", election_id=election_id), 308)
 
 
 @blueprint.get("/<election_id>")
 def election(election_id: str) -> Response:
-    return _page(election_id, ROOT_CODE)
+    """The whole election."""
+    return _page(election_id, None)
 
 
 @blueprint.get("/<election_id>/<code>")
 def area(election_id: str, code: str) -> Response:
+    """One state, LGA, ward or polling unit."""
     return _page(election_id, code)
 
 
-def _page(election_id: str, code: str) -> Response:
-    """One area of an election, with links up and down."""
-    summary = orjson.loads(live.summary_copy(election_id).body)
-    copy = live.area_copy(election_id, code)
-    document = orjson.loads(copy.body)
-    above = [(one, area_name(one)) for one in reversed(ancestors(code)[1:])]
-    page = render_template(
-        "results/election.html",
-        election=summary["election"],
-        area=document,
-        above=above,
-        big=request.args.get("screen") == "big",
-        updated=document["lastUpdated"],
-    )
-    response = make_response(page)
-    response.headers["Cache-Control"] = "public, max-age=2, stale-while-revalidate=30"
-    response.add_etag()
-    response.make_conditional(request)
+@blueprint.get("/<election_id>/colors.css")
+def colors(election_id: str) -> Response:
+    """The parties' colours."""
+    get(election_id)
+    response = Response(view.colors(parties_of(election_id)), mimetype="text/css")
+    response.headers["Cache-Control"] = "public, max-age=300"
     return response
+
+
+def _page(election_id: str, code: str | None) -> Response:
+    big = request.args.get("screen") == "big"
+    address = request.path + ("?screen=big" if big else "")
+
+    def refresh(old: Entry | None, generation: int) -> Copy:
+        row = get(election_id)
+        root = row.area_code
+        summary = live.summary_copy(election_id)
+        shown = live.area_copy(election_id, code or root)
+        made_of = (summary.etag, shown.etag, row.updated_at)
+        if old is not None and old.copy.made_of == made_of:
+            return old.copy
+        html = _render(row, summary, shown, big)
+        return Copy(html.encode(), HTML, made_of, Content_Security_Policy=POLICY)
+
+    return serve(live.current().get(address, election_id, refresh))
+
+
+def _render(row: Election, summary: Copy, shown: Copy, big: bool) -> str:
+    document = orjson.loads(shown.body)
+    context = view.page(orjson.loads(summary.body), document, row.area_code, settings().timezone)
+    places = {party.code: place for place, party in enumerate(parties_of(row.id))}
+    is_nation = document["code"] == ROOT_CODE
+    return render_template(
+        "results/election.html",
+        **context,
+        big=big,
+        demo=row.is_demo,
+        place=places,
+        colors_url=url_for("results.colors", election_id=row.id, v=row.updated_at.timestamp()),
+        page_url=url_for("results.election", election_id=row.id)
+        if document["code"] == row.area_code
+        else url_for("results.area", election_id=row.id, code=document["code"]),
+        summary_url=f"{live.PLACE}/{row.id}/live-summary" if is_nation else "",
+        area_url=f"{live.PLACE}/{row.id}/areas/{document['code']}",
+        zone=str(settings().timezone),
+    )

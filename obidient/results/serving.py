@@ -18,10 +18,14 @@ Answer = tuple[str, list[tuple[str, str]], bytes]
 class Copy:
     """One document. Its ETag is strong, and the same for the plain and the gzipped bytes."""
 
-    __slots__ = ("_gzipped", "_plain", "_unchanged", "body", "etag")
+    __slots__ = ("_gzipped", "_plain", "_unchanged", "body", "etag", "made_of")
 
-    def __init__(self, body: bytes, content_type: str = JSON, **headers: str) -> None:
+    def __init__(
+        self, body: bytes, content_type: str = JSON, made_of: object = None, **headers: str
+    ) -> None:
         self.body = body
+        #: What it was made from, for whoever asks whether it still holds.
+        self.made_of = made_of
         self.etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         packed = gzip.compress(body, 6, mtime=0)
         always = [

@@ -107,8 +107,9 @@ class Book:
         codes = sorted({code for unit in units for code in ancestors(unit)[1:]})
         stored: list[Tally] = []
         for some in chunked(codes, 500):
-            stored += Tally.select().where(
-                Tally.election_id == election_id, Tally.area_code.in_(some)
+            # Not with +=, which Peewee takes for a UNION.
+            stored.extend(
+                Tally.select().where(Tally.election_id == election_id, Tally.area_code.in_(some))
             )
         self.totals = {row.area_code: as_total(row) for row in stored}
         before = [row.updated_at for row in stored if row.area_code == ROOT_CODE]

@@ -1,0 +1,115 @@
+"""What a public page shows, made from the live documents alone."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from obidient.areas import ancestors, area_name
+from obidient.clock import local
+from obidient.results import documents, words
+from obidient.results.tiles import TILES
+
+STATUSES = {
+    "scheduled": "Not open yet",
+    "ongoing": "Counting now",
+    "ended": "Voting is over",
+    "certified": "Certified",
+}
+CHILDREN = {
+    "nation": ("States", "State"),
+    "state": ("Local government areas", "Area"),
+    "lga": ("Wards", "Ward"),
+    "ward": ("Polling units", "Polling unit"),
+    "unit": ("", ""),
+}
+
+
+def page(
+    summary: dict[str, Any], area: dict[str, Any], root: str, zone: ZoneInfo
+) -> dict[str, Any]:
+    """Everything that the template needs."""
+    election = summary["election"]
+    plural, singular = CHILDREN[area["level"]]
+    children = [_child(child) for child in area["children"]]
+    above = [code for code in reversed(ancestors(area["code"])[1:]) if root in ancestors(code)]
+    updated = datetime.fromisoformat(area["lastUpdated"].removesuffix("Z"))
+    figures = area["summary"]
+    return {
+        "election": election,
+        "status": STATUSES[election["status"]],
+        "area": area,
+        "figures": figures,
+        "sentences": area["sentences"],
+        "parties": area["parties"],
+        "leading": _child(area)["leader"],
+        "reported": documents.percent(
+            figures["pollingUnitsReported"], figures["pollingUnitsTotal"]
+        ),
+        "above": [(code, area_name(code)) for code in above],
+        "is_root": area["code"] == root,
+        "children": children,
+        "children_title": plural,
+        "child_title": singular,
+        "tiles": _tiles(children) if area["level"] == "nation" and len(children) > 1 else [],
+        "leads": _leads(children),
+        "updated": area["lastUpdated"],
+        "updated_local": local(updated, zone),
+    }
+
+
+def _child(child: dict[str, Any]) -> dict[str, Any]:
+    """A line of the table: who leads there, and how far the count is."""
+    figures = child["summary"]
+    first, second = [*child["parties"], None, None][:2]
+    leads = first is not None and first["totalVotes"] > 0
+    level = leads and second is not None and second["totalVotes"] == first["totalVotes"]
+    return {
+        "code": child["code"],
+        "name": child["name"],
+        "leader": first if leads and not level else None,
+        "words": words.leader(child["parties"]),
+        "reported": figures["pollingUnitsReported"],
+        "units": figures["pollingUnitsTotal"],
+        "turnout": figures["voterTurnout"],
+        "valid": figures["totalValidVotes"],
+        "review": figures["pollingUnitsUnderReview"],
+    }
+
+
+def _tiles(children: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The states in the order in which they are read: from the north-west."""
+    places = [child | _place(child["code"]) for child in children if child["code"] in TILES]
+    return sorted(places, key=lambda tile: (tile["row"], tile["column"]))
+
+
+def _place(code: str) -> dict[str, Any]:
+    short, row, column = TILES[code]
+    return {"short": short, "row": row, "column": column}
+
+
+def _leads(children: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+    """Parties that lead somewhere, with in how many of the areas, most first."""
+    found: dict[str, tuple[dict[str, Any], int]] = {}
+    for child in children:
+        party = child["leader"]
+        if party is not None:
+            found[party["partyCode"]] = (party, found.get(party["partyCode"], (party, 0))[1] + 1)
+    return sorted(found.values(), key=lambda item: (-item[1], item[0]["partyCode"]))
+
+
+def colors(parties: list[Any]) -> str:
+    """The parties' colours as a style sheet, since pages may hold no styles of their own."""
+    rules = [
+        f".p{place}{{--c:{party.color};--on:{_readable_on(party.color)}}}"
+        for place, party in enumerate(parties)
+    ]
+    return "\n".join(rules) + "\n"
+
+
+def _readable_on(color: str) -> str:
+    """Ink or white, whichever is easier to read on a colour."""
+    channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    white, ink = 1.05 / (luminance + 0.05), (luminance + 0.05) / 0.0605
+    return "#fff" if white >= ink else "#14201b"

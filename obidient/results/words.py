@@ -1,0 +1,71 @@
+"""The count in sentences: who leads, by how much, and whether that could still change."""
+
+from typing import Any
+
+
+def sentences(
+    summary: dict[str, Any], parties: list[dict[str, Any]], outlook: dict[str, Any], status: str
+) -> dict[str, str]:
+    """What a page says above its figures; made here so that every page says the same."""
+    return {
+        "leader": leader(parties),
+        "lead": _lead(parties),
+        "review": review(summary),
+        "outlook": _outlook(summary, outlook, status),
+    }
+
+
+def leader(parties: list[dict[str, Any]]) -> str:
+    """`LP leads`, `APC and LP are level`, or `No results yet`."""
+    first = parties[0]["totalVotes"] if parties else 0
+    if not first:
+        return "No results yet"
+    level = [party["partyCode"] for party in parties if party["totalVotes"] == first]
+    if len(level) == 1:
+        return f"{level[0]} leads"
+    return f"{', '.join(level[:-1])} and {level[-1]} are level"
+
+
+def _lead(parties: list[dict[str, Any]]) -> str:
+    if not parties or not parties[0]["totalVotes"]:
+        return "The first figures appear here as soon as a polling unit reports."
+    share = f"{parties[0]['percentage']} % of the valid votes"
+    if len(parties) == 1:
+        return f"{share}."
+    ahead = parties[0]["totalVotes"] - parties[1]["totalVotes"]
+    if not ahead:
+        return f"{share} each."
+    return f"{share}, {ahead:,} {_votes(ahead)} ahead of {parties[1]['partyCode']}."
+
+
+def _votes(number: int) -> str:
+    return "vote" if number == 1 else "votes"
+
+
+def _units(number: int) -> str:
+    return f"{number:,} polling unit" + ("" if number == 1 else "s")
+
+
+def review(summary: dict[str, Any]) -> str:
+    """How much is in doubt; empty when nothing is."""
+    units, votes = summary["pollingUnitsUnderReview"], summary["votesUnderReview"]
+    return f"Under review: {_units(units)}, {votes:,} {_votes(votes)} at most." if units else ""
+
+
+def _outlook(summary: dict[str, Any], outlook: dict[str, Any], status: str) -> str:
+    if status == "certified":
+        return "These results are certified."
+    if not summary["pollingUnitsReported"]:
+        return ""
+    out, voters = outlook["pollingUnitsOut"], outlook["registeredVotersOut"]
+    doubted = summary["pollingUnitsUnderReview"]
+    if not out and not doubted:
+        return "All polling units have reported."
+    if not outlook["leaderCouldChange"]:
+        return "What is still out or under review can no longer change who leads."
+    if not out:
+        return "What is under review could still change who leads."
+    verb = "is" if out == 1 else "are"
+    start = f"{_units(out)} with about {voters:,} registered voters {verb} still out"
+    also = "; with those under review, that" if doubted else ": that"
+    return f"{start}{also} could still change who leads."
