@@ -56,8 +56,6 @@ def _consumer(name: str) -> Any:
 def run(names: list[str], grace: float) -> None:
     """Consume until TERM or INT; a second signal does not wait."""
     consumers = [_consumer(name) for name in names]
-    for consumer in consumers:
-        consumer.start()
     signals = 0
 
     def told(_number: int, _frame: Any) -> None:
@@ -69,6 +67,10 @@ def run(names: list[str], grace: float) -> None:
 
     signal.signal(signal.SIGTERM, told)
     signal.signal(signal.SIGINT, told)
+    for consumer in consumers:
+        # Each would install handlers of its own, and a signal would reach only the last one.
+        consumer._set_signal_handlers = lambda: None
+        consumer.start()
     logger.info("worker of %s begins", ", ".join(names))
     checked = time.monotonic()
     while not stopping.wait(0.5):

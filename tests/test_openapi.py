@@ -1,0 +1,157 @@
+"""The API keeps its own description: schemathesis finds nothing against it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+
+from obidient.api import PROBLEM
+
+Auth = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def operations(app: Flask) -> list[tuple[str, str]]:
+    document = app.test_client().get("/openapi/openapi.json").get_json()
+    return [
+        (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method in item
+        if method in {"get", "post", "put", "patch", "delete"}
+    ]
+
+
+#: Where rules go beyond what a schema can say (names that exist, fields of a template, a time
+#: in the future), the documented 422 is a right answer to a well-formed body.
+WITH_FURTHER_RULES = {
+    "POST /api/communications/campaigns",
+    "POST /api/communications/campaigns/{id}/reschedule",
+    "POST /api/live-results/elections/{id}/units/{code}/settle",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quiet")
+def test_schemathesis_finds_nothing(app: Flask, auth: Auth) -> None:
+    headers = auth("admin")
+    schema = schemathesis.openapi.from_wsgi("/openapi/openapi.json", app)
+    accepted = schema.config.checks.positive_data_acceptance
+    usual = list(accepted.expected_statuses)
+    seen = []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        seen.append(operation.label)
+        further = ["422"] if operation.label in WITH_FURTHER_RULES else []
+        accepted.expected_statuses = usual + further
+        for mode in GenerationMode:
+            check_operation(operation, mode, headers)
+    assert len(seen) > 20
+
+
+def check_operation(operation: Any, mode: GenerationMode, headers: dict[str, str]) -> None:
+    @settings(
+        max_examples=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def check(case: Any) -> None:
+        case.call_and_validate(headers=headers)
+
+    try:
+        check()
+    except Unsatisfiable:
+        # Nothing can be wrong about an operation without parameters.
+        assert mode.is_negative
+
+
+def test_every_api_route_is_described(app: Flask) -> None:
+    described = {path for _, path in operations(app)}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/"):
+            path = rule.rule
+            for converter in ("int:", "path:", "string:"):
+                path = path.replace(converter, "")
+            path = path.replace("<", "{").replace(">", "}")
+            assert path in described, rule.rule
+
+
+def test_every_operation_describes_its_problems(app: Flask) -> None:
+    document = app.test_client().get("/openapi/openapi.json").get_json()
+    assert document["openapi"].startswith("3.1")
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            content = operation["responses"]["404"]["content"]
+            assert PROBLEM in content, (method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/nothing", 404),
+        ("DELETE", "/api/communications/campaigns", 405),
+        ("GET", "/api/communications/campaigns", 401),
+    ],
+)
+def test_errors_are_problems_with_a_sentence(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == status
+    assert answer.content_type == PROBLEM
+    assert answer.get_json()["detail"]
+    if status == 405:
+        assert "POST" in answer.headers["Allow"]
+
+
+def test_malformed_json_is_400_and_a_wrong_body_422(client: FlaskClient, auth: Auth) -> None:
+    path = "/api/communications/campaigns"
+    headers = auth("organiser")
+    broken = client.post(path, data="{", headers=headers, content_type="application/json")
+    assert (broken.status_code, broken.content_type) == (400, PROBLEM)
+    wrong = client.post(path, json={"title": 5}, headers=headers)
+    assert (wrong.status_code, wrong.content_type) == (422, PROBLEM)
+    assert wrong.get_json()["errors"]
+
+
+@pytest.mark.both
+def test_a_repeated_post_under_one_key_is_answered_as_the_first(
+    client: FlaskClient, auth: Auth
+) -> None:
+    headers = auth("organiser") | {"Idempotency-Key": "key-1"}
+    body = {"title": "T", "messageTemplate": "Hi", "audience": {"everyone": True}}
+    path = "/api/communications/campaigns"
+    first = client.post(path, json=body, headers=headers)
+    second = client.post(path, json=body, headers=headers)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.get_json() == second.get_json()
+    other = client.post(path, json=body | {"title": "U"}, headers=headers)
+    assert other.status_code == 409
+    theirs = auth("organiser") | {"Idempotency-Key": "key-1"}
+    assert client.post(path, json=body, headers=theirs).get_json()["id"] != first.get_json()["id"]
+
+
+@pytest.mark.both
+def test_a_refused_post_does_not_use_its_key_up(client: FlaskClient, auth: Auth) -> None:
+    headers = auth("organiser") | {"Idempotency-Key": "key-2"}
+    path = "/api/communications/campaigns"
+    body = {"title": "T", "messageTemplate": "{{nope}}", "audience": {"everyone": True}}
+    assert client.post(path, json=body, headers=headers).status_code == 422
+    body["messageTemplate"] = "Hi"
+    assert client.post(path, json=body, headers=headers).status_code == 201
