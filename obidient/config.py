@@ -146,7 +146,11 @@ def setting(default: str, parse: Callable[[str], Any], meaning: str) -> Any:
 class Settings:
     """All settings, parsed and checked. Build with `Settings.load()`."""
 
-    env: str = setting("production", _one_of("production", "development"), "production, or development for one machine")
+    env: str = setting(
+        "production",
+        _one_of("production", "development"),
+        "production, or development for one machine",
+    )
     secret_key: str = setting("", _text, "Signs sessions; at least 32 random characters")
     database_url: str = setting(
         "sqlite:///var/obidient.db", _database_url, "sqlite:///FILE or postgresql://…"
