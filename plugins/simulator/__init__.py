@@ -1,13 +1,13 @@
-"""A pretend network: takes messages like a real one and reports back over HTTP, sends nothing."""
+"""A pretend network: takes messages like a real one and reports back over HTTP, sends nothing.
 
-import hashlib
-import queue
-import threading
+What becomes of a message depends on its id alone, so a campaign ends the same way every time.
+"""
+
+import secrets
 import time
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-import urllib3
 from wtforms import FloatField, IntegerField
 from wtforms.validators import NumberRange
 
@@ -18,24 +18,28 @@ from obidient.plugin import (
     Event,
     Form,
     Health,
+    IncomingMessage,
     Message,
     Money,
+    OptOut,
     Outcome,
     Provider,
     ProviderContext,
     WebhookRequest,
+    task,
 )
 
-#: Reports waiting to be posted; more than this and the network "loses" the newest.
-MOST_WAITING = 200_000
-#: How long a report is offered again when nobody answers, seconds.
-PATIENCE = 120.0
+from .fate import Fate, Report
+from .postman import Postman
+
 COST = Money(Decimal("2.50"), "NGN")
-NETWORKS = ("62130", "62120", "62150", "62160")
+#: Reports of one job: the queue takes what this process can't keep.
+HANDED_OVER = 500
+STATUSES = {"Sent": "sent", "Success": "delivered", "Failed": "undelivered"}
 
 
 class SmsSimulator(Provider):
-    """SMS without an account: every message is accepted, and reported by the app's own webhook."""
+    """SMS without an account: nothing is sent, everything is reported as if it had been."""
 
     name = "simulator-sms"
     channel = "sms"
@@ -46,110 +50,88 @@ class SmsSimulator(Provider):
 
     class Settings(Form):
         delay = FloatField("Seconds until the delivery report", [NumberRange(0, 600)], default=0.5)
-        latency = FloatField("Seconds one request takes", [NumberRange(0, 60)], default=0.02)
+        latency = FloatField("Seconds one request takes", [NumberRange(0, 10)], default=0.02)
         failures = IntegerField("Undelivered, per cent", [NumberRange(0, 100)], default=0)
         silent = IntegerField("Never reported, per cent", [NumberRange(0, 100)], default=0)
         repeats = IntegerField("Reports sent twice, per cent", [NumberRange(0, 100)], default=0)
+        progress = IntegerField(
+            "Reported as sent before the last report, per cent",
+            [NumberRange(0, 100)],
+            default=10,
+            description="Real networks do it for every message; here it only costs time",
+        )
 
     def __init__(self, context: ProviderContext | None = None) -> None:
         super().__init__(context)
-        self._reports = _Postman(self)
+        self._postman = Postman(lambda: self.webhook_url("delivery"), self.log)
+        # Message ids begin anew with every database; what this process hands out does not.
+        self._run = secrets.token_hex(3)
 
     def check(self) -> Health:
-        return Health(True, "Pretends to send; no real message leaves.")
+        return Health(True, "Pretends to send; no real message leaves")
 
     def balance(self) -> Balance:
-        return Balance(Decimal("1000000"), "NGN")
+        return Balance(Decimal(1_000_000), "NGN")
+
+    # -- sending --
 
     def send(self, messages: list[Message]) -> Iterable[Outcome]:
-        latency = float(self.settings.get("latency") or 0)
-        if latency:
-            time.sleep(latency)
+        time.sleep(self.settings["latency"])
+        fate = Fate(self.settings)
+        reports: list[Report] = []
         for message in messages:
-            provider_id = f"sim-{message.id}-{message.attempt}"
-            self._report(message, provider_id)
+            provider_id = f"sim-{message.id}-{message.attempt}-{self._run}"
+            reports += fate.reports(provider_id, message.phone)
             yield Accepted(message, provider_id, cost=COST, parts=1)
+        self._keep(reports)
 
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
-        """Personalised texts take one pretended request as well: they go out side by side."""
-        yield from self.send(messages)
+        """Texts of their own take one pretended request as well: they go out side by side."""
+        if messages:
+            yield from self.send(messages)
 
-    def _report(self, message: Message, provider_id: str) -> None:
-        fate = int.from_bytes(hashlib.sha256(provider_id.encode()).digest()[:4], "big")
-        if fate % 100 < int(self.settings.get("silent") or 0):
-            return
-        failed = (fate >> 8) % 100 < int(self.settings.get("failures") or 0)
-        form = {
-            "id": provider_id,
-            "phoneNumber": message.phone,
-            "status": "Failed" if failed else "Success",
-            "networkCode": NETWORKS[fate % len(NETWORKS)],
-        }
-        if failed:
-            form["failureReason"] = "AbsentSubscriber"
-        due = time.monotonic() + float(self.settings.get("delay") or 0)
-        self._reports.post(due, form)
-        if (fate >> 16) % 100 < int(self.settings.get("repeats") or 0):
-            self._reports.post(due, form)
+    def _keep(self, reports: list[Report]) -> None:
+        """In memory, or in the channel's queue when there are too many for it."""
+        if reports and not self._postman.add(reports):
+            self._hand_over(reports, delay=15)
+
+    def _hand_over(self, reports: list[Report], delay: float) -> None:
+        """Ids are enough: what became of a message can be worked out again."""
+        ids = list(dict.fromkeys(report.provider_id for report in reports))
+        for start in range(0, len(ids), HANDED_OVER):
+            self.enqueue("report_later", delay=delay, ids=ids[start : start + HANDED_OVER])
+
+    @task()
+    def report_later(self, ids: list[str]) -> None:
+        """Take reports back that another worker process, or a full one, could not post."""
+        fate = Fate(self.settings)
+        self._keep([report for one in ids for report in fate.reports(one, "")])
+
+    def close(self) -> None:
+        """Reports that were not posted yet go to the queue, for the next worker."""
+        self._hand_over(self._postman.take_back(), delay=0)
+
+    # -- what comes back --
 
     def events(self, name: str, request: WebhookRequest) -> Iterable[Event]:
-        if name != "delivery":
-            return
         form = request.form
-        failed = form.get("status") == "Failed"
-        yield DeliveryReport(
-            provider_id=form.get("id", ""),
-            phone=form.get("phoneNumber"),
-            status="undelivered" if failed else "delivered",
-            reason=form.get("failureReason", ""),
-            network=form.get("networkCode", ""),
-        )
+        if name == "delivery":
+            if not form.get("id"):
+                raise ValueError("the report names no message")
+            yield DeliveryReport(
+                provider_id=form["id"],
+                phone=form.get("phoneNumber") or None,
+                status=STATUSES.get(form.get("status", ""), form.get("status", "")),
+                reason=form.get("failureReason", ""),
+                network=form.get("networkCode", ""),
+            )
+        elif name == "incoming":
+            yield IncomingMessage(form.get("id", ""), _who(form.get("from")), form.get("text", ""))
+        elif name == "opt-out":
+            yield OptOut(_who(form.get("phoneNumber")), form.get("senderId", ""))
 
 
-class _Postman:
-    """Posts reports to our own webhook from a few threads, begun with the first report."""
-
-    THREADS = 4
-
-    def __init__(self, provider: SmsSimulator) -> None:
-        self._provider = provider
-        self._waiting: queue.Queue[tuple[float, dict[str, str]]] = queue.Queue(MOST_WAITING)
-        self._lock = threading.Lock()
-        self._started = False
-        self._pool = urllib3.PoolManager(maxsize=self.THREADS, retries=False)
-
-    def post(self, due: float, form: dict[str, str]) -> None:
-        with self._lock:
-            if not self._started:
-                self._started = True
-                for number in range(self.THREADS):
-                    name = f"simulator-{number}"
-                    threading.Thread(target=self._run, name=name, daemon=True).start()
-        try:
-            self._waiting.put_nowait((due, form))
-        except queue.Full:
-            self._provider.log.warning("the simulated network is full; a report is lost")
-
-    def _run(self) -> None:
-        while True:
-            due, form = self._waiting.get()
-            time.sleep(max(0.0, due - time.monotonic()))
-            self._deliver(form)
-
-    def _deliver(self, form: dict[str, str]) -> None:
-        give_up = time.monotonic() + PATIENCE
-        url = self._provider.webhook_url("delivery")
-        while time.monotonic() < give_up:
-            try:
-                answer = self._pool.request(
-                    "POST", url, fields=form, encode_multipart=False, timeout=10
-                )
-                if answer.status == 200:
-                    return
-                if answer.status == 403:
-                    self._provider.log.warning("our own webhook refused the token")
-                    return
-            except urllib3.exceptions.HTTPError:
-                pass
-            time.sleep(1.0)
-        self._provider.log.warning("a simulated report could not be posted")
+def _who(phone: str | None) -> str:
+    if not phone:
+        raise ValueError("the callback names no phone number")
+    return phone
