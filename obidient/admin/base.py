@@ -70,7 +70,7 @@ def done(action: Callable[[], object], success: str, target: str) -> Response:
         flash(error.detail, "error")
     else:
         flash(success, "success")
-    return cast("Response", redirect(target))
+    return redirect(target)
 
 
 def is_live() -> bool:

@@ -1,5 +1,6 @@
 """Figures, times, money and states as people read them, offered to every template."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -163,7 +164,7 @@ def asset(name: str) -> str:
 def init_app(app: Flask) -> None:
     """Offer all of this to templates."""
     app.add_template_global(asset)
-    filters = {
+    filters: dict[str, Callable[..., str]] = {
         "num": number,
         "percent_of": percent,
         "plural": plural,
@@ -179,5 +180,5 @@ def init_app(app: Flask) -> None:
         "status_word": status_word,
         "lines": lines,
     }
-    for name, function in filters.items():
-        app.add_template_filter(function, name)
+    for name, shown in filters.items():
+        app.add_template_filter(shown, name)
