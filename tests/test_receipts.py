@@ -3,6 +3,7 @@
 import io
 import random
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -279,6 +280,29 @@ def test_five_times_over_and_shuffled_changes_nothing(post: Post, campaign: Camp
             receipts.apply_due()
     receipts.apply_due()
     assert counts(campaign) == expected
+
+
+@pytest.mark.both
+def test_workers_side_by_side_count_each_recipient_once(app: Flask, campaign: Campaign) -> None:
+    registry.current().add(Network)
+    rows = []
+    for number in range(200):
+        add(campaign, number)
+        rows += [f"id=id-{number}&status={status}" for status in ("sent", "delivered") * 4]
+    random.Random(3).shuffle(rows)
+    RawCallback.insert_many(
+        [{"provider": Network.name, "event": "delivery", "body": row.encode()} for row in rows]
+    ).execute()
+
+    def work(_number: int) -> None:
+        with app.app_context():
+            while claimed := receipts.claim(37):
+                receipts.apply(claimed)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert counts(campaign) == {"delivered": 200}
+    assert {row.state for row in RawCallback.select()} == {"applied"}
 
 
 @pytest.mark.both
