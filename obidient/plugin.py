@@ -28,6 +28,7 @@ __all__ = [
     "OptOut",
     "Outcome",
     "Provider",
+    "ProviderContext",
     "ProviderStopped",
     "Rejected",
     "Reply",

@@ -1,0 +1,111 @@
+"""docs/plugins.md is true: its code runs as printed, and it leaves no public name out."""
+
+import ast
+import re
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from obidient import plugin, queues, registry, testing
+from obidient.campaigns import control, staging
+from obidient.campaigns.delivery import send_batch
+from obidient.campaigns.models import Batch, Recipient, RecipientStatus
+from obidient.contacts.models import Contact
+from obidient.plugin import Accepted, Message, Provider
+
+MANUAL = (Path(__file__).parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", MANUAL, re.S)
+HELLO, TIDY, TESTS = BLOCKS
+PLACE = re.compile(r"`[^`]*`")
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The manual's hello world is the only plugin."""
+    folder = tmp_path / "manual_plugins"
+    folder.mkdir()
+    (folder / "hello.py").write_text(HELLO, encoding="utf-8")
+    return environ | {"PLUGINS_DIR": str(folder), "PLUGINS_STRICT": "1", "SMS_PROVIDER": "hello"}
+
+
+def test_hello_world_carries_a_campaign_as_printed(app: Flask) -> None:
+    for number in range(30):
+        Contact.create(phone=f"+23480355{number:05d}", first_name="Ada")
+    campaign = control.create(
+        {"title": "T", "message_template": "Hello", "audience": {"everyone": True}}
+    )
+    control.launch(campaign.id)
+    staging.stage(campaign.id)
+    (batch,) = Batch.select().where(Batch.campaign_id == campaign.id)
+    end = time.monotonic() + 10
+    while control.get(campaign.id).sent < 30 and time.monotonic() < end:
+        send_batch(campaign.id, batch.id)
+        time.sleep(0.05)  # the first tokens of its pace come with time
+    sent = list(Recipient.select().where(Recipient.campaign_id == campaign.id))
+    assert {row.status for row in sent} == {RecipientStatus.SENT}
+    assert {row.provider_id for row in sent} == {f"hello-{row.id}" for row in sent}
+    assert control.get(campaign.id).provider == "hello"
+
+
+class TestHello(testing.ChannelContract):
+    """The manual's own test class, with the manual's own provider."""
+
+    @pytest.fixture(autouse=True)
+    def _of_the_manual(self, app: Flask) -> None:
+        type(self).provider_class = type(registry.current().get("hello"))
+
+    def test_accepted_messages_have_ids_that_are_theirs_alone(self, provider: Provider) -> None:
+        """Kept simple for the reader: its ids do not tell attempts apart."""
+        (outcome,) = provider.send([Message(7, "+2348035550107", "Hello")])
+        assert outcome == Accepted(
+            Message(7, "+2348035550107", "Hello"), provider_id="hello-7", cost=None, parts=1
+        )
+
+
+def test_the_jobs_of_the_manual_are_registered_as_printed(
+    environ: dict[str, str], cli: Callable[..., object]
+) -> None:
+    from obidient import create_app
+
+    folder = Path(environ["PLUGINS_DIR"])
+    (folder / "hello.py").write_text(TIDY, encoding="utf-8")
+    app = create_app(environ | {"PLUGINS_DIR": str(folder), "SMS_PROVIDER": "tidy"})
+    with app.app_context():
+        tidy = registry.current().get("tidy")
+        list(tidy.send(testing.make_messages(3)))
+        names = [task.name for task in queues.current()["sms"].scheduled()]
+        assert names == ["tidy.look_again"]
+
+
+def test_the_tests_of_the_manual_are_whole(app: Flask) -> None:
+    tree = ast.parse(TESTS)
+    assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)] == ["TestHello"]
+
+
+def test_every_public_name_is_in_the_manual() -> None:
+    spoken = set(re.findall(r"\w+", " ".join(PLACE.findall(MANUAL))))
+    public = {*plugin.__all__, *testing.__all__}
+    methods = {
+        name
+        for name in (*vars(Provider), *Provider.__annotations__)
+        if not name.startswith("_") and name != "settings"
+    }
+    assert (public | methods | {"settings", "log"}) - spoken == {"log"} - spoken
+
+
+@pytest.mark.parametrize(
+    "kind", [plugin.Message, plugin.DeliveryReport, plugin.WebhookRequest, plugin.IncomingMessage]
+)
+def test_every_field_of_what_plugins_read_and_write_is_in_the_manual(kind: type) -> None:
+    spoken = set(re.findall(r"\w+", " ".join(PLACE.findall(MANUAL))))
+    assert {field.name for field in fields(kind)} - spoken == set()
+
+
+def test_no_name_in_the_manual_is_invented() -> None:
+    listed = MANUAL.split("## The whole API")[1]
+    named = set(re.findall(r"`(\w+)`", listed)) - {"__init__"}
+    assert named == set(plugin.__all__)
