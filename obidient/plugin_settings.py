@@ -43,7 +43,7 @@ class Setting:
     problem: str | None = None
 
 
-def variable_names(provider: type[Provider], field: str) -> list[str]:
+def variable_names(provider: Provider | type[Provider], field: str) -> list[str]:
     """The environment variables that set a field, the strongest first."""
     own = f"{provider.name}_{field}".upper().replace("-", "_")
     alias = provider.aliases.get(field)

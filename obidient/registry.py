@@ -27,7 +27,15 @@ from obidient.plugin_settings import (
     variable_names,
 )
 
-__all__ = ["PluginError", "PluginSetting", "Registry", "current", "init_app"]
+__all__ = [
+    "MASK",
+    "PluginError",
+    "PluginSetting",
+    "Registry",
+    "current",
+    "init_app",
+    "variable_names",
+]
 
 logger = logging.getLogger(__name__)
 
