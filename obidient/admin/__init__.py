@@ -1,5 +1,7 @@
 """The admin interface at /admin: Flask-Admin's frame, our pages, a file per area."""
 
+from typing import Any
+
 from flask import Flask
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
@@ -15,7 +17,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     words.init_app(app)
     app.context_processor(base.frame_context)
-    Admin(
+    admin = Admin(
         app,
         name="Obidient",
         url="/admin",
@@ -23,3 +25,35 @@ def init_app(app: Flask, settings: Settings) -> None:
         theme=Bootstrap4Theme(base_template="admin/frame.html"),
         csp_nonce_generator=security.csp_nonce,
     )
+    admin.add_views(*_views())
+
+
+def _views() -> list[Any]:
+    """The menu, in its order: what a view is called, its group, its endpoint, its address."""
+    from obidient.admin.audit import Audit
+    from obidient.admin.campaigns import Campaigns
+    from obidient.admin.composer import Composer
+    from obidient.admin.contacts import Contacts
+    from obidient.admin.groups import Lists, Tags
+    from obidient.admin.imports import Imports
+    from obidient.admin.optouts import OptOuts
+    from obidient.admin.people import People
+    from obidient.admin.plugins import Plugins
+    from obidient.admin.queues import Queues
+    from obidient.admin.results import Results
+    from obidient.contacts.models import Contact, ContactList, Tag
+
+    return [
+        Campaigns("Campaigns", "Campaigns", "admin_campaigns", "campaigns"),
+        Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
+        Contacts(Contact, "Contacts", "People", "admin_contacts", "contacts"),
+        Imports("Import", "People", "admin_imports", "import"),
+        Tags(Tag, "Tags", "People", "admin_tags", "tags"),
+        Lists(ContactList, "Lists", "People", "admin_lists", "lists"),
+        OptOuts("Opt-outs", "People", "admin_optouts", "opt-outs"),
+        Results("Elections", "Results", "admin_results", "elections"),
+        Queues("Queues and workers", "Operations", "admin_queues", "queues"),
+        Plugins("Plugins", "Operations", "admin_plugins", "plugins"),
+        People("Team and tokens", "Operations", "admin_people", "team"),
+        Audit("Audit trail", "Operations", "admin_audit", "audit"),
+    ]

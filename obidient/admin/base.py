@@ -8,6 +8,7 @@ import flask_admin
 from flask import flash, redirect, request, url_for
 from flask_admin.contrib.peewee import ModelView
 from flask_login import current_user
+from peewee import IntegrityError
 from werkzeug.wrappers import Response
 
 from obidient.accounts.roles import SCOPES, allows
@@ -91,7 +92,11 @@ class Guarded:
             return sees_everything()
         return any(may(scope) for scope in self.scopes)
 
-    def inaccessible_callback(self, name: str, **kwargs: Any) -> Any:
+    def _handle_view(self, view: str, /, **kwargs: Any) -> Any:
+        """As Flask-Admin's, but positional: an address may have a part that is called `name`."""
+        return None if self.is_accessible() else self.inaccessible_callback(view, **kwargs)
+
+    def inaccessible_callback(self, view: str, /, **kwargs: Any) -> Any:
         """To sign-in, or a page that says why not."""
         if not current_user.is_authenticated:
             if is_live():
@@ -136,6 +141,17 @@ class SecureModelView(Guarded, ModelView):  # type: ignore[misc]
     empty_text = ""
     #: What one row and several are called, in questions and on buttons.
     noun = ("record", "records")
+
+    def handle_view_exception(self, exc: Exception) -> bool:
+        """Our own errors are sentences already; a taken name gets one."""
+        if isinstance(exc, Problem):
+            flash(exc.detail, "error")
+            return True
+        if isinstance(exc, IntegrityError):
+            flash("There is one of this name already.", "error")
+            return True
+        handled: bool = super().handle_view_exception(exc)
+        return handled
 
     def count_selected(self, ids: Sequence[str]) -> str:
         one, many = self.noun

@@ -1,10 +1,24 @@
 """The first page: what runs now, what comes up, the last day, and whether everything is well."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+from flask import Response
 from flask_admin import AdminIndexView
+from peewee import fn
 
-from obidient.admin.base import Guarded, expose
+from obidient import registry
+from obidient.admin import vital
+from obidient.admin.base import Guarded, expose, may
+from obidient.admin.campaign_view import audience_words, looks
+from obidient.campaigns.models import Campaign, Throughput
+from obidient.clock import local, utcnow
+from obidient.config import settings
+from obidient.contacts.models import Contact, Suppression
+from obidient.results.models import Election, Tally
+
+EPOCH = datetime(1970, 1, 1)
 
 
 class Home(Guarded, AdminIndexView):  # type: ignore[misc]
@@ -13,4 +27,129 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
 
     @expose("/")
     def index(self) -> Any:
-        return self.render("admin/home.html")
+        return self.render(
+            "admin/home.html",
+            page_title="Home",
+            page_lead="What runs now, what comes up, and whether everything is well.",
+            hours=_by_hour(),
+            people=_people(),
+            elections=_elections(),
+            **_now(),
+        )
+
+    @expose("/now")
+    def now(self) -> Any:
+        """The live part."""
+        return self.render("admin/_now.html", **_now())
+
+    @expose("/balance")
+    def balance(self) -> Any:
+        """Asked for after the page: networks may take their time."""
+        found = registry.current()
+        chosen = [found.for_channel(channel) for channel in found.channels()]
+        answers = [
+            (provider, vital.ask(provider))
+            for provider in dict.fromkeys(chosen)
+            if provider is not None and found.why_not(provider) is None
+        ]
+        return self.render("admin/_balance.html", answers=answers)
+
+    @expose("/hours.json")
+    def chart(self) -> Response:
+        hours = _by_hour()
+        series = [
+            {"label": "Sent", "colour": "--s-sent", "values": [one[1] for one in hours]},
+            {"label": "Failed", "colour": "--s-failed", "values": [one[2] for one in hours]},
+        ]
+        moments = [(one[0] - EPOCH).total_seconds() for one in hours]
+        return Response(
+            orjson.dumps({"x": moments, "series": series}), content_type="application/json"
+        )
+
+
+def _now() -> dict[str, Any]:
+    running = Campaign.select().where(Campaign.status.in_(["sending", "paused"]))
+    coming = Campaign.select().where(Campaign.status == "scheduled")
+    day = utcnow() - timedelta(days=1)
+    recent = list(
+        Campaign.select()
+        .where(Campaign.started_at > day, Campaign.status != "draft")
+        .order_by(Campaign.id.desc())
+        .limit(1000)
+    )
+    tried = sum(row.delivered + row.undelivered + row.failed for row in recent)
+    return {
+        "running": looks(list(running.order_by(Campaign.started_at.desc()).limit(8))),
+        "coming": list(coming.order_by(Campaign.scheduled_at).limit(5)),
+        "coming_number": coming.count(),
+        "day": {
+            "campaigns": len(recent),
+            "sent": sum(row.sent + row.delivered + row.undelivered for row in recent),
+            "delivered": sum(row.delivered for row in recent),
+            "settled": tried,
+            "bad": sum(row.undelivered + row.failed for row in recent),
+            "unconfirmed": sum(row.unconfirmed for row in recent),
+        },
+        "month": _month(),
+        "lines": vital.lines(),
+        "audience_words": audience_words,
+    }
+
+
+def _month() -> list[tuple[int, str]]:
+    """What campaigns begun this month have cost, by currency."""
+    here = local(utcnow(), settings().timezone)
+    first = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    rows: Any = (
+        Campaign.select(fn.SUM(Campaign.cost_e4), Campaign.currency)
+        .where(Campaign.started_at >= utcnow() - (here - first), Campaign.cost_e4 > 0)
+        .group_by(Campaign.currency)
+        .tuples()
+    )
+    return [(int(total), currency) for total, currency in rows]
+
+
+def _by_hour() -> list[tuple[datetime, int, int]]:
+    """(hour, sent, failed) of the last 24 hours, from the ten-second slots."""
+    now = utcnow().replace(minute=0, second=0, microsecond=0)
+    hours = [now - timedelta(hours=back) for back in range(23, -1, -1)]
+    sent, failed = dict.fromkeys(hours, 0), dict.fromkeys(hours, 0)
+    rows: Any = (
+        Throughput.select(Throughput.at, fn.SUM(Throughput.sent), fn.SUM(Throughput.failed))
+        .where(Throughput.at >= hours[0])
+        .group_by(Throughput.at)
+        .tuples()
+    )
+    for at, well, badly in rows:
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        if hour in sent:
+            sent[hour] += int(well)
+            failed[hour] += int(badly)
+    return [(hour, sent[hour], failed[hour]) for hour in hours]
+
+
+def _people() -> dict[str, int] | None:
+    if not may("contacts:write"):
+        return None
+    return {
+        "contacts": Contact.select().count(),
+        "invalid": Contact.select().where(Contact.phone_invalid).count(),
+        "opted_out": Suppression.select().where(Suppression.lifted_at.is_null()).count(),
+    }
+
+
+def _elections() -> list[tuple[Election, int]]:
+    """Elections that are open, and how many polling units have reported."""
+    found = list(
+        Election.select()
+        .where(Election.status == "ongoing")
+        .order_by(Election.created_at.desc())
+        .limit(3)
+    )
+    shown = []
+    for election in found:
+        row = Tally.get_or_none(
+            Tally.election_id == election.id, Tally.area_code == election.area_code
+        )
+        shown.append((election, row.units if row else 0))
+    return shown

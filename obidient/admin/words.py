@@ -103,6 +103,15 @@ def full(moment: datetime | None) -> str:
     return f"{here:%a} {here.day} {here:%b %Y, %H:%M %Z}"
 
 
+def zone_label() -> str:
+    """WAT, or whatever the operators' zone is called now."""
+    return f"{_here(utcnow()):%Z}"
+
+
+def zone_name() -> str:
+    return str(settings().timezone)
+
+
 def day(moment: datetime) -> str:
     """Today, Yesterday, or Tuesday 14 October 2026."""
     here, today = _here(moment).date(), _here(utcnow()).date()
@@ -163,7 +172,8 @@ def asset(name: str) -> str:
 
 def init_app(app: Flask) -> None:
     """Offer all of this to templates."""
-    app.add_template_global(asset)
+    for function in (asset, zone_label, zone_name):
+        app.add_template_global(function)
     filters: dict[str, Callable[..., str]] = {
         "num": number,
         "percent_of": percent,

@@ -1,0 +1,404 @@
+"""Campaigns: the list, one campaign live, its recipients, and every control."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import orjson
+from flask import Response, flash, redirect, request, stream_with_context
+from peewee import fn
+from werkzeug.wrappers import Response as WebResponse
+
+from obidient.accounts import audit
+from obidient.accounts.models import AuditEntry
+from obidient.admin import words
+from obidient.admin.base import PAGE, SecureView, done, expose, may, needs
+from obidient.admin.campaign_view import audience_words, look, looks, provider_title, throughput
+from obidient.admin.explain import explain
+from obidient.areas import area_name
+from obidient.campaigns import control
+from obidient.campaigns.models import (
+    CAMPAIGN_STATUSES,
+    Campaign,
+    CampaignError,
+    Recipient,
+    RecipientStatus,
+)
+from obidient.config import settings
+from obidient.contacts.imports import safe_cell
+from obidient.contacts.models import Contact
+from obidient.contacts.phones import normalise
+from obidient.errors import Invalid, Problem
+
+WRITE = "campaigns:write"
+#: htmx stops asking when it gets this.
+STOP_POLLING = 286
+EXPORT_CHUNK = 2_000
+
+
+def local_moment(text: str) -> datetime:
+    """A `datetime-local` field as an aware time in the operators' zone; raises Invalid."""
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=settings().timezone)
+    except ValueError:
+        raise Invalid("Choose a day and a time, e.g. 2027-02-25 09:00.") from None
+
+
+class Campaigns(SecureView):
+    scopes = ("campaigns:read",)
+    icon = "send"
+    lead = "Messages to many people: write, send, and follow each one to the phone."
+
+    # -- the list --
+
+    @expose("/")
+    def index(self) -> Any:
+        status = request.args.get("status", "")
+        search = request.args.get("search", "").strip()
+        query = _search(Campaign.select(), search)
+        if status in CAMPAIGN_STATUSES:
+            query = query.where(Campaign.status == status)
+        before = request.args.get("before", type=int)
+        if before:
+            query = query.where(Campaign.id < before)
+        rows = list(query.order_by(Campaign.id.desc()).limit(PAGE + 1))
+        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        found = looks(rows[:PAGE])
+        return self.render(
+            "admin/campaigns/list.html",
+            looks=found,
+            live=any(not one.is_quiet for one in found),
+            status=status,
+            search=search,
+            before=before,
+            more=more,
+            counts=_counts(search),
+            audience_words=audience_words,
+        )
+
+    @expose("/bulk", methods=("POST",))
+    @needs(WRITE, "change campaigns")
+    def bulk(self) -> WebResponse:
+        """One action on several campaigns; each that can't is named with the reason."""
+        actions = {
+            "pause": (control.pause, "Paused"),
+            "resume": (control.resume, "Resumed"),
+            "cancel": (control.cancel, "Cancelled"),
+            "delete": (control.delete, "Deleted"),
+        }
+        action, word = actions.get(request.form.get("action", ""), (None, ""))
+        if action is None:
+            raise Invalid("Choose what to do with the campaigns.")
+        changed, refused = 0, []
+        for campaign_id in request.form.getlist("rowid", type=int):
+            try:
+                action(campaign_id)
+                changed += 1
+            except Problem as error:
+                refused.append(error.detail)
+        if changed:
+            flash(f"{word} {words.plural(changed, 'campaign')}.", "success")
+        for sentence in list(dict.fromkeys(refused))[:3]:
+            flash(sentence, "error")
+        if not changed and not refused:
+            flash("Select at least one campaign first.", "error")
+        return redirect(self.get_url(".index", status=request.form.get("status") or None))
+
+    # -- one campaign --
+
+    @expose("/<int:campaign_id>/")
+    def detail(self, campaign_id: int) -> Any:
+        campaign = control.get(campaign_id)
+        if campaign.status == "draft" and may(WRITE):
+            return redirect(self.get_url("admin_composer.compose", campaign_id=campaign_id))
+        return self._page("overview", campaign, slots=throughput(campaign))
+
+    @expose("/<int:campaign_id>/live")
+    def live(self, campaign_id: int) -> Any:
+        """The head of the page as it is now; says when there is nothing more to wait for."""
+        shown = look(control.get(campaign_id))
+        tab = request.args.get("tab", "overview")
+        part = self.render("admin/campaigns/_live.html", look=shown, tab=tab, **_extras(shown, tab))
+        return part, STOP_POLLING if shown.is_quiet else 200
+
+    @expose("/<int:campaign_id>/throughput.json")
+    def chart(self, campaign_id: int) -> Response:
+        campaign = control.get(campaign_id)
+        slots = throughput(campaign)
+        limit = look(campaign).limit
+        series = [
+            {
+                "label": "Sent a second",
+                "colour": "--s-sent",
+                "fill": True,
+                "values": [one[1] for one in slots],
+            },
+            {
+                "label": "Failed a second",
+                "colour": "--s-failed",
+                "values": [one[2] for one in slots],
+            },
+        ]
+        fastest = max((one[1] for one in slots), default=0)
+        if fastest > limit / 4:
+            line = {"label": "Limit", "colour": "--muted", "dash": True}
+            series.append(line | {"values": [limit] * len(slots)})
+        moments = [(one[0] - datetime(1970, 1, 1)).total_seconds() for one in slots]
+        return _json({"x": moments, "series": series})
+
+    @expose("/<int:campaign_id>/timeline")
+    def timeline(self, campaign_id: int) -> Any:
+        campaign = control.get(campaign_id)
+        entries = list(
+            AuditEntry.select()
+            .where(AuditEntry.subject_type == "campaign", AuditEntry.subject_id == str(campaign_id))
+            .order_by(AuditEntry.id.desc())
+            .limit(200)
+        )
+        return self._page("timeline", campaign, entries=entries)
+
+    @expose("/<int:campaign_id>/message")
+    def message(self, campaign_id: int) -> Any:
+        campaign = control.get(campaign_id)
+        return self._page(
+            "message",
+            campaign,
+            audience=audience_words(campaign.audience, 200),
+            provider=provider_title(campaign.provider),
+        )
+
+    @expose("/<int:campaign_id>/recipients")
+    def recipients(self, campaign_id: int) -> Any:
+        campaign = control.get(campaign_id)
+        status = request.args.get("status", "")
+        phone = request.args.get("phone", "").strip()
+        query, wrong = _recipients(campaign, status, phone)
+        rows, more = _recipient_page(query, status, request.args.get("after", ""))
+        ids = [row.contact_id for row in rows if row.contact_id]
+        names = {row.id: row.display_name for row in Contact.select().where(Contact.id.in_(ids))}
+        return self._page(
+            "recipients",
+            campaign,
+            rows=rows,
+            names=names,
+            status=status,
+            phone=phone,
+            wrong=wrong,
+            after=request.args.get("after", ""),
+            more=more,
+            status_of=lambda row: RecipientStatus(row.status).column,
+            networks=NETWORKS,
+        )
+
+    @expose("/<int:campaign_id>/recipients.csv")
+    @needs("contacts:write", "export phone numbers")
+    def export(self, campaign_id: int) -> Response:
+        """All recipients, or those of one status, as CSV; streamed, so any number of them."""
+        campaign = control.get(campaign_id)
+        status = request.args.get("status", "")
+        shown = status or "all"
+        audit.record(
+            "campaign.exported",
+            f"Exported the recipients ({shown}) of {campaign.title!r}",
+            "campaign",
+            campaign_id,
+        )
+        headers = {
+            "Content-Disposition": f'attachment; filename="campaign-{campaign_id}-{shown}.csv"'
+        }
+        return Response(
+            stream_with_context(_csv(campaign, status)), content_type="text/csv", headers=headers
+        )
+
+    def _page(self, tab: str, campaign: Campaign, **more: Any) -> Any:
+        shown = look(campaign)
+        return self.render(
+            f"admin/campaigns/{tab}.html",
+            look=shown,
+            tab=tab,
+            page_title=campaign.title,
+            **(_extras(shown, tab) | more),
+        )
+
+    # -- controls: each posts, each has said before what will happen --
+
+    @expose("/<int:campaign_id>/pause", methods=("POST",))
+    @needs(WRITE, "pause campaigns")
+    def pause(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.pause, "Paused. Nothing new leaves until you resume.")
+
+    @expose("/<int:campaign_id>/resume", methods=("POST",))
+    @needs(WRITE, "resume campaigns")
+    def resume(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.resume, "Going on where it stopped.")
+
+    @expose("/<int:campaign_id>/cancel", methods=("POST",))
+    @needs(WRITE, "cancel campaigns")
+    def cancel(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.cancel, "Cancelled. Nobody else gets this message.")
+
+    @expose("/<int:campaign_id>/launch", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def launch(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.launch, "On its way.")
+
+    @expose("/<int:campaign_id>/retry", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def retry(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.retry_failed, "Trying the failed again.")
+
+    @expose("/<int:campaign_id>/resolve", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def resolve(self, campaign_id: int) -> WebResponse:
+        resend = request.form.get("resend") == "yes"
+        sentence = "Sending to the unconfirmed again." if resend else "Gave up on the unconfirmed."
+        return self._do(
+            campaign_id, lambda found: control.resolve_unconfirmed(found, resend), sentence
+        )
+
+    @expose("/<int:campaign_id>/reschedule", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def reschedule(self, campaign_id: int) -> WebResponse:
+        return self._do(
+            campaign_id,
+            lambda found: control.reschedule(found, local_moment(request.form.get("at", ""))),
+            "Moved to the new time.",
+        )
+
+    @expose("/<int:campaign_id>/clone", methods=("POST",))
+    @needs(WRITE, "write campaigns")
+    def clone(self, campaign_id: int) -> WebResponse:
+        copy = control.clone(campaign_id)
+        flash("This is a copy, as a draft. Change what you like.", "success")
+        return redirect(self.get_url("admin_composer.compose", campaign_id=copy.id))
+
+    @expose("/<int:campaign_id>/delete", methods=("POST",))
+    @needs(WRITE, "delete campaigns")
+    def delete(self, campaign_id: int) -> WebResponse:
+        return done(
+            lambda: control.delete(campaign_id), "The draft is deleted.", self.get_url(".index")
+        )
+
+    def _do(self, campaign_id: int, action: Any, sentence: str) -> WebResponse:
+        page = self.get_url(".detail", campaign_id=campaign_id)
+        return done(lambda: action(campaign_id), sentence, page)
+
+
+EXPORTED = (
+    "phone name state lga status attempts sent_at network cost currency error_code error_reason"
+).split()
+#: MCC+MNC as networks report it.
+NETWORKS = {"62120": "Airtel", "62130": "MTN", "62150": "Glo", "62160": "9mobile"}
+
+
+def _json(body: Any) -> Response:
+    return Response(orjson.dumps(body), content_type="application/json")
+
+
+def _search(query: Any, search: str) -> Any:
+    if not search:
+        return query
+    return query.where(Campaign.title.contains(search) | Campaign.message_template.contains(search))
+
+
+def _counts(search: str) -> dict[str, int]:
+    """Campaigns by status, for the tabs."""
+    query = _search(Campaign.select(Campaign.status, fn.COUNT(Campaign.id).alias("number")), search)
+    return {row.status: row.number for row in query.group_by(Campaign.status)}
+
+
+def _extras(shown: Any, tab: str) -> dict[str, Any]:
+    """What the head of a campaign's page shows besides the campaign itself."""
+    campaign = shown.campaign
+    errors = []
+    if tab == "overview":
+        found = CampaignError.select().where(CampaignError.campaign_id == campaign.id)
+        errors = list(found.order_by(CampaignError.count.desc()).limit(12))
+    return {
+        "errors": errors,
+        "explain": explain,
+        "provider": provider_title(campaign.provider),
+        "audience": audience_words(campaign.audience),
+        "price": _price(campaign),
+    }
+
+
+def _price(campaign: Campaign) -> str:
+    """What one recipient has cost on average, for questions such as "retry costs about"."""
+    handed_over = campaign.sent + campaign.delivered + campaign.undelivered
+    if not handed_over or not campaign.cost_e4:
+        return ""
+    return words.money(campaign.cost_e4 // handed_over, campaign.currency)
+
+
+def _recipients(campaign: Campaign, status: str, phone: str) -> tuple[Any, str]:
+    """The query for a page of recipients, and what is wrong with the number searched for."""
+    query = Recipient.select().where(Recipient.campaign_id == campaign.id)
+    if phone:
+        try:
+            return query.where(Recipient.phone == normalise(phone)), ""
+        except ValueError as error:
+            return query.where(Recipient.id.is_null()), str(error)
+    if status in {one.column for one in RecipientStatus}:
+        query = query.where(Recipient.status == RecipientStatus[status.upper()])
+    return query, ""
+
+
+def _recipient_page(query: Any, status: str, after: str) -> tuple[list[Recipient], str]:
+    """A page in the order of an index, from a cursor `batch-id` on, and the next cursor."""
+    batch, _, last = after.partition("-")
+    if batch.isdigit() and last.isdigit():
+        place = (int(batch), int(last))
+        if status:
+            query = query.where(
+                (Recipient.batch > place[0])
+                | ((Recipient.batch == place[0]) & (Recipient.id > place[1]))
+            )
+        else:
+            query = query.where(Recipient.id > place[1])
+    order = (Recipient.batch, Recipient.id) if status else (Recipient.id,)
+    rows = list(query.order_by(*order).limit(PAGE + 1))
+    if len(rows) <= PAGE:
+        return rows, ""
+    rows = rows[:PAGE]
+    return rows, f"{rows[-1].batch}-{rows[-1].id}"
+
+
+def _csv(campaign: Campaign, status: str) -> Iterator[str]:
+    yield "\ufeff" + _csv_lines([EXPORTED])
+    last = 0
+    while True:
+        query, _ = _recipients(campaign, status, "")
+        rows = list(query.where(Recipient.id > last).order_by(Recipient.id).limit(EXPORT_CHUNK))
+        if not rows:
+            return
+        last = rows[-1].id
+        ids = [row.contact_id for row in rows if row.contact_id]
+        people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
+        yield _csv_lines([_csv_row(campaign, row, people.get(row.contact_id or 0)) for row in rows])
+
+
+def _csv_row(campaign: Campaign, row: Recipient, person: Contact | None) -> list[str]:
+    state, lga = (person.state_code, person.lga_code) if person else (None, None)
+    return [
+        row.phone,
+        safe_cell(person.display_name if person else ""),
+        area_name(state) if state else "",
+        area_name(lga) if lga else "",
+        RecipientStatus(row.status).column,
+        str(row.attempts),
+        f"{row.sent_at:%Y-%m-%d %H:%M:%S}" if row.sent_at else "",
+        NETWORKS.get(row.network, safe_cell(row.network)),
+        f"{row.cost_e4 / 10_000:.4f}" if row.cost_e4 is not None else "",
+        safe_cell(campaign.currency),
+        safe_cell(row.error_code),
+        safe_cell(row.error_reason),
+    ]
+
+
+def _csv_lines(rows: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

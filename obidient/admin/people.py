@@ -1,0 +1,161 @@
+"""The people who sign in: their roles in plain language, sessions, and API tokens."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from flask import flash, redirect, request
+from flask_login import current_user
+from werkzeug.wrappers import Response
+from wtforms import EmailField, Form, PasswordField, RadioField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from obidient.accounts import audit, tokens, users
+from obidient.accounts.models import ApiToken, AuditEntry, User
+from obidient.accounts.passwords import SHORTEST
+from obidient.accounts.roles import ROLES, SCOPES, scopes_of
+from obidient.admin.base import SecureView, done, expose
+from obidient.clock import utcnow
+from obidient.database import db
+from obidient.errors import NotFound, Problem
+
+#: Days a token may live, and how that is said.
+LIFETIMES = {"30": "30 days", "90": "90 days", "365": "a year", "": "until revoked"}
+
+
+class UserForm(Form):
+    email = EmailField("Email", [InputRequired("Write an email address."), Length(max=254)])
+    name = StringField("Name", [Length(max=120)])
+    role = RadioField(
+        "Role", [InputRequired("Choose a role.")], choices=[(key, key) for key in ROLES]
+    )
+    password = PasswordField("First password", [Optional(), Length(min=SHORTEST, max=200)])
+    polling_unit_code = StringField("Polling unit", [Length(max=12)])
+
+
+class People(SecureView):
+    icon = "key"
+    lead = "Who may sign in, and what each of them may do."
+
+    @expose("/")
+    def index(self) -> Any:
+        rows = list(User.select().order_by(User.active.desc(), User.email).limit(1000))
+        return self.render("admin/operations/people.html", users=rows, roles=ROLES)
+
+    @expose("/new", methods=("GET", "POST"))
+    def new(self) -> Any:
+        form = UserForm(request.form)
+        if request.method == "POST" and form.validate():
+            password = form.password.data or secrets.token_urlsafe(12)
+            try:
+                user = users.create(
+                    form.email.data or "",
+                    form.role.data,
+                    password,
+                    form.name.data or "",
+                    (form.polling_unit_code.data or "").strip() or None,
+                )
+            except Problem as error:
+                flash(error.detail, "error")
+            else:
+                return self._shown(user, "password", password)
+        return self.render("admin/operations/person_new.html", form=form, roles=ROLES)
+
+    @expose("/<int:user_id>/")
+    def person(self, user_id: int) -> Any:
+        user = _get(user_id)
+        latest = AuditEntry.select().where(AuditEntry.user_id == user_id)
+        return self.render(
+            "admin/operations/person.html",
+            user=user,
+            page_title=user.name,
+            roles=ROLES,
+            scopes={name: text for name, text in SCOPES.items() if name in scopes_of(user.role)},
+            tokens=list(user.tokens.order_by(ApiToken.id.desc())),
+            lifetimes=LIFETIMES,
+            now=utcnow(),
+            latest=list(latest.order_by(AuditEntry.id.desc()).limit(10)),
+            is_self=user.id == current_user.id,
+        )
+
+    @expose("/<int:user_id>/role", methods=("POST",))
+    def role(self, user_id: int) -> Response:
+        user, role = _get(user_id), request.form.get("role", "")
+        return self._do(user, lambda: users.set_role(user, role), f"{user.name} is {role} now.")
+
+    @expose("/<int:user_id>/close", methods=("POST",))
+    def close(self, user_id: int) -> Response:
+        user = _get(user_id)
+        sentence = f"{user.name} can’t sign in any more."
+        return self._do(user, lambda: users.set_active(user, False), sentence)
+
+    @expose("/<int:user_id>/reopen", methods=("POST",))
+    def reopen(self, user_id: int) -> Response:
+        user = _get(user_id)
+        sentence = f"{user.name} may sign in again."
+        return self._do(user, lambda: users.set_active(user, True), sentence)
+
+    @expose("/<int:user_id>/sessions", methods=("POST",))
+    def sessions(self, user_id: int) -> Response:
+        user = _get(user_id)
+        sentence = f"{user.name} is signed out everywhere."
+        return self._do(user, lambda: users.end_sessions(user), sentence)
+
+    @expose("/<int:user_id>/password", methods=("POST",))
+    def password(self, user_id: int) -> Any:
+        """A new password, made up here and shown once."""
+        user = _get(user_id)
+        made_up = secrets.token_urlsafe(12)
+        users.set_password(user, made_up)
+        return self._shown(_get(user_id), "password", made_up)
+
+    @expose("/<int:user_id>/tokens", methods=("POST",))
+    def token(self, user_id: int) -> Any:
+        """A new API token, shown once."""
+        user = _get(user_id)
+        days = request.form.get("days", "")
+        expires = utcnow() + timedelta(days=int(days)) if days in LIFETIMES and days else None
+        name = request.form.get("name", "")
+        try:
+            with db.atomic():
+                made = tokens.issue(user, name, request.form.getlist("scopes"), expires)
+                sentence = f"Made the token {name.strip()!r} for {user.email}"
+                audit.record("token.created", sentence, "user", user.id)
+        except Problem as error:
+            flash(error.detail, "error")
+            return redirect(self.get_url(".person", user_id=user_id))
+        return self._shown(user, "token", made)
+
+    @expose("/<int:user_id>/tokens/<int:token_id>/revoke", methods=("POST",))
+    def revoke(self, user_id: int, token_id: int) -> Response:
+        user = _get(user_id)
+        token = ApiToken.get_or_none(ApiToken.id == token_id, ApiToken.user == user_id)
+        if token is None:
+            raise NotFound("There is no such token.")
+
+        def revoke() -> None:
+            with db.atomic():
+                tokens.revoke(token)
+                audit.record("token.revoked", f"Revoked the token {token.name!r}", "user", user_id)
+
+        return self._do(user, revoke, "Revoked. Whatever used it is shut out from now on.")
+
+    def _do(self, user: User, action: Any, sentence: str) -> Response:
+        return done(action, sentence, self.get_url(".person", user_id=user.id))
+
+    def _shown(self, user: User, kind: str, secret: str) -> Any:
+        """A secret on a page of its own, which no address leads back to."""
+        return self.render(
+            "admin/operations/secret.html",
+            user=user,
+            kind=kind,
+            secret=secret,
+            page_title=f"A new {kind} for {user.name}",
+        )
+
+
+def _get(user_id: int) -> User:
+    user: User | None = User.get_or_none(User.id == user_id)
+    if user is None:
+        raise NotFound("There is no such person.")
+    return user
