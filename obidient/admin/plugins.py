@@ -31,16 +31,16 @@ class Plugins(SecureView):
             strict=settings().plugins_strict,
         )
 
-    @expose("/<name>/health")
-    def health(self, name: str) -> Any:
+    @expose("/<provider_name>/health")
+    def health(self, provider_name: str) -> Any:
         """What the network says; asked for after the page, since it may take its time."""
-        provider = registry.current().get(name)
+        provider = registry.current().get(provider_name)
         answer = vital.ask(provider, again=request.args.get("again") == "1")
         return self.render("admin/operations/_health.html", provider=provider, answer=answer)
 
-    @expose("/<name>/", methods=("GET", "POST"))
-    def provider(self, name: str) -> Any:
-        found = registry.current()
+    @expose("/<provider_name>/", methods=("GET", "POST"))
+    def provider(self, provider_name: str) -> Any:
+        name, found = provider_name, registry.current()
         provider = found.get(name)
         held = found.settings_of(name)
         problems = found.problems_of(name)
@@ -54,7 +54,7 @@ class Plugins(SecureView):
                 flash(error.detail, "error")
             else:
                 flash("Saved. Workers use it within a second or two.", "success")
-                return redirect(self.get_url(".provider", name=name))
+                return redirect(self.get_url(".provider", provider_name=name))
         return self.render(
             "admin/operations/provider.html",
             provider=provider,

@@ -35,9 +35,10 @@ class Queues(SecureView):
     def live(self) -> Any:
         return self.render("admin/operations/_queues.html", **_overview())
 
-    @expose("/<name>/")
-    def queue(self, name: str) -> Any:
+    @expose("/<queue_name>/")
+    def queue(self, queue_name: str) -> Any:
         """One queue: its failed, waiting and scheduled jobs."""
+        name = queue_name
         _check(name)
         tab = request.args.get("tab", "failed")
         states, problem = _states()
@@ -54,9 +55,10 @@ class Queues(SecureView):
             shown=SHOWN,
         )
 
-    @expose("/<name>/<verb>", methods=("POST",))
-    def act(self, name: str, verb: str) -> Response:
+    @expose("/<queue_name>/<verb>", methods=("POST",))
+    def act(self, queue_name: str, verb: str) -> Response:
         """Pause, resume, clear."""
+        name = queue_name
         _check(name)
         channel = name.removesuffix("-broadcast")
         actions = {
