@@ -68,8 +68,9 @@ def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
         fresh.setdefault(row["submission_id"], row)
     order = list(fresh)
     if is_postgres():
-        # Ids in the order of arrival, which is the order of deciding; but stored sorted, or two
-        # requests with the same sheets in another order could wait for each other for ever.
+        # Ids in the order of arrival, which is the order of deciding; but stored sorted, first
+        # those that are new and then the repeats, or two requests with the same sheets in
+        # another order could wait for each other for ever.
         for row, row_id in zip(rows, _reserve(len(rows)), strict=True):
             row["id"] = row_id
         order.sort()
@@ -81,11 +82,12 @@ def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
         .execute()
     )
     first = {submission_id: int(row_id) for row_id, submission_id in inserted}
-    ids = []
-    for row in rows:
+    ids: dict[int, int] = {}
+    for place in sorted(range(len(rows)), key=lambda place: str(rows[place]["submission_id"])):
+        row = rows[place]
         is_first = row["submission_id"] in first and fresh[row["submission_id"]] is row
-        ids.append(first[row["submission_id"]] if is_first else _repeat(row))
-    return ids
+        ids[place] = first[row["submission_id"]] if is_first else _repeat(row)
+    return [ids[place] for place in range(len(rows))]
 
 
 def _reserve(number: int) -> list[int]:

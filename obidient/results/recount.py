@@ -7,6 +7,8 @@ a unit on the agents' sheets and the reviewers' decisions, the totals on the uni
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from peewee import fn
+
 from obidient.areas import LGAS, ancestors, parent_of
 from obidient.clock import utcnow
 from obidient.database import db
@@ -75,10 +77,20 @@ def _add(totals: dict[str, Total], units: Iterable[UnitResult]) -> None:
 
 def _count(election_id: str) -> Iterator[Found]:
     parties = names_of(parties_of(election_id))
-    for lga in LGAS:
+    for lga in _lgas(election_id):
         # All codes are of one form, so these are the bounds under any collation.
         bounds = (f"{lga}-00-000", f"{lga}-99-999")
         yield _count_lga(Found(lga), election_id, bounds, parties)
+
+
+def _lgas(election_id: str) -> list[str]:
+    """The LGAs from which anything came or in which anything counts."""
+    found: set[str] = set()
+    for table in (Submission, AgentSheet, UnitResult):
+        lga = fn.SUBSTR(table.unit_code, 1, 5)
+        rows = table.select(lga).where(table.election_id == election_id).distinct().tuples()
+        found.update(row[0] for row in rows)
+    return sorted(found & set(LGAS))
 
 
 def _count_lga(
