@@ -23,7 +23,7 @@ from peewee import Field as Column
 from peewee import ModelSelect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from obidient import __version__
@@ -266,7 +266,10 @@ def check_json_body() -> None:
         return
     if request.mimetype == "application/json":
         request.max_content_length = MAX_JSON
-        request.get_json()
+        try:
+            request.get_json()
+        except RecursionError:
+            raise BadRequest("The body is nested too deep.") from None
 
 
 def build_app(settings: Settings) -> Flask:

@@ -6,6 +6,7 @@ a unit on the agents' sheets and the reviewers' decisions, the totals on the uni
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from peewee import fn
 
@@ -88,7 +89,7 @@ def _lgas(election_id: str) -> list[str]:
     found: set[str] = set()
     for table in (Submission, AgentSheet, UnitResult):
         lga = fn.SUBSTR(table.unit_code, 1, 5)
-        rows = table.select(lga).where(table.election_id == election_id).distinct().tuples()
+        rows: Any = table.select(lga).where(table.election_id == election_id).distinct().tuples()
         found.update(row[0] for row in rows)
     return sorted(found & set(LGAS))
 

@@ -1,0 +1,216 @@
+"""`/api/sync`: whatever a device sends is kept, decided by the worker, and told back."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from results_world import UNITS, make_world, sheet
+
+from obidient import create_app, database
+from obidient.accounts import tokens
+from obidient.results import intake
+from obidient.results.models import Election, Submission
+
+URL = "/api/sync/submissions"
+
+
+@pytest.fixture
+def world(app: Flask) -> Election:
+    return make_world()
+
+
+@pytest.fixture
+def agent(make_user: Callable[..., Any]) -> dict[str, str]:
+    user = make_user("agent", polling_unit_code=UNITS[0])
+    return {"Authorization": f"Bearer {tokens.issue(user, 'phone', ['sync'])}"}
+
+
+def send(client: FlaskClient, auth: dict[str, str], *sheets: Any) -> Any:
+    return client.post(URL, json={"submissions": sheets}, headers=auth)
+
+
+def told(client: FlaskClient, auth: dict[str, str], submission_id: str) -> Any:
+    return client.get(f"{URL}/{submission_id}", headers=auth).json
+
+
+@pytest.mark.both
+def test_a_sheet_is_received_then_decided_then_told(
+    world: Election, client: FlaskClient, agent: dict[str, str]
+) -> None:
+    answer = send(client, agent, sheet("s-1", revision=2))
+    assert answer.status_code == 202
+    assert answer.json == {"items": [{"submissionId": "s-1", "status": "received"}]}
+    assert told(client, agent, "s-1")["status"] == "received"
+    intake.process_waiting()
+    assert told(client, agent, "s-1") == {
+        "submissionId": "s-1",
+        "status": "accepted",
+        "reason": None,
+        "message": "Accepted and counted.",
+        "revision": 2,
+    }
+
+
+@pytest.mark.both
+def test_sending_the_same_batch_again_is_harmless(
+    world: Election, client: FlaskClient, agent: dict[str, str]
+) -> None:
+    for _ in range(3):
+        assert send(client, agent, sheet("s-1"), sheet("s-1")).status_code == 202
+        intake.process_waiting()
+    assert told(client, agent, "s-1")["status"] == "accepted"
+    assert Submission.select().where(Submission.status == "duplicate").count() == 5
+
+
+def test_a_bad_item_does_not_harm_its_neighbours(
+    world: Election, client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    admin = auth("admin")
+    bad: list[Any] = [
+        {"submissionId": "empty"},
+        sheet("types") | {"votes": "many", "revision": "first", "deviceId": [1]},
+        sheet("unit", "24-11-02-999"),
+        sheet("party", votes={"XYZ": 4}),
+    ]
+    assert send(client, admin, *bad, sheet("good")).status_code == 202
+    intake.process_waiting()
+    ids = "empty,types,unit,party,good,never"
+    items = client.get(f"{URL}?ids={ids}", headers=admin).json["items"]
+    assert [(one["submissionId"], one["status"], one["reason"]) for one in items] == [
+        ("empty", "rejected", "malformed_code"),
+        ("types", "rejected", "wrong_type"),
+        ("unit", "rejected", "unknown_polling_unit"),
+        ("party", "rejected", "unknown_party"),
+        ("good", "accepted", None),
+    ]
+    assert all(one["message"] for one in items)
+
+
+@pytest.mark.both
+def test_values_that_only_json_can_hold_are_kept_and_refused_alone(
+    world: Election, client: FlaskClient, agent: dict[str, str]
+) -> None:
+    odd = json.dumps(sheet("odd"))[:-1] + r', "x": "\ud800 \u0000", "y": 1' + "0" * 400 + "}"
+    body = f'{{"submissions": [{odd}, {json.dumps(sheet("good", revision=2))}]}}'
+    answer = client.post(URL, data=body, content_type="application/json", headers=agent)
+    assert answer.status_code == 202
+    intake.process_waiting()
+    assert told(client, agent, "good")["status"] == "accepted"
+    assert told(client, agent, "odd")["status"] == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ('{"submissions": [', 400),
+        ('{"submissions": {}}', 422),
+        ('{"submissions": []}', 422),
+        ('{"submissions": [1]}', 422),
+        ('{"submissions": [{"submissionId": "good"}, {"revision": 1}]}', 422),
+        ('{"submissions": [{"submissionId": "good"}, {"submissionId": 7}]}', 422),
+        ('{"submissions": [{"submissionId": "good"}, {"submissionId": "a b"}]}', 422),
+        ('{"submissions": [{"submissionId": "good"}], "more": 1}', 422),
+        ("[" * 100_000, 400),
+    ],
+)
+def test_a_malformed_envelope_is_refused_and_nothing_of_it_stored(
+    world: Election, client: FlaskClient, agent: dict[str, str], body: str, status: int
+) -> None:
+    answer = client.post(URL, data=body, content_type="application/json", headers=agent)
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+    assert Submission.select().count() == 0
+
+
+def test_up_to_500_sheets_come_at_once(
+    world: Election, client: FlaskClient, agent: dict[str, str]
+) -> None:
+    sheets = [sheet(f"s-{n}", revision=n) for n in range(501)]
+    assert send(client, agent, *sheets).status_code == 422
+    assert send(client, agent, *sheets[:500]).status_code == 202
+    assert Submission.select().count() == 500
+
+
+def test_only_tokens_with_the_scope_may_send(
+    world: Election, client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    assert send(client, {}, sheet("s-1")).status_code == 401
+    assert send(client, auth("viewer"), sheet("s-1")).status_code == 403
+    assert send(client, auth("admin", "campaigns:read"), sheet("s-1")).status_code == 403
+    assert Submission.select().count() == 0
+
+
+def test_an_agent_speaks_for_one_unit_and_sees_only_own_sheets(
+    world: Election,
+    client: FlaskClient,
+    agent: dict[str, str],
+    auth: Callable[..., dict[str, str]],
+) -> None:
+    send(client, agent, sheet("mine"), sheet("theirs", UNITS[1]))
+    intake.process_waiting()
+    assert told(client, agent, "mine")["status"] == "accepted"
+    assert told(client, agent, "theirs")["reason"] == "not_your_unit"
+    other = auth("agent")
+    assert client.get(f"{URL}/mine", headers=other).status_code == 404
+    assert client.get(f"{URL}?ids=mine", headers=other).json == {"items": []}
+    assert client.get(f"{URL}/mine", headers=auth("reviewer")).json["status"] == "accepted"
+
+
+def test_revisions_compare_within_one_agent_whatever_the_device(
+    world: Election, client: FlaskClient, agent: dict[str, str]
+) -> None:
+    send(client, agent, sheet("new", revision=2, device="B"), sheet("old", device="A"))
+    intake.process_waiting()
+    assert told(client, agent, "old")["status"] == "superseded"
+    assert told(client, agent, "new")["status"] == "accepted"
+
+
+def test_an_unknown_id_is_not_found(client: FlaskClient, agent: dict[str, str]) -> None:
+    answer = client.get(f"{URL}/never", headers=agent)
+    assert answer.status_code == 404
+    assert answer.json["detail"] == "No sheet came with this id yet. Send it again."
+
+
+@pytest.fixture
+def without_queue(environ: dict[str, str]) -> Iterator[FlaskClient]:
+    """An app whose Redis does not exist."""
+    made = create_app(environ | {"REDIS_URL": "redis://127.0.0.1:1/0"})
+    with made.app_context():
+        yield made.test_client()
+    database.db.close()
+
+
+def test_with_the_queue_down_sheets_are_taken_and_the_sweep_finds_them(
+    world: Election, without_queue: FlaskClient, agent: dict[str, str]
+) -> None:
+    assert send(without_queue, agent, sheet("s-1")).status_code == 202
+    assert told(without_queue, agent, "s-1")["status"] == "received"
+    intake.sweep()
+    intake.process_waiting()
+    assert told(without_queue, agent, "s-1")["status"] == "accepted"
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_a_real_worker_decides_what_comes_in_even_without_a_hint(
+    world: Election, client: FlaskClient, agent: dict[str, str], worker: Callable[..., Any]
+) -> None:
+    send(client, agent, sheet("hinted"))
+    worker("results-sync")
+    wait_until(lambda: told(client, agent, "hinted")["status"] == "accepted")
+    row = Submission.get(Submission.submission_id == "hinted").__data__
+    row |= {"id": None, "submission_id": "unhinted", "status": "received", "revision": 2}
+    Submission.insert(**{k: v for k, v in row.items() if k != "id"}).execute()
+    wait_until(lambda: told(client, agent, "unhinted")["status"] == "accepted")
+    assert told(client, agent, "hinted")["status"] == "superseded"
+
+
+def wait_until(check: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
