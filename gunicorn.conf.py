@@ -19,11 +19,18 @@ max_requests_jitter = 10_000
 worker_tmp_dir = "/dev/shm" if __import__("os").path.isdir("/dev/shm") else None  # noqa: S108
 # Its socket lies in the home folder, one for all instances: two of them would quarrel.
 control_socket_disable = True
+# Requests and errors go where every other event goes, without query strings.
+logger_class = "obidient.operations.access.AccessLog"
 accesslog = "-"
-# No query string: the webhook token is in one.
-access_log_format = "%(t)s %(m)s %(U)s %(s)s %(b)s %(M)sms [%({x-request-id}o)s]"
-errorlog = "-"
 loglevel = "warning"
+
+
+def on_starting(server: Any) -> None:
+    """Runs in the master, before its children."""
+    from obidient.operations import logging, supervised
+
+    logging.init(_settings)
+    supervised.end_with_supervisor()
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -38,8 +38,6 @@ RESULTS_SYNC = "results-sync"
 MAINTENANCE = "maintenance"
 #: Channels that exist whatever plugins are installed.
 CORE_CHANNELS = ("sms", "voice")
-#: Embedded consumers look at least this often, seconds; Huey's own default backs off to ten.
-EMBEDDED_POLL = 0.5
 
 
 class JSONSerializer(Serializer):  # type: ignore[misc]
@@ -107,13 +105,20 @@ class ObidientHuey(Huey):  # type: ignore[misc]
     """A queue whose tasks run inside the app, and give their database connection back."""
 
     app: Flask
+    #: `sms-broadcast` and so on: the name without the prefix
+    short: str
 
     def execute(self, task: Any, timestamp: datetime | None = None) -> Any:
-        with self.app.app_context():
+        with self.app.app_context(), self.app.extensions["obidient.ticker"].working(self.short):
             try:
                 return super().execute(task, timestamp)
             finally:
                 database.release()
+
+    def create_consumer(self, **options: Any) -> Any:
+        from obidient.operations.consumer import Consumer
+
+        return Consumer(self, **options)
 
 
 def redis_pool(settings: Settings, **options: Any) -> ConnectionPool:
@@ -162,7 +167,7 @@ class Queues:
             file = str(queue_file(self.settings))
             storage = {"storage_class": FileQueueStorage, "filename": file}
         queue = ObidientHuey(full, results=False, serializer=JSONSerializer(), **storage)
-        queue.app = self.app
+        queue.app, queue.short = self.app, name
         self._queues[name] = queue
 
     @staticmethod

@@ -32,6 +32,8 @@ def up(migrator, db):
     class FailedJob(Base):
         queue = CharField(index=True)
         task = CharField()
+        job = CharField(index=True)
+        times = IntegerField()
         ids = JSONField()
         error = TextField()
         traceback = TextField()

@@ -1,5 +1,6 @@
 """Jobs that raised: kept with their traceback until a person deals with them."""
 
+import json
 import traceback
 from typing import Any
 
@@ -7,19 +8,31 @@ from huey import signals
 
 from obidient.clock import utcnow
 from obidient.operations.models import FailedJob
+from obidient.operations.outage import AWAY
+from obidient.operations.redact import redact
 from obidient.queues import Queues
 
 
 def record(queue: str, task: str, ids: dict[str, Any], error: BaseException) -> None:
-    """Keep a failure; the traceback holds no message text, since jobs carry ids only."""
+    """Keep a failure; the same job failing again counts up, so a poisoned one is one row.
+
+    Of its arguments only ids are kept, and phone numbers in what it said are masked.
+    """
+    kept = {key: value for key, value in sorted(ids.items()) if isinstance(value, int | str)}
+    job = f"{task} {json.dumps(kept)}"[:255]
     lines = traceback.format_exception(type(error), error, error.__traceback__)
-    FailedJob.create(
-        queue=queue,
-        task=task,
-        ids={key: value for key, value in ids.items() if isinstance(value, int | str)},
-        error=f"{type(error).__name__}: {error}"[:2000],
-        traceback="".join(lines)[-20_000:],
+    said = {
+        "error": redact(f"{type(error).__name__}: {error}"[:2000]),
+        "traceback": redact("".join(lines)[-20_000:]),
+        "at": utcnow(),
+    }
+    again = (
+        FailedJob.update(times=FailedJob.times + 1, **said)
+        .where(FailedJob.queue == queue, FailedJob.job == job, FailedJob.dealt_with_at.is_null())
+        .execute()
     )
+    if not again:
+        FailedJob.create(queue=queue, task=task, job=job, ids=kept, **said)
 
 
 def open_count(queue: str) -> int:
@@ -42,7 +55,9 @@ def watch(queues: Queues) -> None:
         def note(
             _signal: str, task: Any, error: BaseException | None = None, at: str = name
         ) -> None:
-            if error is not None:
-                record(at, type(task).__name__, dict(task.kwargs or {}), error)
+            # A service that is away is no failure of the job: the sweeper asks for it again.
+            if error is None or isinstance(error, AWAY) or task.retries:
+                return
+            record(at, type(task).__name__, dict(task.kwargs or {}), error)
 
         queue.signal(signals.SIGNAL_ERROR)(note)

@@ -2,15 +2,15 @@
 
 import logging
 import logging.handlers
-import re
 import sys
 from datetime import UTC, datetime
 
 from flask import g, has_app_context
 
 from obidient.config import Settings
+from obidient.operations.outage import AWAY, first_line
+from obidient.operations.redact import redact
 
-_PHONE = re.compile(r"(?<![\w.:-])(\+?\d{3})\d{4,8}(\d{3})(?![\w.:-])")
 #: Libraries whose every step would drown what matters.
 _QUIET = ("huey", "peewee.migrations", "urllib3", "werkzeug", "requests", "flask-limiter")
 
@@ -21,29 +21,31 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        request_id = g.get("request_id", "-") if has_app_context() else "-"
         text = record.getMessage()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        text = _PHONE.sub(r"\1•••\2", text).replace("\n", " | ")
-        return f"{stamp} {record.levelname} {record.name} [{request_id}] {text}"
+        lines = " | ".join(redact(text).splitlines())
+        return f"{stamp} {record.levelname} {record.name} [{_request_id(record)}] {lines}"
+
+
+def _request_id(record: logging.LogRecord) -> str:
+    given = getattr(record, "request_id", None)
+    if given is None and has_app_context():
+        given = g.get("request_id")
+    return str(given or "-")
 
 
 class OutageFilter(logging.Filter):
-    """Huey repeats a traceback every second that Redis is away; one line of it is enough."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last = 0.0
+    """Huey writes a traceback every second that a service is away; the ticker says it in a line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and "queue" in record.getMessage().lower():
-            if record.created - self._last < 30:
-                return False
-            self._last = record.created
-            record.exc_info = None
-            record.msg = "the queue can't be reached; waiting for it to come back"
-            record.args = ()
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, AWAY):
+            return True
+        if record.getMessage().startswith(("Error reading", "Error enqueueing")):
+            return False
+        record.msg, record.args = f"{record.getMessage()} {first_line(error)}", ()
+        record.exc_info = record.exc_text = None
         return True
 
 
@@ -71,7 +73,7 @@ def init(settings: Settings) -> None:
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    for name in ("huey", "huey.consumer"):
+    for name in ("huey", "huey.consumer", "huey.signals"):
         huey_logger = logging.getLogger(name)
         if not any(isinstance(found, OutageFilter) for found in huey_logger.filters):
             huey_logger.addFilter(OutageFilter())

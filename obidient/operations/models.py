@@ -44,6 +44,9 @@ class FailedJob(BaseModel):
 
     queue = CharField(index=True)
     task = CharField()
+    #: task and ids as text: the same job again is the same row
+    job = CharField(index=True)
+    times = IntegerField(default=1)
     ids = JSONField(default=dict)
     error = TextField(default="")
     traceback = TextField(default="")

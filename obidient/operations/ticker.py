@@ -1,27 +1,29 @@
 """The clockwork of worker processes: heartbeats, sweeps, and delayed jobs brought forward.
 
-One thread per process, begun by the first consumer that starts in it, under `obidient worker` and
-plain `huey_consumer` alike. Sweeps are run by one process at a time, whoever holds the lease.
+Two threads per process, begun by the first consumer that starts in it, under `obidient worker` and
+plain `huey_consumer` alike. The pulse says that the process lives and brings delayed jobs forward;
+the sweeper runs the registered sweeps, one process at a time, whoever holds the lease. They are
+apart so that a long sweep, or a database that hangs, never makes a living worker look dead.
 """
 
+import contextlib
 import logging
 import os
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask
-from peewee import PeeweeException
-from redis.exceptions import RedisError
 
 from obidient import database
 from obidient.clock import utcnow
 from obidient.operations.models import SweepRun, TickerLease, WorkerProcess
+from obidient.operations.outage import AWAY, Outages
 from obidient.operations.shutdown import stopping
 from obidient.queues import Queues
 
@@ -31,6 +33,11 @@ logger = logging.getLogger(__name__)
 STEP = 0.1
 BEAT = 2.0
 LEASE = timedelta(seconds=10)
+#: Who does not hold the lease asks for it this often, and a sweep's last run is written this often.
+ASK = 1.0
+NOTE = 5.0
+#: A sweep that takes longer than this has hung: its process loses the lease to another.
+LONGEST_SWEEP = 600.0
 #: A worker that has not been heard of for this long is dead.
 DEAD_AFTER = timedelta(seconds=15)
 
@@ -41,6 +48,8 @@ class Sweep:
     run: Callable[[], None]
     every: float
     due: float = 0.0
+    noted: float = 0.0
+    error: str = ""
 
 
 class Ticker:
@@ -49,14 +58,20 @@ class Ticker:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.sweeps: list[Sweep] = []
-        self.worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        self.queues: set[str] = set()
-        self.active: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._outages = Outages(logger)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What is this process's own: a forked child has another name and no threads yet."""
         self._pid = os.getpid()
+        self.worker = f"{socket.gethostname()}-{self._pid}-{uuid.uuid4().hex[:6]}"
+        self.queues: set[str] = set()
+        self.active: Counter[str] = Counter()
+        self._threads: list[threading.Thread] = []
         self._leading_until = 0.0
-        self._trouble = ""
+        self._ask_again = 0.0
+        self._sweeping_since: float | None = None
 
     # -- begun by consumers --
 
@@ -64,120 +79,175 @@ class Ticker:
         """A consumer of `queue` has started in this process."""
         with self._lock:
             if self._pid != os.getpid():
-                self.__init__(self.app)  # type: ignore[misc]
+                self._begin()
             self.queues.add(queue)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
-                self._thread.start()
+            if not self._threads:
+                for run in (self._pulse, self._sweeper):
+                    name = f"ticker-{run.__name__.strip('_')}"
+                    thread = threading.Thread(target=run, name=name, daemon=True)
+                    self._threads.append(thread)
+                    thread.start()
 
-    def busy(self, queue: str, change: int) -> None:
+    @contextlib.contextmanager
+    def working(self, queue: str) -> Iterator[None]:
+        """Around each job, so that operators see how many are in work."""
         with self._lock:
-            self.active[queue] = max(0, self.active.get(queue, 0) + change)
+            self.active[queue] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.active[queue] -= 1
 
-    def _run(self) -> None:
+    def join(self, seconds: float) -> None:
+        """Wait for the threads after `stopping` is set, so that the lease is given back."""
+        for thread in self._threads:
+            thread.join(seconds)
+
+    # -- the pulse --
+
+    def _pulse(self) -> None:
         beat_due = 0.0
         while not stopping.is_set():
             with self.app.app_context():
                 now = time.monotonic()
                 if now >= beat_due:
                     beat_due = now + BEAT
-                    self._guarded(self._beat)
-                self._guarded(self._bring_forward)
-                self._guarded(self._sweep)
+                    self._guarded("database", self._beat)
+                self._guarded("queue", self._bring_forward)
                 database.release()
             stopping.wait(STEP)
         with self.app.app_context():
-            self._guarded(self._leave)
+            self._guarded("database", self._leave)
             database.release()
 
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Outages are waited out; each is logged once, and so is its end."""
+    def _guarded(self, service: str, step: Callable[[], None]) -> None:
+        """Outages are waited out, and logged once as they begin and once as they end."""
         try:
             step()
-        except (PeeweeException, RedisError, OSError) as error:
-            if self._trouble != step.__name__:
-                logger.warning("waiting for a service: %s", str(error).strip().splitlines()[:1])
-            self._trouble = step.__name__
+        except AWAY as error:
+            self._outages.begin(service, error)
+            stopping.wait(1.0)
+        except Exception:
+            # This thread has to outlive whatever it meets: nobody else does its work.
+            logger.exception("%s failed", step.__name__.strip("_"))
             stopping.wait(1.0)
         else:
-            if self._trouble == step.__name__:
-                logger.info("the service is back")
-                self._trouble = ""
-
-    # -- the three things it does --
+            self._outages.end(service)
 
     def _beat(self) -> None:
+        with self._lock:
+            active = {name: jobs for name, jobs in self.active.items() if jobs}
+            queues = sorted(self.queues)
         values = {
-            WorkerProcess.queues: sorted(self.queues),
-            WorkerProcess.active: dict(self.active),
+            WorkerProcess.queues: queues,
+            WorkerProcess.active: active,
             WorkerProcess.beat_at: utcnow(),
         }
         WorkerProcess.insert(
             name=self.worker,
             host=socket.gethostname(),
             pid=os.getpid(),
-            queues=sorted(self.queues),
-            active=dict(self.active),
+            queues=queues,
+            active=active,
         ).on_conflict(conflict_target=[WorkerProcess.name], update=values).execute()
+        since = self._sweeping_since
+        if since is not None and time.monotonic() - since < LONGEST_SWEEP:
+            self._renew()
+
+    def _renew(self) -> None:
+        """A long sweep keeps its lease: nobody else begins the same one meanwhile."""
+        TickerLease.update(until=utcnow() + LEASE).where(TickerLease.owner == self.worker).execute()
 
     def _leave(self) -> None:
         WorkerProcess.delete().where(WorkerProcess.name == self.worker).execute()  # type: ignore[misc]
-        TickerLease.update(until=None).where(TickerLease.owner == self.worker).execute()
 
     def _bring_forward(self) -> None:
-        queues: Queues = self.app.extensions["obidient.queues"]
+        registered: Queues = self.app.extensions["obidient.queues"]
         for name in list(self.queues):
-            queue = queues[name]
+            queue = registered[name]
             if queue.scheduled_count():
                 for task in queue.read_schedule():
                     queue.enqueue(task)
+
+    # -- the sweeper --
+
+    def _sweeper(self) -> None:
+        while not stopping.is_set():
+            with self.app.app_context():
+                self._guarded("sweeps", self._sweep)
+                database.release()
+            stopping.wait(STEP)
+        with self.app.app_context():
+            self._guarded("sweeps", self._resign)
+            database.release()
 
     def _sweep(self) -> None:
         now = time.monotonic()
         due = [sweep for sweep in self.sweeps if now >= sweep.due]
         if not due or not self._lead(now):
             return
-        for sweep in due:
-            sweep.due = now + sweep.every
-            self._run_one(sweep)
+        self._sweeping_since = now
+        try:
+            for sweep in due:
+                if stopping.is_set():
+                    return
+                sweep.due = now + sweep.every
+                self._run_one(sweep)
+        finally:
+            self._sweeping_since = None
 
     def _lead(self, now: float) -> bool:
         """Whether this process holds the lease, which it renews well before its end."""
         if now < self._leading_until:
             return True
+        if now < self._ask_again:
+            return False
+        self._ask_again = now + ASK
+        if not self._take_lease():
+            return False
+        self._leading_until = now + LEASE.total_seconds() / 2
+        self._ask_again = 0.0
+        return True
+
+    def _take_lease(self) -> bool:
+        """Reads first: a write by every worker every second would be felt on SQLite."""
         moment = utcnow()
-        TickerLease.insert(name="sweeper").on_conflict(
-            conflict_target=[TickerLease.name], action="IGNORE"
-        ).execute()
-        mine = (
+        lease = TickerLease.get_or_none(TickerLease.name == "sweeper")
+        if lease is None:
+            TickerLease.insert(name="sweeper").on_conflict(
+                conflict_target=[TickerLease.name], action="IGNORE"
+            ).execute()
+        elif lease.owner != self.worker and lease.until is not None and lease.until >= moment:
+            return False
+        free = TickerLease.until.is_null() | (TickerLease.until < moment)
+        return bool(
             TickerLease.update(owner=self.worker, until=moment + LEASE)
-            .where(
-                TickerLease.name == "sweeper",
-                (TickerLease.owner == self.worker)
-                | TickerLease.until.is_null()
-                | (TickerLease.until < moment),
-            )
+            .where(TickerLease.name == "sweeper", (TickerLease.owner == self.worker) | free)
             .execute()
         )
-        self._leading_until = now + LEASE.total_seconds() / 2 if mine else 0.0
-        return bool(mine)
+
+    def _resign(self) -> None:
+        TickerLease.update(until=None).where(TickerLease.owner == self.worker).execute()
 
     def _run_one(self, sweep: Sweep) -> None:
         began = time.monotonic()
         error = ""
         try:
             sweep.run()
-        except (PeeweeException, RedisError, OSError):
+        except AWAY:
             raise
         except Exception as problem:
             logger.exception("sweep %s failed", sweep.name)
             error = f"{type(problem).__name__}: {problem}"
-        values: dict[Any, Any] = {
-            SweepRun.ran_at: utcnow(),
-            SweepRun.took_seconds: time.monotonic() - began,
-            SweepRun.error: error,
-        }
-        SweepRun.insert(name=sweep.name).on_conflict(
+        if error != sweep.error or began - sweep.noted > NOTE:
+            sweep.error, sweep.noted = error, began
+            self._note(sweep, time.monotonic() - began)
+
+    @staticmethod
+    def _note(sweep: Sweep, took: float) -> None:
+        values = {"ran_at": utcnow(), "took_seconds": took, "error": sweep.error}
+        SweepRun.insert(name=sweep.name, **values).on_conflict(
             conflict_target=[SweepRun.name], update=values
         ).execute()
 
@@ -206,8 +276,13 @@ def hook(app: Flask) -> None:
 
 
 def living_workers() -> list[WorkerProcess]:
-    """Worker processes heard of lately; the dead are cleared away after a day."""
-    now = utcnow()
-    WorkerProcess.delete().where(WorkerProcess.beat_at < now - timedelta(days=1)).execute()  # type: ignore[misc]
-    query = WorkerProcess.select().where(WorkerProcess.beat_at > now - DEAD_AFTER)
+    """Worker processes heard of lately."""
+    query = WorkerProcess.select().where(WorkerProcess.beat_at > utcnow() - DEAD_AFTER)
     return list(query.order_by(WorkerProcess.host, WorkerProcess.pid))
+
+
+def forget_the_dead() -> None:
+    """A sweep: rows of workers that were killed a day ago or earlier."""
+    WorkerProcess.delete().where(  # type: ignore[misc]
+        WorkerProcess.beat_at < utcnow() - timedelta(days=1)
+    ).execute()

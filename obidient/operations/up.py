@@ -2,9 +2,9 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -15,13 +15,16 @@ import click
 from honcho import manager as honcho_manager
 from honcho.printer import Printer
 
+from obidient import database
 from obidient.cli import with_app
 from obidient.config import ROOT, settings
-from obidient.errors import Conflict
+from obidient.errors import Conflict, Problem
+from obidient.operations import supervised
+from obidient.operations.consumer import GRACE_DEVELOPMENT
 from obidient.queues import queue_file
 
-#: Seconds after a Ctrl-C by which everything has to be gone.
-DEADLINE = 9
+#: Seconds after the first process ended by which all have to be gone: more than the grace time.
+DEADLINE = 9.5
 
 
 def lock(folder: Path) -> TextIO:
@@ -62,18 +65,42 @@ def up() -> None:
     configured = settings()
     held = lock(queue_file(configured).parent)
     check_port(configured.port)
+    _check_upgraded()
     # Its own five seconds would cut off calls in flight.
     honcho_manager.KILL_WAIT = DEADLINE
     manager = honcho_manager.Manager(Printer(sys.stdout, prefix=sys.stdout.isatty()))
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
-    worker = [sys.executable, "-m", "obidient", "worker", "--grace", "7"]
-    environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
-    for name, command in (("web", gunicorn), ("worker", worker)):
-        manager.add_process(name, subprocess.list2cmdline(command), env=environ, cwd=str(ROOT))
+    environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1", supervised.VARIABLE: str(os.getpid())}
+    for name, command in _commands().items():
+        # `exec`: without it the shell would die of the signal and its child be forgotten.
+        line = "exec " + shlex.join(command)
+        manager.add_process(name, line, env=environ, cwd=str(ROOT))
+    # A closed terminal ends everything as Ctrl-C does.
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     _announce_when_ready(configured.port)
     manager.loop()
     held.close()
-    sys.exit(0 if _ended_by_person(manager.returncode) else 1)
+    if not _ended_by_person(manager.returncode):
+        raise Problem(
+            f"A process ended by itself (exit code {manager.returncode}), so the others were "
+            "stopped too. Its last lines are above."
+        )
+
+
+def _commands() -> dict[str, list[str]]:
+    config = str(ROOT / "gunicorn.conf.py")
+    return {
+        "web": [sys.executable, "-m", "gunicorn", "-c", config],
+        "worker": [sys.executable, "-m", "obidient", "worker", "--grace", str(GRACE_DEVELOPMENT)],
+    }
+
+
+def _check_upgraded() -> None:
+    problem = database.reachable()
+    if problem is not None:
+        raise Conflict(f"The database can't be reached: {problem}. Check DATABASE_URL.")
+    if database.pending_migrations():
+        raise Conflict("The database is not up to date. Run: obidient db upgrade")
+    database.release()
 
 
 def _ended_by_person(code: Any) -> bool:

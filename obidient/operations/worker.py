@@ -2,23 +2,26 @@
 
 import logging
 import os
+import select
 import signal
 import threading
 import time
 from typing import Any
 
 import click
+from flask import current_app
 
 from obidient import queues
 from obidient.cli import with_app
 from obidient.config import settings
 from obidient.errors import NotFound
+from obidient.operations import supervised
+from obidient.operations.consumer import grace as usual_grace
 from obidient.operations.shutdown import stopping
+from obidient.operations.ticker import Ticker
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that calls in flight may take after a TERM: under `make run`, under a service manager.
-GRACE_DEVELOPMENT, GRACE_SERVICE = 8.0, 35.0
 CHECK_EVERY = 10.0
 
 
@@ -48,64 +51,69 @@ def _consumer(name: str) -> Any:
         worker_type="thread",
         initial_delay=0.05,
         backoff=1.3,
-        max_delay=queues.EMBEDDED_POLL if configured.embedded else 2.0,
+        max_delay=2.0,
         check_worker_health=True,
     )
 
 
+class Signals:
+    """TERM, INT and HUP as bytes in a pipe, read by the main thread.
+
+    A handler that set an event itself could meet the main thread inside that event's lock.
+    """
+
+    def __init__(self) -> None:
+        self._read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether one came within the time."""
+        ready, _, _ = select.select([self._read], [], [], max(seconds, 0))
+        return bool(ready) and bool(os.read(self._read, 1))
+
+
 def run(names: list[str], grace: float) -> None:
-    """Consume until TERM or INT; a second signal does not wait."""
+    """Consume until told to stop; a second signal does not wait."""
+    signals = Signals()
     consumers = [_consumer(name) for name in names]
-    signals = 0
-
-    def told(_number: int, _frame: Any) -> None:
-        nonlocal signals
-        signals += 1
-        stopping.set()
-        if signals > 1:
-            os._exit(1)
-
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
     for consumer in consumers:
         # Each would install handlers of its own, and a signal would reach only the last one.
         consumer._set_signal_handlers = lambda: None
         consumer.start()
     logger.info("worker of %s begins", ", ".join(names))
-    checked = time.monotonic()
-    while not stopping.wait(0.5):
-        if time.monotonic() - checked > CHECK_EVERY:
-            checked = time.monotonic()
-            for consumer in consumers:
-                consumer.check_worker_health()
-    _stop(consumers, grace)
+    while not signals.wait(CHECK_EVERY):
+        for consumer in consumers:
+            consumer.check_worker_health()
+    ticker: Ticker = current_app.extensions["obidient.ticker"]
+    _stop(consumers, ticker, signals, grace)
 
 
-def _stop(consumers: list[Any], grace: float) -> None:
-    """No new job begins; those in work get the grace time, then their leases speak for them."""
+def _stop(consumers: list[Any], ticker: Ticker, signals: Signals, grace: float) -> None:
+    """No new call begins; those in flight get the grace time, then their leases speak for them."""
+    stopping.set()
     for consumer in consumers:
         consumer.stop_flag.set()
-    waiting = threading.Thread(target=_join, args=(consumers,), daemon=True)
+    waiting = threading.Thread(target=_join, args=(consumers, ticker), daemon=True)
     waiting.start()
-    waiting.join(grace)
+    end = time.monotonic() + grace
+    forced = False
+    while waiting.is_alive() and time.monotonic() < end and not forced:
+        forced = signals.wait(0.05)
     logger.info("worker stops%s", " with calls still in flight" if waiting.is_alive() else "")
     logging.shutdown()
     # Threads in a call that hangs would keep the process; what they held becomes unconfirmed.
-    os._exit(0)
+    os._exit(1 if forced else 0)
 
 
-def _join(consumers: list[Any]) -> None:
+def _join(consumers: list[Any], ticker: Ticker) -> None:
     for consumer in consumers:
         for _worker, process in consumer.worker_threads:
             process.join()
         consumer.scheduler.join()
-    ticker = current_ticker_thread()
-    if ticker is not None:
-        ticker.join(3)
-
-
-def current_ticker_thread() -> threading.Thread | None:
-    return next((t for t in threading.enumerate() if t.name == "ticker"), None)
+    ticker.join(3)
 
 
 @click.command(help="Run workers for these channels, or for all of them.")
@@ -114,5 +122,5 @@ def current_ticker_thread() -> threading.Thread | None:
 @with_app
 def worker(channels: tuple[str, ...], grace: float | None) -> None:
     names = chosen_queues(channels)
-    usual = GRACE_SERVICE if settings().is_production else GRACE_DEVELOPMENT
-    run(names, usual if grace is None else grace)
+    supervised.end_with_supervisor()
+    run(names, usual_grace(settings()) if grace is None else grace)
