@@ -78,7 +78,7 @@ class Composer(SecureView):
         campaign = self._draft(campaign_id)
         values, problems = drafts.values_from(request.form)
         drafts.apply(campaign, values)
-        found = drafts.work_out(campaign, problems)
+        found = drafts.work_out(campaign, problems, fresh=False)
         return self.render("admin/campaigns/_check.html", draft=found, live=True, **_side(found))
 
     @expose("/<int:campaign_id>/save", methods=("POST",))

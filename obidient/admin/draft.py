@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from flask import current_app
 from werkzeug.datastructures import MultiDict
 
 from obidient import registry
@@ -28,7 +29,7 @@ AREA_KEYS = ("states", "lgas", "wards", "pollingUnits")
 #: Counting a million people takes a moment; while somebody types, an answer this old will do.
 FRESH = 15.0
 SAMPLES = 200
-_counted: dict[bytes, tuple[float, audiences.Counts, list[Contact]]] = {}
+Known = tuple[float, audiences.Counts, list[Contact]]
 
 
 @dataclass
@@ -256,18 +257,23 @@ def apply(campaign: Campaign, values: Mapping[str, Any]) -> None:
         setattr(campaign, name, value)
 
 
-def work_out(campaign: Campaign, problems: dict[str, str] | None = None) -> Draft:
-    """Everything there is to say about a campaign that has not been launched."""
+def work_out(
+    campaign: Campaign, problems: dict[str, str] | None = None, fresh: bool = True
+) -> Draft:
+    """Everything there is to say about a campaign that has not been launched.
+
+    Without `fresh` the audience may have been counted some seconds ago.
+    """
     draft = Draft(campaign, dict(problems or {}))
     if not campaign.title.strip():
         draft.problems.setdefault("title", "Give the campaign a title.")
-    _count(draft)
+    _count(draft, fresh)
     _price(draft)
     _estimate(draft)
     return draft
 
 
-def _count(draft: Draft) -> None:
+def _count(draft: Draft, fresh: bool) -> None:
     campaign = draft.campaign
     if not campaign.audience:
         return
@@ -277,16 +283,17 @@ def _count(draft: Draft) -> None:
         draft.problems["audience"] = error.detail
         return
     key = orjson.dumps([campaign.channel, audience])
-    known = _counted.get(key)
+    counted: dict[bytes, Known] = current_app.extensions.setdefault("obidient.counted", {})
+    known = None if fresh else counted.get(key)
     if known is None or time.monotonic() - known[0] > FRESH:
         known = (
             time.monotonic(),
             audiences.count(audience, campaign.channel),
             audiences.sample(audience, campaign.channel, SAMPLES),
         )
-        if len(_counted) > 100:
-            _counted.clear()
-        _counted[key] = known
+        if len(counted) > 100:
+            counted.clear()
+        counted[key] = known
     _, draft.counts, draft.samples = known
 
 

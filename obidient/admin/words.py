@@ -63,7 +63,9 @@ def money(e4: int | None, currency: str) -> str:
 
 
 def amount(value: Decimal, currency: str) -> str:
-    return f"{_SIGNS.get(currency, currency + ' ' if currency else '')}{value:,.2f}"
+    sign = _SIGNS.get(currency, currency + " " if currency else "")
+    # Nobody reads the kobo of a million.
+    return f"{sign}{value:,.0f}" if abs(value) >= 10_000 else f"{sign}{value:,.2f}"
 
 
 def duration(seconds: float) -> str:

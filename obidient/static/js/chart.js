@@ -43,7 +43,7 @@
         })),
       ],
     };
-    plots.set(place, new window.uPlot(options, [answer.x, ...answer.series.map((one) => one.values)], place));
+    plots.set(place, new window.uPlot(options, [answer.x, ...answer.series.map((one) => (bars ? one.values.map((value) => value || null) : one.values))], place));
   }
 
   async function load(place) {
