@@ -9,7 +9,7 @@ from typing import Any
 
 from obidient.results.live import LiveResults
 
-PLACES = ("/api/live-results/elections/", "/results/")
+PLACES = ("/api/live-results/", "/results/")
 
 
 class ShortPath:
@@ -30,5 +30,20 @@ class ShortPath:
                 # A list of its own: servers and proxies around us may add to it.
                 start_response(status, list(headers))
                 return () if method == "HEAD" else (body,)
+            start_response = _for_everybody(start_response)
         rest: Iterable[bytes] = self._app(environ, start_response)
         return rest
+
+
+def _for_everybody(start_response: Any) -> Any:
+    """Take back what the sign-in machinery says of every answer: these depend on no cookie."""
+
+    def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        kept = [item for item in headers if item != ("Vary", "Cookie")]
+        kept = [
+            (name, value.removesuffix(", Cookie") if name == "Vary" else value)
+            for name, value in kept
+        ]
+        return start_response(status, kept, *more)
+
+    return start
