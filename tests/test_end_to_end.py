@@ -42,7 +42,7 @@ def test_a_campaign_reaches_every_recipient_once(
     server: Callable[[], str],
     worker: Callable[..., object],
 ) -> None:
-    imports.run(people(tmp_path, 2000))
+    imports.run(people(tmp_path, 10_000))
     server()
     worker()
     worker()
@@ -54,9 +54,9 @@ def test_a_campaign_reaches_every_recipient_once(
         }
     )
     control.launch(campaign.id)
-    campaign = follow(campaign.id, lambda c: c.delivered == 2000, 90)
+    campaign = follow(campaign.id, lambda c: c.delivered == 10_000, 150)
     assert campaign.status == "completed"
-    assert campaign.total == 2000
+    assert campaign.total == 10_000
     ids = [row.provider_id for row in Recipient.select(Recipient.provider_id)]
-    assert len(set(ids)) == 2000
+    assert len(set(ids)) == 10_000
     assert Recipient.select().where(Recipient.attempts != 1).count() == 0
