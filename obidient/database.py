@@ -120,7 +120,9 @@ def build_database(url: str) -> Database:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", "obidient")
-    return PooledPostgresqlDatabase(
+    # Whatever the server's default: a claim that a crash forgets would be sent twice.
+    options["options"] = f"{options.get('options', '')} -c synchronous_commit=on".strip()
+    pooled: Database = PooledPostgresqlDatabase(
         unquote(parts.path.lstrip("/")),
         prefer_psycopg3=True,
         host=parts.hostname or options.pop("host", None),
@@ -132,6 +134,7 @@ def build_database(url: str) -> Database:
         timeout=10,
         **options,
     )
+    return pooled
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -287,7 +287,7 @@ def _received(phone: str, most: int = 20) -> list[tuple[Campaign, Recipient, str
 def _forget(ids: list[int]) -> None:
     """Remove people with their tags and lists; opt-outs stay, so that a new import honours them."""
     with db.atomic():
-        ContactTag.delete().where(ContactTag.contact_id.in_(ids)).execute()  # type: ignore[misc]
-        ContactListMember.delete().where(ContactListMember.contact_id.in_(ids)).execute()  # type: ignore[misc]
-        gone = Contact.delete().where(Contact.id.in_(ids)).execute()  # type: ignore[misc]
+        ContactTag.delete().where(ContactTag.contact_id.in_(ids)).execute()
+        ContactListMember.delete().where(ContactListMember.contact_id.in_(ids)).execute()
+        gone = Contact.delete().where(Contact.id.in_(ids)).execute()
         audit.record("contacts.deleted", f"Deleted {words.plural(gone, 'contact')}", "contact")

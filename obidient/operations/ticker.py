@@ -160,7 +160,7 @@ class Ticker:
         TickerLease.update(until=utcnow() + LEASE).where(TickerLease.owner == self.worker).execute()
 
     def _leave(self) -> None:
-        WorkerProcess.delete().where(WorkerProcess.name == self.worker).execute()  # type: ignore[misc]
+        WorkerProcess.delete().where(WorkerProcess.name == self.worker).execute()
 
     def _bring_forward(self) -> None:
         registered: Queues = self.app.extensions["obidient.queues"]
@@ -283,6 +283,6 @@ def living_workers() -> list[WorkerProcess]:
 
 def forget_the_dead() -> None:
     """A sweep: rows of workers that were killed a day ago or earlier."""
-    WorkerProcess.delete().where(  # type: ignore[misc]
+    WorkerProcess.delete().where(
         WorkerProcess.beat_at < utcnow() - timedelta(days=1)
     ).execute()

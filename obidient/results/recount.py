@@ -62,7 +62,7 @@ def repair(election_id: str) -> None:
             if found.wrong:
                 _save(election_id, found)
             _add(totals, found.units.values())
-        Tally.delete().where(Tally.election_id == election_id).execute()  # type: ignore[misc]
+        Tally.delete().where(Tally.election_id == election_id).execute()
         moment = max(utcnow(), election.updated_at + tally.TICK)
         tally.write(election_id, totals, moment)
         Election.update(updated_at=moment).where(Election.id == election_id).execute()
@@ -204,7 +204,7 @@ def _doubted(election_id: str, bounds: tuple[str, str]) -> set[str]:
 def _save(election_id: str, found: Found) -> None:
     sheet = AgentSheet
     bounds = (f"{found.lga}-00-000", f"{found.lga}-99-999")
-    sheet.delete().where(  # type: ignore[misc]
+    sheet.delete().where(
         sheet.election_id == election_id, sheet.unit_code.between(*bounds)
     ).execute()
     for one in (one for sheets in found.sheets.values() for one in sheets.values()):

@@ -146,7 +146,7 @@ def add_up() -> None:
             total[2] += voters is None
     table = RegisterTotal
     with db.atomic():
-        table.delete().execute()  # type: ignore[misc]
+        table.delete().execute()
         for some in chunked(sorted(sums.items()), BATCH):
             table.insert_many(
                 [(code, *numbers) for code, numbers in some],
