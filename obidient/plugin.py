@@ -6,15 +6,17 @@ itself and its channel, and turns messages into outcomes in `send`. See docs/plu
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from wtforms import Form
 
 __all__ = [
+    "BEGIN_WITHIN",
     "Accepted",
     "Balance",
     "Defer",
@@ -42,6 +44,9 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: Seconds after which one call begins no further request, so that pause and cancel hold at once.
+BEGIN_WITHIN = 0.8
 
 
 @dataclass(frozen=True)
@@ -326,9 +331,16 @@ class Provider:
         raise NotImplementedError
 
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
-        """Hand over messages with texts of their own. By default one `send` after another."""
+        """Hand over messages with texts of their own. By default one `send` after another.
+
+        Begin no request later than `BEGIN_WITHIN` seconds after the call: a pause has to hold.
+        """
+        begin_by = time.monotonic() + BEGIN_WITHIN
         for message in messages:
-            yield from self.send([message])
+            if time.monotonic() > begin_by:
+                yield Defer(message, datetime.now(UTC), "Its turn did not come yet")
+            else:
+                yield from self.send([message])
 
     # -- optional --
 

@@ -15,7 +15,7 @@ from standin_africastalking import API_KEY, StandIn
 from test_end_to_end import follow, people
 
 from obidient import database
-from obidient.campaigns import control
+from obidient.campaigns import control, decisions
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.contacts import imports
 
@@ -190,7 +190,7 @@ def test_unknown_outcomes_are_never_sent_again_by_themselves(
     campaign = follow(campaign_id, at_rest, 30)
     assert campaign.unconfirmed == 40
     assert len(network.accepted) == 40
-    control.resolve_unconfirmed(campaign_id, resend=True)
+    decisions.resolve_unconfirmed(campaign_id, resend=True)
     campaign = follow(campaign_id, at_rest, 30)
     assert campaign.sent == 40
     assert database.pending_migrations() == []

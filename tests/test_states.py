@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from obidient.campaigns import control, staging, states
+from obidient.campaigns import control, decisions, staging, states
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.reports import apply_reports
 from obidient.campaigns.states import Claimed, Result
@@ -67,12 +67,12 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @rule()
     def retry_failed(self) -> None:
-        self._try(control.retry_failed, self.campaign_id)
+        self._try(decisions.retry_failed, self.campaign_id)
         self.person_acted = True
 
     @rule(resend=st.booleans())
     def resolve(self, resend: bool) -> None:
-        self._try(control.resolve_unconfirmed, self.campaign_id, resend)
+        self._try(decisions.resolve_unconfirmed, self.campaign_id, resend)
         self.person_acted = True
 
     # -- workers --

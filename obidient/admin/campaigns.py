@@ -18,7 +18,7 @@ from obidient.admin.base import PAGE, SecureView, done, expose, may, needs
 from obidient.admin.campaign_view import audience_words, look, looks, provider_title, throughput
 from obidient.admin.explain import explain
 from obidient.areas import area_name
-from obidient.campaigns import control
+from obidient.campaigns import control, decisions
 from obidient.campaigns.models import (
     CAMPAIGN_STATUSES,
     Campaign,
@@ -247,7 +247,7 @@ class Campaigns(SecureView):
     @expose("/<int:campaign_id>/retry", methods=("POST",))
     @needs(WRITE, "send campaigns")
     def retry(self, campaign_id: int) -> WebResponse:
-        return self._do(campaign_id, control.retry_failed, "Trying the failed again.")
+        return self._do(campaign_id, decisions.retry_failed, "Trying the failed again.")
 
     @expose("/<int:campaign_id>/resolve", methods=("POST",))
     @needs(WRITE, "send campaigns")
@@ -255,7 +255,7 @@ class Campaigns(SecureView):
         resend = request.form.get("resend") == "yes"
         sentence = "Sending to the unconfirmed again." if resend else "Gave up on the unconfirmed."
         return self._do(
-            campaign_id, lambda found: control.resolve_unconfirmed(found, resend), sentence
+            campaign_id, lambda found: decisions.resolve_unconfirmed(found, resend), sentence
         )
 
     @expose("/<int:campaign_id>/reschedule", methods=("POST",))

@@ -10,7 +10,7 @@ from peewee import ModelSelect
 from obidient import api
 from obidient.accounts import actor, audit
 from obidient.accounts.tokens import authorize
-from obidient.campaigns import control, progress
+from obidient.campaigns import control, decisions, progress
 from obidient.campaigns.api_models import (
     AudioIn,
     AudioOut,
@@ -145,7 +145,7 @@ _action("launch", "Send a draft now, or at its scheduledAt", control.launch)
 _action("pause", "Stop new provider calls within a second", lambda id: control.pause(id))
 _action("resume", "Go on exactly where it stopped", control.resume)
 _action("cancel", "End it for good; what has not been sent is skipped", control.cancel)
-_action("retry-failed", "Try everybody again whose message failed", control.retry_failed)
+_action("retry-failed", "Try everybody again whose message failed", decisions.retry_failed)
 
 
 @campaigns_api.post(
@@ -153,7 +153,7 @@ _action("retry-failed", "Try everybody again whose message failed", control.retr
 )
 def resolve_unconfirmed(path: CampaignPath, body: ResolveIn) -> Response:
     """Decide about the unconfirmed: send them again, or give them up."""
-    return _answer(control.resolve_unconfirmed(path.id, body.resend), 202)
+    return _answer(decisions.resolve_unconfirmed(path.id, body.resend), 202)
 
 
 @campaigns_api.post("/campaigns/<int:id>/reschedule", responses=_ACCEPTED, security=api.BEARER)

@@ -12,7 +12,7 @@ from obidient.accounts import actor, audit
 from obidient.campaigns import audience as audiences
 from obidient.campaigns import staging, states, text
 from obidient.campaigns.feed import feed
-from obidient.campaigns.models import Campaign, ChannelState, RecipientStatus
+from obidient.campaigns.models import Campaign, ChannelState
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.database import db
@@ -41,23 +41,12 @@ def get(campaign_id: int) -> Campaign:
     return campaign
 
 
-def _audit(campaign: Campaign, action: str, sentence: str, **details: Any) -> None:
+def audited(campaign: Campaign, action: str, sentence: str, **details: Any) -> None:
     audit.record(f"campaign.{action}", sentence, "campaign", campaign.id, **details)
 
 
 def _after_commit(what: Any) -> None:
     db.after_commit(what)
-
-
-def tried(campaign: Campaign) -> int:
-    """Recipients for whom the network, or its silence, has spoken."""
-    return int(
-        campaign.unconfirmed
-        + campaign.failed
-        + campaign.sent
-        + campaign.undelivered
-        + campaign.delivered
-    )
 
 
 def _check(values: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +84,7 @@ def create(values: Mapping[str, Any]) -> Campaign:
     user = actor()
     with db.atomic():
         campaign: Campaign = Campaign.create(created_by_id=user.id if user else None, **checked)
-        _audit(campaign, "created", f"Wrote the campaign {title!r}")
+        audited(campaign, "created", f"Wrote the campaign {title!r}")
     return campaign
 
 
@@ -110,7 +99,7 @@ def update(campaign_id: int, values: Mapping[str, Any], note: bool = True) -> Ca
         if not states.move_campaign(campaign_id, ["draft"], "draft", **checked):
             raise Conflict("Only a draft can be changed: clone the campaign instead.")
         if note:
-            _audit(campaign, "changed", f"Changed the campaign {campaign.title!r}")
+            audited(campaign, "changed", f"Changed the campaign {campaign.title!r}")
     return get(campaign_id)
 
 
@@ -118,13 +107,13 @@ def delete(campaign_id: int) -> None:
     """Throw a draft away."""
     with db.atomic():
         campaign = get(campaign_id)
-        gone = Campaign.delete().where(Campaign.id == campaign_id, Campaign.status == "draft")  # type: ignore[misc]
+        gone = Campaign.delete().where(Campaign.id == campaign_id, Campaign.status == "draft")
         if not gone.execute():
             raise Conflict("Only a draft can be deleted. What was sent stays on record.")
-        _audit(campaign, "deleted", f"Deleted the draft {campaign.title!r}")
+        audited(campaign, "deleted", f"Deleted the draft {campaign.title!r}")
 
 
-def _refuse(campaign: Campaign, word: str) -> Conflict:
+def refuse(campaign: Campaign, word: str) -> Conflict:
     return Conflict(f"A campaign that is {campaign.status} can't be {word}.")
 
 
@@ -132,7 +121,7 @@ def launch(campaign_id: int) -> Campaign:
     """Begin a draft, now or at its scheduled time; its provider is fixed from here on."""
     campaign = get(campaign_id)
     if campaign.status not in ("draft", "scheduled"):
-        raise _refuse(campaign, "launched")
+        raise refuse(campaign, "launched")
     if not campaign.message_template and campaign.audio_asset_id is None:
         raise Invalid("Write a message first.")
     audiences.validate(campaign.audience)
@@ -147,8 +136,8 @@ def launch(campaign_id: int) -> Campaign:
             moved = begin(campaign, ["draft", "scheduled"])
             sentence = f"Launched the campaign {campaign.title!r}"
         if not moved:
-            raise _refuse(get(campaign_id), "launched")
-        _audit(campaign, "launched", sentence)
+            raise refuse(get(campaign_id), "launched")
+        audited(campaign, "launched", sentence)
     return get(campaign_id)
 
 
@@ -180,8 +169,8 @@ def pause(campaign_id: int, reason: str = "") -> Campaign:
         campaign = get(campaign_id)
         why = reason or "Paused by " + (user.name if (user := actor()) else "the system")
         if not states.move_campaign(campaign_id, ["sending"], "paused", status_reason=why):
-            raise _refuse(get(campaign_id), "paused")
-        _audit(campaign, "paused", f"Paused the campaign {campaign.title!r}", reason=why)
+            raise refuse(get(campaign_id), "paused")
+        audited(campaign, "paused", f"Paused the campaign {campaign.title!r}", reason=why)
     return get(campaign_id)
 
 
@@ -190,14 +179,14 @@ def pause_with_reason(campaign_id: int, reason: str) -> None:
     with db.atomic():
         campaign = get(campaign_id)
         if states.move_campaign(campaign_id, ["sending"], "paused", status_reason=reason):
-            _audit(campaign, "paused", f"Paused itself: {campaign.title!r}: {reason}")
+            audited(campaign, "paused", f"Paused itself: {campaign.title!r}: {reason}")
 
 
 def resume(campaign_id: int) -> Campaign:
     """Go on exactly where a paused campaign stopped."""
     campaign = get(campaign_id)
     if campaign.status != "paused":
-        raise _refuse(campaign, "resumed")
+        raise refuse(campaign, "resumed")
     found = registry.current()
     provider = (
         found.find(campaign.provider) if campaign.provider else found.for_channel(campaign.channel)
@@ -212,16 +201,11 @@ def resume(campaign_id: int) -> Campaign:
             "sending",
             status_reason="",
             provider=provider.name,
-            baseline_bad=Campaign.failed + Campaign.unconfirmed,
-            baseline_tried=Campaign.failed
-            + Campaign.unconfirmed
-            + Campaign.sent
-            + Campaign.undelivered
-            + Campaign.delivered,
+            **states.fresh_baseline(),
         )
         if not moved:
-            raise _refuse(get(campaign_id), "resumed")
-        _audit(campaign, "resumed", f"Resumed the campaign {campaign.title!r}")
+            raise refuse(get(campaign_id), "resumed")
+        audited(campaign, "resumed", f"Resumed the campaign {campaign.title!r}")
         _after_commit(lambda: wake(campaign_id))
     return get(campaign_id)
 
@@ -248,8 +232,8 @@ def cancel(campaign_id: int) -> Campaign:
             completed_at=utcnow(),
         )
         if not moved:
-            raise _refuse(get(campaign_id), "cancelled")
-        _audit(
+            raise refuse(get(campaign_id), "cancelled")
+        audited(
             campaign,
             "cancelled",
             f"Cancelled the campaign {campaign.title!r}, {campaign.queued:,} not sent",
@@ -266,60 +250,6 @@ def skip_rest(campaign_id: int) -> None:
         pass
 
 
-def _again(campaign: Campaign, status: RecipientStatus) -> int:
-    """Put failed or unconfirmed recipients back into the queue, and the campaign to work."""
-    if campaign.status not in ("sending", "paused", "completed"):
-        raise _refuse(campaign, "tried again")
-    number = 0
-    while moved := states.requeue(campaign.id, status):
-        number += moved
-    states.reopen_batches(campaign.id)
-    states.move_campaign(
-        campaign.id,
-        ["completed"],
-        "sending",
-        status_reason="",
-        completed_at=None,
-        baseline_bad=Campaign.failed + Campaign.unconfirmed,
-        baseline_tried=Campaign.failed
-        + Campaign.unconfirmed
-        + Campaign.sent
-        + Campaign.undelivered
-        + Campaign.delivered,
-    )
-    _after_commit(lambda: wake(campaign.id))
-    return number
-
-
-def retry_failed(campaign_id: int) -> Campaign:
-    """Try everybody again whose message failed."""
-    with db.atomic():
-        campaign = get(campaign_id)
-        if not campaign.failed:
-            raise Conflict("Nobody's message has failed: there is nothing to try again.")
-        number = _again(campaign, RecipientStatus.FAILED)
-        _audit(campaign, "retried", f"Tried {number:,} failed again in {campaign.title!r}")
-    return get(campaign_id)
-
-
-def resolve_unconfirmed(campaign_id: int, resend: bool) -> Campaign:
-    """A person decides: send the unconfirmed again (some may get it twice), or give them up."""
-    with db.atomic():
-        campaign = get(campaign_id)
-        if not campaign.unconfirmed:
-            raise Conflict("Nobody is unconfirmed: there is nothing to decide.")
-        if resend:
-            number = _again(campaign, RecipientStatus.UNCONFIRMED)
-            sentence = f"Sent {number:,} unconfirmed again in {campaign.title!r}"
-        else:
-            number = 0
-            while moved := states.give_up_unconfirmed(campaign_id):
-                number += moved
-            sentence = f"Gave up {number:,} unconfirmed in {campaign.title!r}"
-        _audit(campaign, "resolved", sentence, resend=resend)
-    return get(campaign_id)
-
-
 def reschedule(campaign_id: int, moment: datetime) -> Campaign:
     """Move a scheduled campaign to another time."""
     if moment.tzinfo is not None:
@@ -327,12 +257,12 @@ def reschedule(campaign_id: int, moment: datetime) -> Campaign:
     with db.atomic():
         campaign = get(campaign_id)
         if campaign.status != "scheduled":
-            raise _refuse(campaign, "rescheduled")
+            raise refuse(campaign, "rescheduled")
         if moment <= utcnow():
             raise Invalid("Choose a time in the future, or launch the campaign now.")
         if not states.move_campaign(campaign_id, ["scheduled"], "scheduled", scheduled_at=moment):
-            raise _refuse(campaign, "rescheduled")
-        _audit(campaign, "rescheduled", f"Rescheduled the campaign {campaign.title!r}")
+            raise refuse(campaign, "rescheduled")
+        audited(campaign, "rescheduled", f"Rescheduled the campaign {campaign.title!r}")
     return get(campaign_id)
 
 

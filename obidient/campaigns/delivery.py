@@ -145,6 +145,7 @@ def _one_call(campaign: Campaign, batch: Batch, provider: Provider) -> float:
     messages = _messages(campaign, claimed)
     database.release()
     answer = _call(campaign, provider, claimed, messages)
+    pace.give_back(buckets, sum(result.free for result in answer.results))
     database.persist(lambda: states.record(campaign.id, answer.results))
     _after(campaign, provider, claimed, answer)
     return 0.0
@@ -253,7 +254,7 @@ def _check_threshold(campaign_id: int) -> None:
     """Pause a campaign whose errors since it last began pass count and share."""
     campaign = Campaign.get_by_id(campaign_id)
     bad = campaign.failed + campaign.unconfirmed - campaign.baseline_bad
-    tried = control.tried(campaign) - campaign.baseline_tried
+    tried = states.tried(campaign) - campaign.baseline_tried
     limits = settings()
     if bad >= limits.error_pause_count and bad * 100 >= limits.error_pause_percent * tried:
         control.pause_with_reason(

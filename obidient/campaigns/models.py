@@ -101,6 +101,9 @@ class Campaign(BaseModel):
     #: threshold looks at what came since.
     baseline_bad = IntegerField(default=0)
     baseline_tried = IntegerField(default=0)
+    #: A person's "retry-failed", "resend" or "give-up" that is still being carried out.
+    decision = CharField(default="", max_length=12)
+    decided_at = UtcDateTimeField(null=True)
 
     class Meta:
         indexes = ((("channel", "status"), False),)

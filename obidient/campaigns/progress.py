@@ -1,9 +1,10 @@
-"""How fast campaigns go, and when they will be done."""
+"""How fast campaigns go, what goes wrong, and when they will be done."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from obidient.campaigns.models import Campaign, Throughput
+from obidient.campaigns.models import Campaign, CampaignError, Throughput
 from obidient.clock import utcnow
 from obidient.config import settings
 
@@ -49,3 +50,30 @@ def eta(campaign: Campaign, now_rate: float) -> datetime | None:
     speed = now_rate or limit(campaign)
     # A trickle must not overflow the calendar.
     return utcnow() + timedelta(seconds=min(campaign.queued / speed, 10 * 365 * 86_400))
+
+
+def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> None:
+    """Add what was just handed over, or failed, to the running slot."""
+    if not (sent or failed):
+        return
+    slot = now.replace(second=now.second // SLOT * SLOT, microsecond=0)
+    Throughput.insert(campaign_id=campaign_id, at=slot, sent=sent, failed=failed).on_conflict(
+        conflict_target=[Throughput.campaign_id, Throughput.at],
+        update={
+            Throughput.sent: Throughput.sent + sent,
+            Throughput.failed: Throughput.failed + failed,
+        },
+    ).execute()
+
+
+def note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:
+    """Count error codes, each with the reason that came with it last."""
+    found = list(found)
+    reasons = dict(found)
+    for code, number in sorted(Counter(code for code, _ in found).items()):
+        CampaignError.insert(
+            campaign_id=campaign_id, code=code[:100], reason=reasons[code], count=number
+        ).on_conflict(
+            conflict_target=[CampaignError.campaign_id, CampaignError.code],
+            update={CampaignError.count: CampaignError.count + number},
+        ).execute()

@@ -6,18 +6,19 @@ lower status; only `requeue`, a person's action, does.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from peewee import Case
+
+from obidient.campaigns import progress
 from obidient.campaigns.models import (
     Batch,
     Campaign,
-    CampaignError,
     Recipient,
     RecipientStatus,
-    Throughput,
 )
 from obidient.clock import utcnow
 from obidient.contacts.suppression import suppressed
@@ -26,6 +27,8 @@ from obidient.database import db, is_postgres, mark, values_sql
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
 UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
 SENT, SKIPPED = RecipientStatus.SENT, RecipientStatus.SKIPPED
+#: `completed` becomes `sending`, everything else stays.
+CAMPAIGN_REOPENED = Case(Campaign.status, (("completed", "sending"),), Campaign.status)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,29 @@ def move_campaign(campaign_id: int, frm: Sequence[str], to: str, **changes: Any)
     )
 
 
+def tried(campaign: Campaign) -> int:
+    """Recipients for whom the network, or its silence, has spoken."""
+    return int(
+        campaign.unconfirmed
+        + campaign.failed
+        + campaign.sent
+        + campaign.undelivered
+        + campaign.delivered
+    )
+
+
+def fresh_baseline() -> dict[str, Any]:
+    """Changes that make the error threshold look at what comes from now on."""
+    return {
+        "baseline_bad": Campaign.failed + Campaign.unconfirmed,
+        "baseline_tried": Campaign.failed
+        + Campaign.unconfirmed
+        + Campaign.sent
+        + Campaign.undelivered
+        + Campaign.delivered,
+    }
+
+
 def complete(campaign_id: int) -> bool:
     """Close a campaign that has nothing queued, in flight or awaiting retry."""
     now = utcnow()
@@ -74,6 +100,7 @@ def complete(campaign_id: int) -> bool:
             Campaign.id == campaign_id,
             Campaign.status == "sending",
             Campaign.staged,
+            Campaign.decision == "",
             Campaign.queued == 0,
             Campaign.sending == 0,
         )
@@ -262,32 +289,12 @@ def _note(
         Campaign.update(currency=currency).where(
             Campaign.id == campaign_id, Campaign.currency == ""
         ).execute()
-    _note_errors(
+    progress.note_errors(
         campaign_id, [(r.code, r.reason) for r in results if r.code and r.status != QUEUED]
     )
     sent = sum(r.status == SENT for r in results)
     failed = sum(r.status in (FAILED, UNCONFIRMED) for r in results)
-    if sent or failed:
-        slot = now.replace(second=now.second // 10 * 10, microsecond=0)
-        Throughput.insert(campaign_id=campaign_id, at=slot, sent=sent, failed=failed).on_conflict(
-            conflict_target=[Throughput.campaign_id, Throughput.at],
-            update={
-                Throughput.sent: Throughput.sent + sent,
-                Throughput.failed: Throughput.failed + failed,
-            },
-        ).execute()
-
-
-def _note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:
-    found = list(found)
-    reasons = dict(found)
-    for code, number in sorted(Counter(code for code, _ in found).items()):
-        CampaignError.insert(
-            campaign_id=campaign_id, code=code[:100], reason=reasons[code], count=number
-        ).on_conflict(
-            conflict_target=[CampaignError.campaign_id, CampaignError.code],
-            update={CampaignError.count: CampaignError.count + number},
-        ).execute()
+    progress.note_throughput(campaign_id, now, sent, failed)
 
 
 # ---- what time and people do --------------------------------------------------------------------
@@ -307,7 +314,9 @@ def expire_leases(now: datetime | None = None) -> int:
             # A worker's death says nothing against the campaign: the error threshold ignores it.
             moves = Counter({SENDING: -number, UNCONFIRMED: number})
             count(campaign_id, moves, baseline_bad=number, baseline_tried=number)
-            _note_errors(campaign_id, [("no-answer", "No answer from the network")] * number)
+            progress.note_errors(
+                campaign_id, [("no-answer", "No answer from the network")] * number
+            )
     return len(rows)
 
 
@@ -328,42 +337,67 @@ def skip_queued(campaign_id: int, limit: int = 5_000) -> int:
     return int(number)
 
 
-def requeue(campaign_id: int, status: RecipientStatus, limit: int = 5_000) -> int:
-    """A person's decision: failed or unconfirmed recipients are tried again from the start."""
-    with db.atomic():
-        ids = Recipient.select(Recipient.id).where(
-            Recipient.campaign_id == campaign_id, Recipient.status == status
+def decide(campaign_id: int, decision: str, frm: Sequence[str]) -> bool:
+    """Note what a person has decided about failed or unconfirmed recipients, for `carry_out`.
+
+    A completed campaign goes back to sending unless they are given up. False when the campaign is
+    not in one of `frm`, or an earlier decision is still being carried out.
+    """
+    reopened = CAMPAIGN_REOPENED if decision != "give-up" else Campaign.status
+    return bool(
+        Campaign.update(
+            decision=decision, decided_at=utcnow(), updated_at=utcnow(), status=reopened
         )
-        number = (
-            Recipient.update(
-                status=QUEUED,
-                attempts=0,
-                next_attempt_at=None,
-                provider_id=None,
-                error_code="",
-                error_reason="",
-                updated_at=utcnow(),
-            )
-            .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == status)
-            .execute()
-        )
-        count(campaign_id, Counter({status: -number, QUEUED: number}))
-    return int(number)
+        .where(Campaign.id == campaign_id, Campaign.status.in_(list(frm)), Campaign.decision == "")
+        .execute()
+    )
 
 
-def give_up_unconfirmed(campaign_id: int, limit: int = 5_000) -> int:
-    """A person's decision: unconfirmed recipients are failed and not tried again."""
+def carry_out(campaign_id: int, limit: int = 5_000) -> bool:
+    """One chunk of what was decided; False when nothing is left of it to do.
+
+    Only whoever was in that state at the time of the decision is meant: somebody who fails anew
+    meanwhile is not tried for ever.
+    """
     with db.atomic():
-        ids = Recipient.select(Recipient.id).where(
-            Recipient.campaign_id == campaign_id, Recipient.status == UNCONFIRMED
-        )
-        number = (
-            Recipient.update(status=FAILED, updated_at=utcnow())
-            .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == UNCONFIRMED)
-            .execute()
-        )
-        count(campaign_id, Counter({UNCONFIRMED: -number, FAILED: number}))
-    return int(number)
+        query = Campaign.select().where(Campaign.id == campaign_id, Campaign.decision != "")
+        campaign = (query.for_update() if is_postgres() else query).get_or_none()
+        if campaign is None:
+            return False
+        status = FAILED if campaign.decision == "retry-failed" else UNCONFIRMED
+        to = FAILED if campaign.decision == "give-up" else QUEUED
+        number = 0
+        if campaign.status in ("sending", "paused") or to == FAILED:
+            number = _decided(campaign, status, to, limit)
+        if number:
+            count(campaign_id, Counter({status: -number, to: number}))
+        else:
+            Campaign.update(decision="").where(Campaign.id == campaign_id).execute()
+            if to == QUEUED:
+                reopen_batches(campaign_id)
+    return bool(number)
+
+
+def _decided(campaign: Campaign, status: RecipientStatus, to: RecipientStatus, limit: int) -> int:
+    ids = Recipient.select(Recipient.id).where(
+        Recipient.campaign_id == campaign.id,
+        Recipient.status == status,
+        Recipient.updated_at <= campaign.decided_at,
+    )
+    changes: dict[str, Any] = {"status": to, "updated_at": utcnow()}
+    if to == QUEUED:
+        changes |= {
+            "attempts": 0,
+            "next_attempt_at": None,
+            "provider_id": None,
+            "error_code": "",
+            "error_reason": "",
+        }
+    return int(
+        Recipient.update(**changes)
+        .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == status)
+        .execute()
+    )
 
 
 def reopen_batches(campaign_id: int) -> None:

@@ -6,7 +6,7 @@ restarted database left behind is found, however long ago it was.
 
 from datetime import timedelta
 
-from obidient.campaigns import control, staging, states
+from obidient.campaigns import control, decisions, staging, states
 from obidient.campaigns.feed import feed
 from obidient.campaigns.models import Batch, Campaign, Throughput
 from obidient.clock import utcnow
@@ -14,6 +14,8 @@ from obidient.database import db
 
 #: Throughput is charted for two weeks, and kept a little longer.
 THROUGHPUT_KEPT = timedelta(days=30)
+#: A decision that has not been carried out by then was left by a worker that died.
+DECISION_LASTS = timedelta(seconds=20)
 
 
 def sweep() -> None:
@@ -22,6 +24,9 @@ def sweep() -> None:
     states.expire_leases()
     for campaign in Campaign.select().where(Campaign.status == "sending").order_by(Campaign.id):
         _revive(campaign)
+    decided = (Campaign.decision != "") & (Campaign.decided_at < utcnow() - DECISION_LASTS)
+    for campaign in Campaign.select().where(decided):
+        decisions.carry_out(campaign.id)
     cancelled = (Campaign.status == "cancelled") & (Campaign.queued > 0)
     for campaign in Campaign.select().where(cancelled).limit(5):
         states.skip_queued(campaign.id)
@@ -63,4 +68,4 @@ def _has_ready_batch(campaign_id: int) -> bool:
 
 def clean() -> None:
     """Drop throughput that no chart shows any more; run once an hour."""
-    Throughput.delete().where(Throughput.at < utcnow() - THROUGHPUT_KEPT).execute()  # type: ignore[misc]
+    Throughput.delete().where(Throughput.at < utcnow() - THROUGHPUT_KEPT).execute()

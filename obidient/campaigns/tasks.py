@@ -1,6 +1,6 @@
 """The jobs on every channel's queue; arguments are ids, named as operators read them in Redis."""
 
-from obidient.campaigns import control, delivery, staging
+from obidient.campaigns import control, decisions, delivery, staging
 from obidient.queues import Queues
 
 
@@ -16,6 +16,10 @@ def skip_rest(campaignId: int) -> None:
     control.skip_rest(campaignId)
 
 
+def carry_out(campaignId: int) -> None:
+    decisions.carry_out(campaignId)
+
+
 def register(queues: Queues) -> None:
     """Put the jobs on each channel's queue."""
     for channel in queues.channels:
@@ -23,3 +27,4 @@ def register(queues: Queues) -> None:
         queues.task(queue, "send_batch", send_batch)
         queues.task(queue, "stage", stage)
         queues.task(queue, "skip_rest", skip_rest)
+        queues.task(queue, "carry_out", carry_out)

@@ -61,6 +61,8 @@ def up(migrator, db):
         currency = CharField()
         baseline_bad = IntegerField()
         baseline_tried = IntegerField()
+        decision = CharField(max_length=12)
+        decided_at = DateTimeField(null=True)
 
         class Meta:
             indexes = ((("channel", "status"), False),)

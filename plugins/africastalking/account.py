@@ -6,6 +6,7 @@ from wtforms import FloatField, IntegerField, PasswordField, StringField
 from wtforms.validators import Length, NumberRange, Optional, Regexp
 
 from obidient.plugin import (
+    BEGIN_WITHIN,
     Balance,
     Form,
     Health,
@@ -21,8 +22,6 @@ from .transport import CONNECT, Uncertain
 
 DEFAULT_CONCURRENCY = 128
 DEFAULT_READ_TIMEOUT = 25.0
-#: Seconds that a request may wait for a free connection before it is put off.
-PATIENCE = 2.0
 
 
 class AccountSettings(Form):
@@ -93,7 +92,7 @@ class AccountProvider(Provider):
     @property
     def deadline(self) -> float:  # type: ignore[override]
         """A wait for a free connection, and one request."""
-        return PATIENCE + CONNECT + self.read_timeout()
+        return BEGIN_WITHIN + CONNECT + self.read_timeout()
 
     def balance(self) -> Balance | None:
         """None when it can't be told; `check` says why."""

@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from wtforms import BooleanField, IntegerField, StringField
 from wtforms.validators import Length, NumberRange
 
 from obidient.plugin import (
+    BEGIN_WITHIN,
     Defer,
     Event,
     IncomingMessage,
@@ -27,7 +28,7 @@ from obidient.plugin import (
 )
 
 from . import mapping
-from .account import PATIENCE, AccountProvider, AccountSettings
+from .account import AccountProvider, AccountSettings
 from .transport import Uncertain
 
 #: The SDK refuses a whole request because of one number that is none.
@@ -104,7 +105,7 @@ class AfricasTalkingSms(AccountProvider):
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
         """A request for each text, many at a time over kept-alive connections."""
         halt = threading.Event()
-        begin_by = time.monotonic() + PATIENCE
+        begin_by = time.monotonic() + BEGIN_WITHIN
         threads = self._executor()
         waiting = [threads.submit(self._one, message, halt, begin_by) for message in messages]
         try:
@@ -141,8 +142,7 @@ class AfricasTalkingSms(AccountProvider):
             return []
         if self._closing.is_set() or time.monotonic() > begin_by:
             # The claim on it may run out before an answer could come.
-            soon = datetime.now(UTC) + timedelta(seconds=1)
-            return [Defer(message, soon, "All connections were busy")]
+            return [Defer(message, datetime.now(UTC), "All connections were busy")]
         return list(self.send([message]))
 
     def _executor(self) -> ThreadPoolExecutor:

@@ -452,7 +452,7 @@ def test_lost_answers_are_unknown_each_for_itself(network: StandIn) -> None:
 def test_what_waits_too_long_for_a_connection_is_put_off_and_not_sent(
     network: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plugins.africastalking.sms.PATIENCE", 0.1)
+    monkeypatch.setattr("plugins.africastalking.sms.BEGIN_WITHIN", 0.1)
     network.behave(latency=0.3)
     found = list(provider(network.url, concurrency=2).send_each(texts(10)))
     put_off = [outcome for outcome in found if isinstance(outcome, Defer)]
