@@ -75,6 +75,15 @@ class CampaignMachine(RuleBasedStateMachine):
         self._try(decisions.resolve_unconfirmed, self.campaign_id, resend)
         self.person_acted = True
 
+    @rule(decision=st.sampled_from(["retry-failed", "resend", "give-up"]))
+    def decide_and_die(self, decision: str) -> None:
+        states.decide(self.campaign_id, decision, ["sending", "paused", "completed"])
+
+    @rule(limit=st.integers(1, 3))
+    def carry_out_some(self, limit: int) -> None:
+        states.carry_out(self.campaign_id, limit)
+        self.person_acted = True
+
     # -- workers --
 
     @rule(limit=st.integers(1, 5))
