@@ -50,6 +50,8 @@ class Behaviour:
 
     #: Seconds before the answer.
     latency: float = 0.0
+    #: Seconds more, so that the caller gives up waiting.
+    stall: float = 0.0
     #: HTTP status with a plain-text body, or None for a proper answer.
     status: int | None = None
     body: str = ""
@@ -82,6 +84,12 @@ class Behaviour:
     #: The share of requests that misbehaves; the others are answered well.
     share: float = 1.0
 
+    @property
+    def leaves_doubt(self) -> bool:
+        """Whether a caller can't know what became of its messages."""
+        broken = (self.reset, self.garbage, self.cut is not None, self.stall)
+        return any(broken) or (self.status or 0) >= 500
+
 
 class StandIn:
     """The server, and what it saw: `accepted` holds (number, text, message id)."""
@@ -93,6 +101,8 @@ class StandIn:
         self._random = random.Random(20270225)  # the same faults in every run
         self.balance = "NGN 1234.5000"
         self.accepted: list[tuple[str, str, str]] = []
+        #: numbers in requests whose caller was left in doubt
+        self.doubtful: set[str] = set()
         self.requests: list[dict[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.balance_asked = 0
@@ -258,8 +268,10 @@ class _Connection(asyncio.Protocol):
         network.at_once += 1
         network.most_at_once = max(network.most_at_once, network.at_once)
         how = network.current()
-        if how.latency:
-            self._loop.call_later(how.latency, self._react, how, headers, form)
+        if how.leaves_doubt:
+            network.doubtful.update(form.get("to", "").split(","))
+        if how.latency or how.stall:
+            self._loop.call_later(how.latency + how.stall, self._react, how, headers, form)
         else:
             self._react(how, headers, form)
 

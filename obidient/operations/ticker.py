@@ -283,6 +283,4 @@ def living_workers() -> list[WorkerProcess]:
 
 def forget_the_dead() -> None:
     """A sweep: rows of workers that were killed a day ago or earlier."""
-    WorkerProcess.delete().where(
-        WorkerProcess.beat_at < utcnow() - timedelta(days=1)
-    ).execute()
+    WorkerProcess.delete().where(WorkerProcess.beat_at < utcnow() - timedelta(days=1)).execute()

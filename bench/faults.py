@@ -1,0 +1,251 @@
+"""A campaign in a storm of faults, seed after seed: nobody lost, nobody written to twice.
+
+    python bench/faults.py [--seeds 25] [--people 20000] [--embedded] [--first 1]
+
+Real worker processes send through a stand-in of Africa's Talking while a schedule drawn from the
+seed kills workers with SIGKILL, wipes and restarts Redis, restarts PostgreSQL (also without letting
+it tidy up), and makes the stand-in stall, reset connections, or answer 429, 500 and garbage. What
+the stand-in logged is then compared with our rows:
+
+    accepted twice = 0, lost = 0,
+    accepted but unrecorded ⊆ unconfirmed ⊆ claimed when a fault struck.
+
+Exits 1 at the first seed that breaks one of these.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from rig import Rig, network_settings
+from standin_africastalking import StandIn
+
+from obidient import database
+from obidient.campaigns import control
+from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.contacts.models import Contact
+from obidient.errors import Conflict
+
+T = TypeVar("T")
+THREADS, CALL = 4, 100
+#: Seconds in which the faults strike, and by which everything must be over.
+STORM, LONGEST = 12.0, 240.0
+
+
+@dataclass
+class Storm:
+    """What happened, and whom it may have left in doubt."""
+
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    #: phones of recipients that were claimed when a worker was killed
+    claimed: set[str] = field(default_factory=set)
+    resumed: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    accepted: int = 0
+    unconfirmed: int = 0
+    kills: int = 0
+
+    def line(self) -> str:
+        struck = ", ".join(f"{number} {name}" for name, number in sorted(self.faults.items()))
+        verdict = "; ".join(self.problems) or "holds"
+        return (
+            f"seed {self.seed:>3}: {verdict}: accepted {self.accepted:,}, unconfirmed "
+            f"{self.unconfirmed:,} of {len(self.claimed):,} in hand at {self.kills} kills, "
+            f"resumed {len(self.resumed)}×, {self.seconds:.0f} s ({struck})"
+        )
+
+
+class Weather:
+    """The faults, and how each is done."""
+
+    def __init__(self, rig: Rig, network: StandIn, storm: Storm, chance: random.Random) -> None:
+        self.rig, self.network, self.storm, self.chance = rig, network, storm, chance
+        self.latency = 0.05
+        self.kinds: dict[str, Callable[[], None]] = {
+            "kill": self.kill,
+            "stall": lambda: self.trouble(stall=3.0),
+            "reset after accepting": lambda: self.trouble(reset="after"),
+            "reset before": lambda: self.trouble(reset="before"),
+            "429": lambda: self.trouble(status=429, headers={"Retry-After": "1"}),
+            "500": lambda: self.trouble(status=500, body="Internal Server Error"),
+            "garbage": lambda: self.trouble(garbage=b'{"SMSMessageData": {"Recip'),
+        }
+        if not rig.embedded:
+            self.kinds |= {
+                "Redis wiped": self.wipe_redis,
+                "Redis restarted": self.restart_redis,
+                "PostgreSQL restarted": lambda: self.restart_postgres("fast"),
+                "PostgreSQL crashed": lambda: self.restart_postgres("immediate"),
+            }
+
+    def strike(self) -> None:
+        # Killed workers are what matters most.
+        weights = [3 if name == "kill" else 1 for name in self.kinds]
+        name = self.chance.choices(list(self.kinds), weights)[0]
+        self.storm.faults[name] += 1
+        self.kinds[name]()
+
+    def trouble(self, **behaviour: object) -> None:
+        times = self.chance.randint(1, 3)
+        self.network.behave(latency=self.latency, times=times, **behaviour)
+
+    def kill(self) -> None:
+        victim = self.chance.choice([one for one in self.rig.workers if one.poll() is None])
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.wait()
+        self.storm.kills += 1
+        query = Recipient.select(Recipient.phone).where(Recipient.status == RecipientStatus.SENDING)
+        self.storm.claimed |= {row.phone for row in safely(lambda: list(query))}
+        self.rig.workers.remove(victim)
+        self.start_worker()
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        return self.rig.worker("sms")
+
+    def wipe_redis(self) -> None:
+        import redis
+
+        redis.Redis.from_url(self.rig.redis.url).flushall()
+
+    def restart_redis(self) -> None:
+        self.rig.redis.stop()
+        time.sleep(self.chance.uniform(0.2, 3.0))
+        self.rig.redis.start()
+
+    def restart_postgres(self, mode: str) -> None:
+        self.rig.postgres.stop(mode)
+        time.sleep(self.chance.uniform(0.0, 1.0))
+        self.rig.postgres.start()
+
+
+def safely(ask: Callable[[], T]) -> T:
+    """Ask the database, however often it takes."""
+    return database.persist(ask, 60)
+
+
+def look(campaign_id: int) -> Campaign:
+    found = safely(lambda: control.get(campaign_id))
+    database.release()
+    return found
+
+
+def run(seed: int, people: int, embedded: bool) -> Storm:
+    """One campaign through one storm."""
+    chance = random.Random(seed)
+    storm = Storm(seed)
+    with (
+        StandIn() as network,
+        Rig(
+            embedded,
+            **network_settings(network.url, read_timeout=1),
+            SMS_WORKER_CONCURRENCY=str(THREADS),
+            SMS_RATE_LIMIT_PER_SECOND="2500",
+            LOG_LEVEL="error",
+        ) as rig,
+    ):
+        weather = Weather(rig, network, storm, chance)
+        network.behave(latency=weather.latency)
+        invite(people)
+        template = "Hello" if seed % 2 else "Hello {{first_name}}"
+        campaign = control.create(
+            {"title": "Storm", "message_template": template, "audience": {"everyone": True}}
+        )
+        # Now and then nobody hears of the launch: its job is lost with Redis.
+        deaf = not embedded and seed % 5 == 0
+        if deaf:
+            rig.redis.stop()
+        control.launch(campaign.id)
+        if deaf:
+            rig.redis.start()
+        weather.start_worker()
+        weather.start_worker()
+        began = time.monotonic()
+        sail(campaign.id, weather, began)
+        storm.seconds = time.monotonic() - began
+        judge(campaign.id, people, network, storm)
+    return storm
+
+
+def invite(people: int) -> None:
+    rows = [(f"+234803{n:07d}", f"Ada{n}") for n in range(people)]
+    with database.db.atomic():
+        for start in range(0, people, 2000):
+            Contact.insert_many(
+                rows[start : start + 2000], fields=[Contact.phone, Contact.first_name]
+            ).execute()
+    database.release()
+
+
+def sail(campaign_id: int, weather: Weather, began: float) -> None:
+    """Faults at random moments, a person who resumes what paused itself, until it is over."""
+    times = sorted(weather.chance.uniform(1.0, STORM) for _ in range(weather.chance.randint(5, 9)))
+    while time.monotonic() - began < LONGEST:
+        if times and time.monotonic() - began >= times[0]:
+            times.pop(0)
+            weather.strike()
+        campaign = look(campaign_id)
+        if campaign.status == "completed":
+            return
+        if campaign.status == "paused":
+            weather.storm.resumed.append(campaign.status_reason)
+            with contextlib.suppress(Conflict):
+                safely(lambda: control.resume(campaign_id))
+        time.sleep(0.1)
+    weather.storm.problems.append("did not finish")
+
+
+def judge(campaign_id: int, people: int, network: StandIn, storm: Storm) -> None:
+    """Compare the network's log with our rows."""
+    campaign = look(campaign_id)
+    rows = list(Recipient.select(Recipient.phone, Recipient.status).tuples())
+    taken = Counter(phone for phone, _, _ in network.accepted)
+    recorded = {phone for phone, status in rows if status == RecipientStatus.SENT}
+    unconfirmed = {phone for phone, status in rows if status == RecipientStatus.UNCONFIRMED}
+    storm.accepted, storm.unconfirmed = sum(taken.values()), len(unconfirmed)
+    counted = Counter(RecipientStatus(status) for _, status in rows)
+    doubtful = network.doubtful | storm.claimed
+    worth = storm.kills * THREADS * CALL + len(network.doubtful)
+    checks = {
+        "somebody was written to twice": all(times == 1 for times in taken.values()),
+        "somebody was lost": len(rows) == people and recorded | unconfirmed == {r[0] for r in rows},
+        "recorded without having been sent": recorded <= set(taken),
+        "accepted, unrecorded and not unconfirmed": set(taken) - recorded <= unconfirmed,
+        "unconfirmed without a fault": unconfirmed <= doubtful,
+        "more parked than calls were in hand": len(unconfirmed) <= worth,
+        "counters differ from the rows": all(
+            getattr(campaign, status.column) == counted[status] for status in RecipientStatus
+        ),
+    }
+    storm.problems += [problem for problem, holds in checks.items() if not holds]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seeds", type=int, default=25)
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--people", type=int, default=20_000)
+    parser.add_argument("--embedded", action="store_true", help="SQLite and a file for the queue")
+    chosen = parser.parse_args()
+    where = "SQLite, queue in a file" if chosen.embedded else "PostgreSQL, Redis"
+    print(f"{chosen.people:,} recipients, two workers, {where}", flush=True)
+    for seed in range(chosen.first, chosen.first + chosen.seeds):
+        storm = run(seed, chosen.people, chosen.embedded)
+        print(storm.line(), flush=True)
+        if storm.problems:
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What the benchmarks share: real servers on free ports, a migrated database, worker processes."""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import psycopg
+from flask import Flask
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from servers import PostgresServer, RedisServer, free_port  # noqa: E402
+from standin_africastalking import API_KEY  # noqa: E402
+
+from obidient import create_app, database  # noqa: E402
+
+
+class Rig:
+    """One database, one queue, an app on them in this process, and as many workers as wanted.
+
+    `embedded` is SQLite and a file for the queue; otherwise PostgreSQL and Redis.
+    """
+
+    def __init__(self, embedded: bool, **environ: str) -> None:
+        self.embedded = embedded
+        self._more = environ
+        self._stack = contextlib.ExitStack()
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> "Rig":
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="obidient-")))
+        self.log = folder / "output.log"
+        self._out = self._stack.enter_context(self.log.open("ab"))
+        self.environ = {
+            "OBIDIENT_ENV": "development",
+            "SECRET_KEY": secrets.token_hex(32),
+            "COMMUNICATIONS_WEBHOOK_TOKEN": "bench-token",
+            "LOG_DIR": str(folder),
+            "LOG_LEVEL": "warning",
+            "QUIET_HOURS": "",
+            "PORT": str(free_port()),
+        }
+        if self.embedded:
+            self.environ["DATABASE_URL"] = f"sqlite:///{folder}/obidient.db"
+        else:
+            self._servers()
+        self.environ |= self._more
+        self.app: Flask = create_app(self.environ)
+        self._stack.callback(self._disconnect)
+        self._stack.enter_context(self.app.app_context())
+        database.upgrade()
+        self._stack.callback(self._end_workers)
+        return self
+
+    def _servers(self) -> None:
+        self.postgres, self.redis = PostgresServer(), RedisServer()
+        self.postgres.start()
+        self._stack.callback(self.postgres.destroy)
+        self.redis.start()
+        self._stack.callback(self.redis.stop)
+        with psycopg.connect(self.postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE bench")
+        self.environ |= {
+            "DATABASE_URL": self.postgres.url("bench"),
+            "REDIS_URL": self.redis.url,
+        }
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def worker(self, *channels: str, **environ: str) -> subprocess.Popen[bytes]:
+        """Start `obidient worker`; it is ended with the rig."""
+        child = subprocess.Popen(
+            [sys.executable, "-m", "obidient", "worker", *channels],
+            env=dict(os.environ) | self.environ | environ,
+            cwd=ROOT,
+            stdout=self._out,
+            stderr=self._out,
+        )
+        self.workers.append(child)
+        return child
+
+    def _end_workers(self) -> None:
+        for child in self.workers:
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        for child in self.workers:
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    @staticmethod
+    def _disconnect() -> None:
+        if not database.db.is_closed():
+            database.db.close()
+        if hasattr(database.db.obj, "close_all"):
+            database.db.obj.close_all()
+
+
+def network_settings(url: str, read_timeout: float = 10) -> dict[str, str]:
+    """Settings that make the stand-in of Africa's Talking at `url` the network."""
+    return {
+        "PLUGINS": "africastalking",
+        "AT_USERNAME": "sandbox",
+        "AT_API_KEY": API_KEY,
+        "AT_BASE_URL": url,
+        "AFRICASTALKING_SMS_READ_TIMEOUT": str(read_timeout),
+    }
+
+
+def resident(pid: int) -> float:
+    """Memory of a process now, MB (10^6 bytes)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
+
+
+@contextlib.contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """Seconds since it began: `with stopwatch() as seconds: …; seconds()`."""
+    began = time.perf_counter()
+    yield lambda: time.perf_counter() - began
