@@ -1,6 +1,6 @@
 """The desk on which a chunk of sheets is decided: what is known, what changes, written at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from peewee import chunked
 from obidient.areas import parent_of
 from obidient.results import flags
 from obidient.results.models import AgentSheet, Election, ReviewFlag, UnitResult
+from obidient.results.rows import put
 from obidient.results.sheets import Figures
 from obidient.results.tally import Book, Total, worth
 
@@ -173,18 +174,13 @@ class Desk:
             result.updated_at = book.moment
             book.change(code, before, worth(result))
         self._save_sheets()
-        save_results(self._units[code] for code in sorted(self._before))
+        put(UnitResult, [self._units[code].__data__ for code in sorted(self._before)])
         self._save_flags(book)
         book.save()
 
     def _save_sheets(self) -> None:
-        sheet = AgentSheet
-        rows = [self.sheets[unit][agent].__data__ for unit, agent in sorted(self.changed_sheets)]
-        for some in chunked(rows, 500):
-            sheet.insert_many(some).on_conflict(
-                conflict_target=[sheet.election_id, sheet.unit_code, sheet.agent],
-                preserve=[sheet.submission, sheet.revision, sheet.submission_id, sheet.figures],
-            ).execute()
+        changed = sorted(self.changed_sheets)
+        put(AgentSheet, [self.sheets[unit][agent].__data__ for unit, agent in changed])
 
     def _save_flags(self, book: Book) -> None:
         flag = ReviewFlag
@@ -207,17 +203,3 @@ class Desk:
                 flag.kind == kind,
                 flag.closed_at.is_null(),
             ).execute()
-
-
-def save_results(results: Iterable[UnitResult]) -> None:
-    """Write what counts for some units, in place of what did."""
-    unit = UnitResult
-    preserve = [
-        column
-        for name, column in unit._meta.fields.items()
-        if name not in ("election_id", "unit_code")
-    ]
-    for some in chunked((result.__data__ for result in results), 500):
-        unit.insert_many(some).on_conflict(
-            conflict_target=[unit.election_id, unit.unit_code], preserve=preserve
-        ).execute()

@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 from peewee import fn
 
+from obidient.clock import utcnow
 from obidient.database import db, is_postgres
 from obidient.results.models import Submission
+from obidient.results.rows import insert
 from obidient.results.sheets import snake_keys
 
 LONGEST_ID = 100
@@ -63,6 +65,8 @@ def digest_of(sheet: Mapping[str, Any]) -> str:
 def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
     """Store sheets as they came, in the caller's transaction; returns their rows' ids."""
     rows = [_row(payload, sender) for payload in payloads]
+    if not rows:
+        return []
     fresh: dict[str, dict[str, Any]] = {}
     for row in rows:
         fresh.setdefault(row["submission_id"], row)
@@ -74,12 +78,11 @@ def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
         for row, row_id in zip(rows, _reserve(len(rows)), strict=True):
             row["id"] = row_id
         order.sort()
-    inserted = (
-        Submission.insert_many([fresh[key] for key in order])
-        .on_conflict(conflict_target=[Submission.submission_id, Submission.repeat], action="IGNORE")
-        .returning(Submission.id, Submission.submission_id)
-        .tuples()
-        .execute()
+    inserted = insert(
+        Submission,
+        list(rows[0]),
+        [fresh[key] for key in order],
+        "ON CONFLICT (submission_id, repeat) DO NOTHING RETURNING id, submission_id",
     )
     first = {submission_id: int(row_id) for row_id, submission_id in inserted}
     ids: dict[int, int] = {}
@@ -134,4 +137,9 @@ def _row(payload: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
         "payload": encode(payload),
         "digest": digest_of(sheet),
         "own_unit": sender.own_unit,
+        "repeat": 0,
+        "status": "received",
+        "reason": "",
+        "message": "",
+        "received_at": utcnow(),
     }

@@ -25,7 +25,7 @@ from obidient.results.models import AgentSheet, Election, Submission
 from obidient.results.sheets import Figures, OverVoting, Refused, check, snake_keys
 
 #: Sheets decided in one transaction.
-CHUNK = 500
+CHUNK = 1_000
 
 
 class Outcome(NamedTuple):

@@ -14,7 +14,6 @@ from obidient.areas import LGAS, ancestors, parent_of
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.results import tally
-from obidient.results.desk import save_results
 from obidient.results.elections import names_of, parties_of
 from obidient.results.inbox import decode
 from obidient.results.models import (
@@ -26,6 +25,7 @@ from obidient.results.models import (
     Tally,
     UnitResult,
 )
+from obidient.results.rows import put
 from obidient.results.sheets import Refused, read, snake_keys
 from obidient.results.tally import NUMBERS, Total, worth
 
@@ -207,9 +207,8 @@ def _save(election_id: str, found: Found) -> None:
     sheet.delete().where(
         sheet.election_id == election_id, sheet.unit_code.between(*bounds)
     ).execute()
-    for one in (one for sheets in found.sheets.values() for one in sheets.values()):
-        sheet.insert(**one.__data__).execute()
-    save_results(found.units.values())
+    put(sheet, [one.__data__ for sheets in found.sheets.values() for one in sheets.values()])
+    put(UnitResult, [unit.__data__ for unit in found.units.values()])
 
 
 def _compare_totals(election_id: str, totals: dict[str, Total]) -> list[str]:

@@ -163,11 +163,11 @@ def _shown(name: object) -> str:
     return "".join(letter for letter in str(name)[:20] if letter.isprintable()) or "A party"
 
 
-def _whole(label: str, value: Any) -> int:
+def _whole(label: object, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Refused("wrong_type", f"{label}: write a whole number.")
+        raise Refused("wrong_type", f"{_shown(label)}: write a whole number.")
     if abs(value) > MOST_VOTES:
-        raise Refused("wrong_type", f"{label}: no sheet holds more than {MOST_VOTES:,}.")
+        raise Refused("wrong_type", f"{_shown(label)}: no sheet holds more than {MOST_VOTES:,}.")
     return value
 
 
@@ -179,7 +179,7 @@ def _figures(
     for name, number in given.items():
         key = party_key(str(name)[:100])
         code = parties[key] if parties is not None else key
-        counted[code] = counted.get(code, 0) + _whole(_shown(name), number)
+        counted[code] = counted.get(code, 0) + _whole(name, number)
     registered = sheet.get("registered_voters")
     rejected = _whole("Rejected votes", sheet.get("rejected_votes", 0))
     valid = _whole("Valid votes", sheet.get("valid_votes", sum(counted.values())))

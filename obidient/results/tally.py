@@ -16,6 +16,7 @@ from obidient.areas import ROOT_CODE, ancestors, parent_of
 from obidient.clock import utcnow
 from obidient.database import is_postgres
 from obidient.results.models import Election, Tally, UnitResult
+from obidient.results.rows import put
 from obidient.results.sheets import Figures
 
 NUMBERS = (
@@ -147,8 +148,4 @@ def write(election_id: str, totals: dict[str, Total], moment: datetime) -> None:
         }
         for code, total in totals.items()
     ]
-    fields = [getattr(Tally, name) for name in (*NUMBERS, "votes", "updated_at")]
-    for some in chunked(rows, 500):
-        Tally.insert_many(some).on_conflict(
-            conflict_target=[Tally.election_id, Tally.area_code], preserve=fields
-        ).execute()
+    put(Tally, rows)
