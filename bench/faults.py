@@ -26,13 +26,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from rig import Rig, network_settings
+from rig import Rig, invite, network_settings
 from standin_africastalking import StandIn
 
 from obidient import database
 from obidient.campaigns import control
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.contacts.models import Contact
 from obidient.errors import Conflict
 
 T = TypeVar("T")
@@ -175,16 +174,6 @@ def run(seed: int, people: int, embedded: bool) -> Storm:
         storm.seconds = time.monotonic() - began
         judge(campaign.id, people, network, storm)
     return storm
-
-
-def invite(people: int) -> None:
-    rows = [(f"+234803{n:07d}", f"Ada{n}") for n in range(people)]
-    with database.db.atomic():
-        for start in range(0, people, 2000):
-            Contact.insert_many(
-                rows[start : start + 2000], fields=[Contact.phone, Contact.first_name]
-            ).execute()
-    database.release()
 
 
 def sail(campaign_id: int, weather: Weather, began: float) -> None:

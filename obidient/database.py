@@ -5,7 +5,7 @@ import logging
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,10 +70,27 @@ def mark() -> str:
     return "%s" if is_postgres() else "?"
 
 
-def values_sql(types: Sequence[str], rows: int) -> str:
-    """`(?, ?), (?, ?)` for a VALUES list; PostgreSQL must be told the types of its columns."""
-    cells = [f"%s::{kind}" if is_postgres() else "?" for kind in types]
-    return ", ".join(["(" + ", ".join(cells) + ")"] * rows)
+def rows_sql(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """`v (id, status) AS (…)` for a WITH, and its parameters; `columns` names each one's type.
+
+    PostgreSQL gets an array a column: the statement's text is then the same for any number of
+    rows, so it is parsed and planned once.
+    """
+    names = ", ".join(columns)
+    if is_postgres():
+        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        body = f"SELECT * FROM unnest({arrays})"
+        return f"v ({names}) AS ({body})", [list(column) for column in zip(*rows, strict=True)]
+    cells = "(" + ", ".join("?" * len(columns)) + ")"
+    body = ", ".join([cells] * len(rows))
+    return f"v ({names}) AS (VALUES {body})", [value for row in rows for value in row]
+
+
+def in_sql(values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """` = ANY(…)` or ` IN (…)` with its parameters."""
+    if is_postgres():
+        return "= ANY(%s)", [list(values)]
+    return f"IN ({', '.join('?' * len(values))})", list(values)
 
 
 def persist(write: Callable[[], T], seconds: float = 3600) -> T:

@@ -79,7 +79,9 @@ class RedisServer:
 class PostgresServer:
     """A private PostgreSQL, run as an ordinary user, since it refuses root."""
 
-    def __init__(self) -> None:
+    def __init__(self, durable: bool = False) -> None:
+        #: Benchmarks pay for every commit as a real server does; tests need not.
+        self._durable = durable
         self._folder = Path(tempfile.mkdtemp(prefix="obidient-pg-"))
         self._folder.chmod(0o755)
         self.binaries = self._find()
@@ -144,10 +146,9 @@ class PostgresServer:
             raise RuntimeError(f"{program} failed: {text}")
 
     def start(self) -> None:
-        options = (
-            f"-p {self.port} -k {self._folder} -h 127.0.0.1 -c fsync=off -c full_page_writes=off "
-            "-c synchronous_commit=off -c max_connections=300"
-        )
+        options = f"-p {self.port} -k {self._folder} -h 127.0.0.1 -c max_connections=300"
+        if not self._durable:
+            options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
         self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._folder / "server.log"),
                   "-o", options, "start")  # fmt: skip
 

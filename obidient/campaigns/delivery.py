@@ -7,12 +7,13 @@ held while the network is asked; an answer in hand is kept until the database ta
 import logging
 import math
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from obidient import database, queues, registry
 from obidient.areas import area_name
 from obidient.campaigns import control, feed, pace, states
-from obidient.campaigns.holds import why_held
+from obidient.campaigns.holds import Hold, why_held
 from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
 from obidient.campaigns.outcomes import Answer, Retries, collect, message_of
 from obidient.campaigns.states import Claimed
@@ -29,8 +30,32 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that a job works on one campaign before others have their turn.
 SLICE = 1.0
+#: Seconds after which it asks again whether the channel, the hour and the provider allow sending.
+LOOK = 0.25
+BAD = (RecipientStatus.FAILED, RecipientStatus.UNCONFIRMED)
 #: A provider that turns requests away for this long pauses the campaign.
 PATIENCE = timedelta(minutes=15)
+
+
+@dataclass
+class Turn:
+    """A worker's slice of time on one batch."""
+
+    campaign: Campaign
+    batch: Batch
+    provider: Provider
+    buckets: list[pace.Bucket]
+    #: Whether the provider has been turning requests away lately.
+    troubled: bool
+    look_again: float = 0.0
+    hold: Hold | None = None
+
+    def held(self) -> Hold | None:
+        """Why nothing may be sent now; asked a few times a second, not for every call."""
+        if time.monotonic() >= self.look_again:
+            self.look_again = time.monotonic() + LOOK
+            self.hold = why_held(self.campaign)
+        return self.hold
 
 
 def send_batch(campaign_id: int, batch_id: int) -> None:
@@ -50,12 +75,21 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
     wait = 0.0
     end = time.monotonic() + SLICE
     try:
+        turn = Turn(campaign, batch, provider, _buckets(campaign, provider), _troubled(provider))
         while not stopping.is_set():
-            wait = _one_call(campaign, batch, provider)
+            wait = _one_call(turn)
             if wait or time.monotonic() > end:
                 break
     finally:
         _release(campaign, batch, max(wait, 0.0))
+
+
+def _troubled(provider: Provider) -> bool:
+    return bool(
+        ProviderState.select()
+        .where(ProviderState.provider == provider.name, ProviderState.failures > 0)
+        .exists()
+    )
 
 
 def _lease(batch_id: int, provider: Provider) -> Batch | None:
@@ -126,28 +160,28 @@ def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
     return buckets
 
 
-def _one_call(campaign: Campaign, batch: Batch, provider: Provider) -> float:
+def _one_call(turn: Turn) -> float:
     """One round; returns 0 to go on, or the seconds until this batch can be looked at again."""
-    hold = why_held(campaign)
+    campaign, provider = turn.campaign, turn.provider
+    hold = turn.held()
     if hold is not None:
         feed.note_hold(campaign, hold.reason)
         return 1.0 if hold.until is None else max(1.0, (hold.until - utcnow()).total_seconds())
-    buckets = _buckets(campaign, provider)
-    wanted = min(provider.max_batch, math.ceil(min(bucket.rate for bucket in buckets)))
-    granted, wait = pace.take(buckets, max(1, wanted))
+    wanted = min(provider.max_batch, math.ceil(min(bucket.rate for bucket in turn.buckets)))
+    granted, wait = pace.take(turn.buckets, max(1, wanted))
     if not granted:
         return max(wait, 0.05)
     lease = timedelta(seconds=2 * provider.deadline)
-    claimed = states.claim(campaign.id, batch.number, granted, lease, campaign.channel)
-    pace.give_back(buckets, granted - len(claimed))
+    claimed = states.claim(campaign.id, turn.batch.number, granted, lease, campaign.channel)
+    pace.give_back(turn.buckets, granted - len(claimed))
     if not claimed:
         return 0.001
     messages = _messages(campaign, claimed)
     database.release()
     answer = _call(campaign, provider, claimed, messages)
-    pace.give_back(buckets, sum(result.free for result in answer.results))
+    pace.give_back(turn.buckets, sum(result.free for result in answer.results))
     database.persist(lambda: states.record(campaign.id, answer.results))
-    _after(campaign, provider, claimed, answer)
+    _after(turn, claimed, answer)
     return 0.0
 
 
@@ -203,14 +237,10 @@ def _raising(error: Exception):  # type: ignore[no-untyped-def]
     yield
 
 
-def _after(campaign: Campaign, provider: Provider, claimed: list[Claimed], answer: Answer) -> None:
+def _after(turn: Turn, claimed: list[Claimed], answer: Answer) -> None:
     """What an answer means beyond its recipients: opt-outs, rests, pauses, alarms."""
-    phones = {one.id: one.phone for one in claimed}
-    for recipient_id in answer.suppress:
-        suppress(phones[recipient_id], campaign.channel, "code-406", "Refused by the network")
-    if answer.invalid:
-        bad = [phones[recipient_id] for recipient_id in answer.invalid]
-        Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()
+    campaign, provider = turn.campaign, turn.provider
+    _note_numbers(campaign, claimed, answer)
     if answer.crash is not None:
         failed_jobs.record(
             queues.Queues.of_channel(campaign.channel),
@@ -221,12 +251,25 @@ def _after(campaign: Campaign, provider: Provider, claimed: list[Claimed], answe
     if answer.stop is not None:
         control.pause_with_reason(campaign.id, answer.stop)
     elif answer.refused is not None:
+        turn.troubled, turn.look_again = True, 0.0
         _rest(campaign, provider, answer)
-    elif answer.accepted:
+    elif answer.accepted and turn.troubled:
+        turn.troubled = False
         ProviderState.update(trouble_since=None, failures=0, resting_until=None).where(
-            ProviderState.provider == provider.name, ProviderState.failures > 0
+            ProviderState.provider == provider.name
         ).execute()
-    _check_threshold(campaign.id)
+    if any(result.status in BAD for result in answer.results):
+        _check_threshold(campaign.id)
+
+
+def _note_numbers(campaign: Campaign, claimed: list[Claimed], answer: Answer) -> None:
+    """Numbers that have opted out with the network, or can't be written to at all."""
+    phones = {one.id: one.phone for one in claimed}
+    for recipient_id in answer.suppress:
+        suppress(phones[recipient_id], campaign.channel, "code-406", "Refused by the network")
+    if answer.invalid:
+        bad = [phones[recipient_id] for recipient_id in answer.invalid]
+        Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()
 
 
 def _rest(campaign: Campaign, provider: Provider, answer: Answer) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from obidient.campaigns.models import Campaign, CampaignError, Throughput
 from obidient.clock import utcnow
 from obidient.config import settings
+from obidient.database import db, mark
 
 #: Throughput is kept in slots of this many seconds; the rate is that of the last full slot and
 #: the running one.
@@ -57,13 +58,13 @@ def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> 
     if not (sent or failed):
         return
     slot = now.replace(second=now.second // SLOT * SLOT, microsecond=0)
-    Throughput.insert(campaign_id=campaign_id, at=slot, sent=sent, failed=failed).on_conflict(
-        conflict_target=[Throughput.campaign_id, Throughput.at],
-        update={
-            Throughput.sent: Throughput.sent + sent,
-            Throughput.failed: Throughput.failed + failed,
-        },
-    ).execute()
+    m = mark()
+    db.execute_sql(
+        f"INSERT INTO throughput (campaign_id, at, sent, failed) VALUES ({m}, {m}, {m}, {m}) "
+        "ON CONFLICT (campaign_id, at) DO UPDATE SET sent = throughput.sent + excluded.sent, "
+        "failed = throughput.failed + excluded.failed",
+        (campaign_id, slot, sent, failed),
+    )
 
 
 def note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:

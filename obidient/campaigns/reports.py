@@ -9,7 +9,7 @@ from peewee import SQL
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.states import count
 from obidient.clock import utcnow
-from obidient.database import db, is_postgres, mark, values_sql
+from obidient.database import db, is_postgres, mark, rows_sql
 from obidient.plugin import DeliveryReport
 
 _TARGETS = {
@@ -17,7 +17,14 @@ _TARGETS = {
     "undelivered": RecipientStatus.UNDELIVERED,
     "delivered": RecipientStatus.DELIVERED,
 }
-_TYPES = ("bigint", "smallint", "smallint", "text", "text", "bigint")
+_COLUMNS = {
+    "id": "bigint",
+    "old": "smallint",
+    "status": "smallint",
+    "provider_id": "text",
+    "network": "text",
+    "cost": "bigint",
+}
 #: Rounds of "somebody else changed it meanwhile" before the rest waits for the next run.
 _ROUNDS = 4
 
@@ -119,23 +126,23 @@ def _raise(found: dict[str, Recipient], reports: dict[str, DeliveryReport]) -> s
     if not wanted:
         return set()
     wanted.sort(key=lambda pair: int(pair[0].id))
-    values: list[Any] = []
+    values: list[tuple[Any, ...]] = []
     for row, report in wanted:
         cost = int(report.cost.amount * 10_000) if report.cost else None
         target = int(_TARGETS[report.status])
-        values += [row.id, row.status, target, report.provider_id, report.network, cost]
+        values.append((row.id, row.status, target, report.provider_id, report.network, cost))
     now = utcnow()
     cast = "::timestamp" if is_postgres() else ""
+    given, params = rows_sql(_COLUMNS, values)
     sql = (
-        "WITH v (id, old, status, provider_id, network, cost) AS "
-        f"(VALUES {values_sql(_TYPES, len(wanted))}) UPDATE recipient SET status = v.status, "
+        f"WITH {given} UPDATE recipient SET status = v.status, "
         "provider_id = v.provider_id, network = coalesce(nullif(v.network, ''), "
         "recipient.network), cost_e4 = coalesce(recipient.cost_e4, v.cost), next_attempt_at = "
         f"NULL, lease_until = NULL, sent_at = coalesce(recipient.sent_at, {mark()}{cast}), "
         f"updated_at = {mark()} FROM v WHERE recipient.id = v.id AND recipient.status = v.old "
         "RETURNING recipient.id"
     )
-    done = {row[0] for row in db.execute_sql(sql, (*values, now, now)).fetchall()}
+    done = {row[0] for row in db.execute_sql(sql, (*params, now, now)).fetchall()}
     raised = [(row, report) for row, report in wanted if row.id in done]
     _note_reasons(raised)
     _count(raised)

@@ -6,7 +6,7 @@ lower status; only `requeue`, a person's action, does.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from obidient.campaigns.models import (
 )
 from obidient.clock import utcnow
 from obidient.contacts.suppression import suppressed
-from obidient.database import db, is_postgres, mark, values_sql
+from obidient.database import db, is_postgres, mark, rows_sql
 
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
 UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
@@ -108,16 +108,32 @@ def complete(campaign_id: int) -> bool:
     )
 
 
-def count(campaign_id: int, moves: Counter[RecipientStatus], **more: int) -> None:
-    """Add `moves` to a campaign's counters, and `more` to its other number columns."""
+def count(
+    campaign_id: int,
+    moves: Mapping[RecipientStatus, int],
+    guard: str = "",
+    currency: str = "",
+    **more: int,
+) -> bool:
+    """Add `moves` to a campaign's counters, and `more` to its other number columns.
+
+    `guard` is a status it must have; False when it has another. `currency` is kept when it is the
+    first. In plain SQL, since this is part of every call to the network.
+    """
     changes = {status.column: delta for status, delta in moves.items() if delta}
     changes |= {name: delta for name, delta in more.items() if delta}
     if not changes:
-        return
-    fields = Campaign._meta.fields
-    Campaign.update({fields[name]: fields[name] + delta for name, delta in changes.items()}).where(
-        Campaign.id == campaign_id
-    ).execute()
+        return True
+    m = mark()
+    sets = ", ".join(f"{name} = {name} + {m}" for name in changes)
+    params: list[Any] = [*changes.values()]
+    if currency:
+        sets += f", currency = CASE currency WHEN '' THEN {m} ELSE currency END"
+        params.append(currency)
+    where = f" AND status = {m}" if guard else ""
+    params += [campaign_id, guard] if guard else [campaign_id]
+    done = db.execute_sql(f"UPDATE campaign SET {sets} WHERE id = {m}{where}", params)
+    return bool(done.rowcount)
 
 
 # ---- claiming -----------------------------------------------------------------------------------
@@ -154,17 +170,8 @@ def claim(
         if out:
             _skip_opted_out([one.id for one in claimed if one.phone in out])
             claimed = [one for one in claimed if one.phone not in out]
-        skipped = len(rows) - len(claimed)
-        still_sending = (
-            Campaign.update(
-                queued=Campaign.queued - len(rows),
-                sending=Campaign.sending + len(claimed),
-                skipped=Campaign.skipped + skipped,
-            )
-            .where(Campaign.id == campaign_id, Campaign.status == "sending")
-            .execute()
-        )
-        if not still_sending:
+        moves = {QUEUED: -len(rows), SENDING: len(claimed), SKIPPED: len(rows) - len(claimed)}
+        if not count(campaign_id, moves, guard="sending"):
             transaction.rollback()
             return []
     return claimed
@@ -182,18 +189,18 @@ def _skip_opted_out(ids: list[int]) -> None:
 
 # ---- recording ----------------------------------------------------------------------------------
 
-_RECORD_TYPES = (
-    "bigint",
-    "smallint",
-    "smallint",
-    "text",
-    "text",
-    "text",
-    "bigint",
-    "smallint",
-    "timestamp",
-    "smallint",
-)
+_RECORD_COLUMNS = {
+    "id": "bigint",
+    "attempt": "smallint",
+    "status": "smallint",
+    "provider_id": "text",
+    "code": "text",
+    "reason": "text",
+    "cost": "bigint",
+    "parts": "smallint",
+    "due": "timestamp",
+    "free": "smallint",
+}
 
 
 def record(campaign_id: int, results: Sequence[Result]) -> None:
@@ -202,25 +209,26 @@ def record(campaign_id: int, results: Sequence[Result]) -> None:
         return
     now = utcnow()
     m = mark()
-    rows = [
-        value
-        for r in results
-        for value in (
-            r.id,
-            r.attempt,
-            int(r.status),
-            r.provider_id,
-            r.code,
-            r.reason,
-            r.cost_e4,
-            r.parts,
-            r.next_attempt_at,
-            int(r.free),
-        )
-    ]
+    given, params = rows_sql(
+        _RECORD_COLUMNS,
+        [
+            (
+                r.id,
+                r.attempt,
+                int(r.status),
+                r.provider_id,
+                r.code,
+                r.reason,
+                r.cost_e4,
+                r.parts,
+                r.next_attempt_at,
+                int(r.free),
+            )
+            for r in results
+        ],
+    )
     sql = (
-        "WITH v (id, attempt, status, provider_id, code, reason, cost, parts, due, free) AS "
-        f"(VALUES {values_sql(_RECORD_TYPES, len(results))}) "
+        f"WITH {given} "
         "UPDATE recipient SET status = v.status, provider_id = coalesce(v.provider_id, "
         "recipient.provider_id), error_code = v.code, error_reason = v.reason, cost_e4 = "
         "coalesce(v.cost, recipient.cost_e4), parts = coalesce(v.parts, recipient.parts), "
@@ -230,8 +238,7 @@ def record(campaign_id: int, results: Sequence[Result]) -> None:
         "AND recipient.attempts = v.attempt RETURNING recipient.id"
     )
     with db.atomic():
-        cast_now = (now, now)
-        done = {row[0] for row in db.execute_sql(sql, (*rows, *cast_now)).fetchall()}
+        done = {row[0] for row in db.execute_sql(sql, (*params, now, now)).fetchall()}
         moves: Counter[RecipientStatus] = Counter()
         applied = [r for r in results if r.id in done]
         for result in applied:
@@ -283,12 +290,8 @@ def _note(
 ) -> None:
     """Counters, cost, error counts and throughput of what was just recorded."""
     cost = sum(r.cost_e4 or 0 for r in results if r.status == SENT)
-    count(campaign_id, moves, cost_e4=cost)
     currency = next((r.currency for r in results if r.currency), "")
-    if currency:
-        Campaign.update(currency=currency).where(
-            Campaign.id == campaign_id, Campaign.currency == ""
-        ).execute()
+    count(campaign_id, moves, currency=currency, cost_e4=cost)
     progress.note_errors(
         campaign_id, [(r.code, r.reason) for r in results if r.code and r.status != QUEUED]
     )
@@ -360,8 +363,7 @@ def carry_out(campaign_id: int, limit: int = 5_000) -> bool:
     meanwhile is not tried for ever.
     """
     with db.atomic():
-        query = Campaign.select().where(Campaign.id == campaign_id, Campaign.decision != "")
-        campaign = (query.for_update() if is_postgres() else query).get_or_none()
+        campaign = Campaign.get_or_none(Campaign.id == campaign_id, Campaign.decision != "")
         if campaign is None:
             return False
         status = FAILED if campaign.decision == "retry-failed" else UNCONFIRMED

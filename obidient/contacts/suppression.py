@@ -6,7 +6,7 @@ from obidient.accounts import actor, audit
 from obidient.clock import utcnow
 from obidient.contacts.models import EVERY_CHANNEL, Suppression
 from obidient.contacts.phones import mask
-from obidient.database import db
+from obidient.database import db, in_sql, mark
 
 SOURCES = {
     "stop-reply": "Replied STOP",
@@ -83,9 +83,11 @@ def suppressed(phones: Iterable[str], channel: str) -> set[str]:
     wanted = list(phones)
     if not wanted:
         return set()
-    query = Suppression.select(Suppression.phone).where(
-        Suppression.phone.in_(wanted),
-        Suppression.channel.in_([channel, EVERY_CHANNEL]),
-        Suppression.lifted_at.is_null(),
+    m = mark()
+    is_in, params = in_sql(wanted)
+    rows = db.execute_sql(
+        f"SELECT phone FROM suppression WHERE phone {is_in} AND channel IN ({m}, {m}) "
+        "AND lifted_at IS NULL",
+        (*params, channel, EVERY_CHANNEL),
     )
-    return {row.phone for row in query}
+    return {row[0] for row in rows.fetchall()}

@@ -1,0 +1,155 @@
+"""How many messages a second reach the network, claims, records and counters included.
+
+    python bench/delivery.py [--people 60000] [--only sqlite|postgres] [--workers 2]
+
+Three campaigns through a stand-in of Africa's Talking in a process of its own: equal texts at 20 ms
+latency, personalised texts at 100 ms and at none. The clock runs from the launch to completion, so
+staging is in it. The baseline beside each is the unmodified SDK in as many processes and threads
+against the same stand-in, with no database at all: nothing is claimed, recorded or counted.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rig import ROOT, Rig, free_port, invite, network_settings, resident
+from standin_africastalking import API_KEY
+
+from obidient import database
+from obidient.campaigns import control
+
+CALL = 100
+
+
+@dataclass(frozen=True)
+class Case:
+    """One campaign, and the threads that the baseline gets."""
+
+    name: str
+    template: str
+    latency: float
+    threads: int
+    share: float = 1.0
+
+
+CASES = (
+    Case("equal texts, 20 ms", "Town hall at ten", 0.02, 4),
+    Case("personalised, 100 ms", "Town hall at ten, {{first_name}}", 0.1, 128, 0.5),
+    Case("personalised, 0 ms", "Town hall at ten, {{first_name}}", 0.0, 64, 0.5),
+)
+
+
+@contextmanager
+def network(latency: float) -> Iterator[str]:
+    """The stand-in in its own process; yields its address."""
+    port = free_port()
+    program = str(ROOT / "tests" / "standin_africastalking.py")
+    child = subprocess.Popen(
+        [sys.executable, program, "--port", str(port), "--latency", str(latency)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def bare(url: str, threads: int, texts: int, call: int) -> int:
+    """Messages sent by this process with the SDK as it comes; run in a process of its own."""
+    from africastalking.SMS import SMSService
+
+    class Sdk(SMSService):  # type: ignore[misc]
+        def _init_service(self) -> None:
+            self._baseUrl = self._contentUrl = f"{url}/version1"
+
+    def send(first: int) -> int:
+        phones = [f"+234803{first + n:07d}" for n in range(call)]
+        Sdk("sandbox", API_KEY).send(f"Town hall at ten, Ada{first}", phones)
+        return call
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(send, range(0, texts * call, call)))
+
+
+def baseline(url: str, case: Case, processes: int, call: int) -> float:
+    """Messages a second of the SDK alone."""
+    texts = 1_000 if call == 1 else 200
+    with ProcessPoolExecutor(processes) as pool:
+        began = time.perf_counter()
+        done = [pool.submit(bare, url, case.threads, texts, call) for _ in range(processes)]
+        total = sum(one.result() for one in done)
+        return total / (time.perf_counter() - began)
+
+
+def campaign(rig: Rig, case: Case, people: int) -> tuple[float, list[float]]:
+    """Messages a second, and the workers' memory now and then, MB."""
+    found = control.create(
+        {"title": case.name, "message_template": case.template, "audience": {"everyone": True}}
+    )
+    began = time.perf_counter()
+    control.launch(found.id)
+    memory = []
+    while True:
+        time.sleep(0.2)
+        now = control.get(found.id)
+        memory.append(max(resident(one.pid) for one in rig.workers))
+        database.release()
+        if now.status != "sending":
+            break
+    took = time.perf_counter() - began
+    if now.sent != people:
+        raise SystemExit(f"{now.status} ({now.status_reason}), sent {now.sent:,} of {people:,}")
+    return people / took, memory
+
+
+def measure(embedded: bool, people: int, workers: int) -> None:
+    where = "SQLite" if embedded else "PostgreSQL"
+    for case in CASES:
+        number = int(people * case.share)
+        with (
+            network(case.latency) as url,
+            Rig(
+                embedded,
+                **network_settings(url),
+                SMS_RATE_LIMIT_PER_SECOND="100000",
+                LOG_LEVEL="error",
+            ) as rig,
+        ):
+            invite(number)
+            for _ in range(workers):
+                rig.worker("sms")
+            time.sleep(3)  # they have started by then; starting is not what is measured
+            call = 1 if "{{" in case.template else CALL
+            alone = baseline(url, case, workers, call)
+            rate, memory = campaign(rig, case, number)
+            print(
+                f"{where:<10}  {case.name:<21} {rate:>7,.0f}/s; the SDK alone {alone:>7,.0f}/s, "
+                f"ratio {rate / alone:.2f}; a worker's memory {memory[0]:.0f} → "
+                f"{memory[len(memory) // 2]:.0f} → {memory[-1]:.0f} MB",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--people", type=int, default=60_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", choices=["sqlite", "postgres"])
+    chosen = parser.parse_args()
+    for name in ("postgres", "sqlite"):
+        if chosen.only in (None, name):
+            measure(name == "sqlite", chosen.people, chosen.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+"""What the live count costs: a miss at two sizes, hits beside an empty answer, a crowd at a miss.
+
+    python bench/live_results.py                    everything, about ten minutes; needs wrk
+    python bench/live_results.py --only misses
+    python bench/live_results.py --only hits --rounds 5 --seconds 4
+
+Misses: an election of 176,846 reported units and 18 parties, and one of 1,000 units, asked in turn
+with nothing cached; the time of the whole request inside the server, on both databases.
+Hits: gunicorn with two workers and our gunicorn.conf.py, beside a WSGI app that answers "{}" on the
+same settings and a Flask view that asks Redis; rounds alternate, the medians of the ratios count.
+Crowd: 200 clients at once find the document gone; the log tells how often it was counted.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rig import ROOT, Rig
+from servers import free_port, listening, wait_for
+
+from obidient.areas import LGAS, ancestors
+from obidient.clock import utcnow
+from obidient.database import db
+from obidient.results import elections, live, tally
+from obidient.results.models import UnitResult
+from obidient.results.rows import put
+from obidient.results.sheets import Figures
+from obidient.results.tally import Total, worth
+
+PARTIES = "A AA AAC ADC ADP APC APGA APM APP BP LP NNPP NRM PDP PRP SDP YPP ZLP".split()
+UNITS, FEW = 176_846, 1_000
+PLACE = "/api/live-results/elections"
+CLIENTS = 200
+
+
+def fill(election_id: str, units: int) -> None:
+    """An election of which `units` polling units have reported, in wards of 20 all over."""
+    rng = random.Random(units)
+    elections.create(
+        {
+            "electionId": election_id,
+            "electionName": f"{units:,} polling units",
+            "electionType": "presidential",
+            "status": "ongoing",
+            "parties": [{"partyCode": code} for code in PARTIES],
+        }
+    )
+    totals: dict[str, Total] = {}
+    rows: list[dict[str, Any]] = []
+    lgas = sorted(LGAS)
+    for number in range(units):
+        lga, place = lgas[number % len(lgas)], number // len(lgas)
+        votes = {code: rng.randrange(60) for code in PARTIES}
+        valid = sum(votes.values())
+        figures = Figures(3 * valid + 100, valid + 20, valid, 10, votes).dumps()
+        unit = UnitResult(
+            election_id=election_id,
+            unit_code=f"{lga}-{1 + place // 20:02d}-{1 + place % 20:03d}",
+            figures=figures,
+            updated_at=utcnow(),
+        )
+        rows.append(unit.__data__)
+        for code in ancestors(unit.unit_code)[1:]:
+            totals.setdefault(code, Total()).add(worth(unit))
+    with db.atomic():
+        put(UnitResult, rows)
+        tally.write(election_id, totals, utcnow())
+
+
+# ---- misses -------------------------------------------------------------------------------------
+
+
+def miss(rig: Rig, address: str, election_id: str) -> float:
+    """Milliseconds of one request that finds nothing cached."""
+    live.invalidate(election_id)
+    client = rig.app.test_client()
+    began = time.perf_counter()
+    answer = client.get(address)
+    took = time.perf_counter() - began
+    if answer.status_code != 200:
+        raise SystemExit(f"{address}: {answer.status}")
+    return took * 1000
+
+
+def misses(rig: Rig, name: str, rounds: int = 200) -> None:
+    for what, path in (("live-summary", "live-summary"), ("areas/NG", "areas/NG")):
+        few: list[float] = []
+        all_of_them: list[float] = []
+        for _ in range(rounds):
+            few.append(miss(rig, f"{PLACE}/small/{path}", "small"))
+            all_of_them.append(miss(rig, f"{PLACE}/big/{path}", "big"))
+        ratio = statistics.median(a / b for a, b in zip(all_of_them, few, strict=True))
+        print(
+            f"{name:<11} miss of {what:<13} {FEW:,} units {statistics.median(few):5.2f} ms   "
+            f"{UNITS:,} units {statistics.median(all_of_them):5.2f} ms   ratio {ratio:.2f}"
+        )
+    began = time.perf_counter()
+    recounted = Total()
+    for row in UnitResult.select().where(UnitResult.election_id == "big").iterator():
+        recounted.add(worth(row))
+    print(f"{name:<11} the same by adding up {UNITS:,} rows {time.perf_counter() - began:5.1f} s")
+
+
+# ---- hits ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def gunicorn(rig: Rig, target: str | None = None, **more: str) -> Iterator[tuple[str, Path]]:
+    """A server with two workers; its address and the folder of its log."""
+    folder = Path(tempfile.mkdtemp(prefix="obidient-web-"))
+    port = free_port()
+    environ = {"PORT": str(port), "WEB_CONCURRENCY": "2", "LOG_LEVEL": "info"}
+    environ |= {"LOG_DIR": str(folder), "PYTHONPATH": str(ROOT / "bench")}
+    with (folder / "output").open("wb") as out:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
+            + ([target] if target else []),
+            env=dict(os.environ) | rig.environ | environ | more,
+            cwd=ROOT,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        wait_for(lambda: listening(port), what="gunicorn")
+        yield f"http://127.0.0.1:{port}", folder
+    finally:
+        child.terminate()
+        child.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wrk(url: str, seconds: int, *options: str) -> tuple[float, float]:
+    """Requests a second, and the 99th percentile in milliseconds."""
+    done = subprocess.run(
+        ["wrk", "-t2", "-c64", f"-d{seconds}s", "--latency", *options, url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if "Non-2xx" in done or "Socket errors" in done:
+        raise SystemExit(done)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", done)
+    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", done)
+    assert rate and slowest
+    scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}[slowest[2]]
+    return float(rate[1]), float(slowest[1]) * scale
+
+
+def etag_of(url: str) -> str:
+    done = subprocess.run(["curl", "-sI", url], capture_output=True, text=True, check=True)
+    found = re.search(r"(?i)^etag: (.+?)\r?$", done.stdout, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def hits(rig: Rig, name: str, rounds: int, seconds: int) -> None:
+    with contextlib.ExitStack() as stack:
+        ours, folder = stack.enter_context(gunicorn(rig))
+        bare, _ = stack.enter_context(gunicorn(rig, "served:bare"))
+        url = f"{ours}{PLACE}/big/live-summary"
+        known = ("-H", f"If-None-Match: {etag_of(url)}")
+        ways: dict[str, Callable[[], tuple[float, float]]] = {
+            'bare "{}"': lambda: wrk(f"{bare}/x", seconds),
+            "live-summary": lambda: wrk(url, seconds),
+            "… gzipped": lambda: wrk(url, seconds, "-H", "Accept-Encoding: gzip"),
+            "… unchanged (304)": lambda: wrk(url, seconds, *known),
+            "page /results/big": lambda: wrk(f"{ours}/results/big", seconds),
+        }
+        if rig.environ.get("REDIS_URL"):
+            plain, _ = stack.enter_context(gunicorn(rig, "served:flask_redis"))
+            ways["Flask view, Redis GET"] = lambda: wrk(f"{plain}/x", seconds)
+        for measure in ways.values():
+            measure()  # to warm up
+        found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for _ in range(rounds):
+            for way, measure in ways.items():
+                found[way].append(measure())
+        base = [rate for rate, _ in found['bare "{}"']]
+        for way, measured in found.items():
+            rates = [rate for rate, _ in measured]
+            ratio = statistics.median(a / b for a, b in zip(rates, base, strict=True))
+            print(f"{name:<11} {way:<22} {statistics.median(rates):>7,.0f}/s   ratio {ratio:.2f}")
+        script = folder / "pace.lua"
+        # 20 connections that wait 19 ms on average between requests: 1,000 a second.
+        script.write_text("function delay() return math.random(9, 29) end\n")
+        paced = [wrk(url, seconds, "-c20", "-s", str(script)) for _ in range(rounds)]
+        rate, slowest = (statistics.median(values) for values in zip(*paced, strict=True))
+        print(f"{name:<11} at {rate:,.0f} requests/s: p99 {slowest:.2f} ms")
+        log = (folder / "server.log").read_text()
+        print(f"{name:<11} {log.count('Cache hit'):,} hit lines in {len(log) / 1e3:,.0f} kB of log")
+
+
+# ---- a crowd ------------------------------------------------------------------------------------
+
+
+def crowd(rig: Rig, name: str) -> None:
+    """Everybody asks at once when nobody has the document: on one key, gone."""
+    with gunicorn(rig) as (address, folder):
+        port = int(address.rsplit(":", 1)[1])
+        request = f"GET {PLACE}/big/live-summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        log = folder / "server.log"
+        counts, times = [], []
+        for _ in range(5):
+            live.invalidate("big")
+            before = log.read_text().count("Cache miss") if log.exists() else 0
+            answers, took = ask_together(port, request.encode())
+            if answers != CLIENTS:
+                raise SystemExit(f"{CLIENTS - answers} clients got no answer")
+            time.sleep(0.2)
+            counts.append(log.read_text().count("Cache miss") - before)
+            times.append(took * 1000)
+        print(
+            f"{name:<11} {CLIENTS} clients on a missing key: counted {max(counts)} time(s) at "
+            f"most in {len(counts)} rounds; all answered in {statistics.median(times):,.0f} ms"
+        )
+        if max(counts) != 1:
+            raise SystemExit("a stampede")
+
+
+def ask_together(port: int, request: bytes) -> tuple[int, float]:
+    """How many of the clients got the document, and seconds until the last had it."""
+    start = threading.Barrier(CLIENTS + 1)
+    good: list[bool] = []
+
+    def ask() -> None:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            start.wait()
+            client.sendall(request)
+            answer = b""
+            while part := client.recv(65536):
+                answer += part
+            good.append(answer.startswith(b"HTTP/1.1 200"))
+
+    threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return sum(good), time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["misses", "hits", "crowd"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--database", choices=["sqlite", "postgres"])
+    chosen = parser.parse_args()
+    for name, embedded in (("SQLite", True), ("PostgreSQL", False)):
+        if chosen.database and chosen.database != ("sqlite" if embedded else "postgres"):
+            continue
+        with Rig(embedded) as rig:
+            fill("small", FEW)
+            fill("big", UNITS)
+            if chosen.only in (None, "misses"):
+                misses(rig, name)
+            if chosen.only in (None, "hits"):
+                hits(rig, name, chosen.rounds, chosen.seconds)
+            # Without Redis each process of a host counts for itself; there is one by default.
+            if chosen.only in (None, "crowd") and not embedded:
+                crowd(rig, name)
+
+
+if __name__ == "__main__":
+    main()
