@@ -1,0 +1,238 @@
+"""nginx with deploy/nginx.conf in front of the app: what the nation asks and what reaches us."""
+
+import gzip
+import http.client
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, missing
+from flask import Flask
+from results_world import UNITS, make_world, sheet
+from servers import free_port, listening, wait_for
+from werkzeug.serving import make_server
+
+from obidient.database import db
+from obidient.results import intake
+from obidient.results.inbox import Sender, receive
+
+URL = "/api/live-results/elections/abc123/live-summary"
+#: Older than two seconds for nginx, which counts whole ones.
+OLD = 3.2
+
+
+def take(*sheets: dict[str, Any]) -> None:
+    with db.atomic():
+        receive(sheets, Sender())
+    intake.process_waiting()
+
+
+@dataclass
+class Front:
+    """nginx, and what went past it to the app."""
+
+    port: int
+    reached: list[dict[str, str]] = field(default_factory=list)
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[Any, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, headers={"Host": "results.example.org"} | named)
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer, body
+
+    def paths(self) -> list[str]:
+        return [request["PATH_INFO"] for request in self.reached]
+
+
+def configured(folder: Path, port: int, origin: int) -> Path:
+    """Our file as it is, but for the ports and folders of this test."""
+    ours = (ROOT / "deploy" / "nginx.conf").read_text()
+    for old, new in (
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
+        ("server 127.0.0.1:5000;", f"server 127.0.0.1:{origin};"),
+        ("/var/cache/nginx/obidient", str(folder / "cache")),
+        ("/var/log/nginx/obidient.log", str(folder / "access.log")),
+    ):
+        assert old in ours
+        ours = ours.replace(old, new)
+    (folder / "site.conf").write_text(ours)
+    temporary = "\n".join(
+        f"{name}_temp_path {folder}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main = folder / "nginx.conf"
+    main.write_text(
+        f"daemon off; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"events {{ worker_connections 512; }}\n"
+        f"http {{ {temporary}\ninclude {folder}/site.conf; }}\n"
+    )
+    return main
+
+
+@pytest.fixture
+def front(app: Flask, tmp_path: Path) -> Iterator[Front]:
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        missing("nginx is not installed")
+        return
+    make_world()
+    take(sheet("a"), sheet("b", UNITS[-1], votes={"LP": 80, "APC": 121}))
+    found = Front(free_port())
+
+    def counted(environ: Any, start_response: Any) -> Any:
+        found.reached.append({k: v for k, v in environ.items() if isinstance(v, str)})
+        return app.wsgi_app(environ, start_response)
+
+    origin = make_server("127.0.0.1", free_port(), counted, threaded=True)
+    serving = threading.Thread(target=origin.serve_forever, daemon=True)
+    serving.start()
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        # Its workers give up root, and write into the cache.
+        for above in (folder, *folder.parents[:3]):
+            above.chmod(0o755)
+        folder.chmod(0o777)
+    main = configured(folder, found.port, origin.server_port)
+    subprocess.run([program, "-t", "-q", "-c", str(main)], check=True)
+    with subprocess.Popen([program, "-c", str(main)]) as running:
+        wait_for(lambda: listening(found.port), what="nginx")
+        yield found
+        running.terminate()
+    origin.shutdown()
+    serving.join()
+    origin.server_close()
+
+
+def test_a_copy_is_handed_out_for_two_seconds(front: Front) -> None:
+    first, body = front.ask(URL)
+    assert (first.status, first.headers["X-Cache"]) == (200, "MISS")
+    for _ in range(20):
+        answer, again = front.ask(URL)
+        assert (answer.status, again) == (200, body)
+    assert front.paths() == [URL]
+    assert first.headers["Cache-Control"] == "public, max-age=2, stale-while-revalidate=30"
+
+
+def test_everybody_gets_the_same_copy_packed_or_not(front: Front) -> None:
+    plain, body = front.ask(URL)
+    assert "Content-Encoding" not in plain.headers
+    for accepted in ("gzip", "gzip, deflate, br", "br;q=1, gzip;q=0.8"):
+        packed, data = front.ask(URL, Accept_Encoding=accepted)
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert packed.headers["Vary"] == "Accept-Encoding"
+        assert gzip.decompress(data) == body
+    front.ask(f"{URL}?_=12345")
+    assert front.paths() == [URL]
+
+
+def test_who_has_the_document_is_told_so(front: Front) -> None:
+    plain, _ = front.ask(URL)
+    packed, _ = front.ask(URL, Accept_Encoding="gzip")
+    strong = packed.headers["ETag"]
+    assert plain.headers["ETag"] in (strong, f"W/{strong}")
+    for known in (strong, f"W/{strong}", f'"x", {strong}'):
+        for encoding in ("gzip", "identity"):
+            answer, body = front.ask(URL, If_None_Match=known, Accept_Encoding=encoding)
+            assert (answer.status, body) == (304, b"")
+    assert front.ask(URL, If_None_Match='"other"')[0].status == 200
+    assert front.paths() == [URL]
+
+
+def test_head_is_answered_from_the_same_copy(front: Front) -> None:
+    front.ask(URL)
+    answer, nothing = front.ask(URL, method="HEAD")
+    assert (answer.status, nothing) == (200, b"")
+    assert front.paths() == [URL]
+
+
+def test_when_the_two_seconds_are_over_only_the_validator_travels(front: Front) -> None:
+    front.ask(URL)
+    time.sleep(OLD)
+    stale, _ = front.ask(URL)
+    assert stale.status == 200
+    wait_for(lambda: len(front.reached) == 2, what="the look behind the scenes")
+    assert front.reached[1]["HTTP_IF_NONE_MATCH"].startswith('"')
+
+
+def test_under_load_one_request_in_two_seconds_comes_through(front: Front) -> None:
+    front.ask(URL)
+    began = time.monotonic()
+    answers: list[int] = []
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)
+        while time.monotonic() - began < 5:
+            connection.request("GET", URL, headers={"Accept-Encoding": "gzip"})
+            answer = connection.getresponse()
+            answer.read()
+            answers.append(answer.status)
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - began
+    assert set(answers) == {200}
+    assert len(answers) > 200
+    assert 2 <= len(front.reached) <= 2 + took / 2
+
+
+def test_the_last_count_is_shown_while_the_app_is_away(front: Front, app: Flask) -> None:
+    _, body = front.ask(URL)
+
+    def broken(environ: Any, start_response: Any) -> Any:
+        start_response("503 Service Unavailable", [("Content-Length", "0")])
+        return [b""]
+
+    app.wsgi_app = broken  # type: ignore[method-assign]
+    time.sleep(OLD)
+    for _ in range(3):
+        answer, old = front.ask(URL)
+        assert (answer.status, old) == (200, body)
+
+
+def test_pages_are_kept_by_what_they_show_and_know_no_visitor(front: Front) -> None:
+    for path in ("/results/abc123", "/results/abc123?screen=big", "/results/abc123/24"):
+        for _ in range(2):
+            answer, _ = front.ask(path, Cookie="session=secret", Authorization="Bearer secret")
+            assert answer.status == 200
+            assert "Set-Cookie" not in answer.headers
+    assert len(front.reached) == 3
+    assert not any("HTTP_COOKIE" in request for request in front.reached)
+    assert not any("HTTP_AUTHORIZATION" in request for request in front.reached)
+
+
+def test_what_is_not_public_is_never_kept(front: Front) -> None:
+    for path in ("/healthz", "/admin/", "/api/live-results/elections/abc123/reviews"):
+        for _ in range(2):
+            answer, _ = front.ask(path, Authorization="Bearer nothing")
+            assert "X-Cache" not in answer.headers
+    assert len(front.reached) == 6
+    assert front.reached[4]["HTTP_AUTHORIZATION"] == "Bearer nothing"
+
+
+def test_unknown_elections_reach_the_app_once_in_two_seconds(front: Front) -> None:
+    for _ in range(5):
+        assert front.ask(URL.replace("abc123", "nope"))[0].status == 404
+    assert len(front.reached) == 1
+
+
+def test_no_query_string_is_logged(front: Front, tmp_path: Path) -> None:
+    front.ask("/healthz?token=secret")
+    log = tmp_path / "nginx" / "access.log"
+    wait_for(lambda: log.exists() and re.search("GET /healthz 200", log.read_text()), what="a line")
+    assert "secret" not in log.read_text()
