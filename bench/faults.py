@@ -139,8 +139,8 @@ def look(campaign_id: int) -> Campaign:
     return found
 
 
-def run(seed: int, people: int, embedded: bool) -> Storm:
-    """One campaign through one storm."""
+def run(seed: int, people: int, embedded: bool, rate: int = 2500) -> Storm:
+    """One campaign through one storm, at `rate` messages a second."""
     chance = random.Random(seed)
     storm = Storm(seed)
     with (
@@ -149,7 +149,7 @@ def run(seed: int, people: int, embedded: bool) -> Storm:
             embedded,
             **network_settings(network.url, read_timeout=1),
             SMS_WORKER_CONCURRENCY=str(THREADS),
-            SMS_RATE_LIMIT_PER_SECOND="2500",
+            SMS_RATE_LIMIT_PER_SECOND=str(rate),
             LOG_LEVEL="error",
         ) as rig,
     ):

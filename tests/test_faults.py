@@ -1,6 +1,8 @@
 """Real workers, killed in the middle of real calls: nobody is lost, nobody written to twice."""
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -8,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import faults
 import pytest
 import redis
 from flask import Flask
 from standin_africastalking import API_KEY, StandIn
 from test_end_to_end import follow, people
 
-from obidient import database
+from obidient import create_app, database
 from obidient.campaigns import control, decisions
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.contacts import imports
@@ -122,6 +125,65 @@ def test_a_wiped_queue_costs_seconds_and_nobody(
     campaign = follow(campaign_id, at_rest, 90)
     check(network, campaign, 1500)
     assert campaign.sent == 1500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("embedded", [True, False], ids=["sqlite", "postgres"])
+def test_a_storm_of_faults_loses_nobody_and_writes_to_nobody_twice(
+    embedded: bool, request: pytest.FixtureRequest
+) -> None:
+    """The short version of `bench/faults.py`, which goes through 25 seeds and 20,000 people."""
+    if not embedded:
+        request.getfixturevalue("redis_server")
+        request.getfixturevalue("postgres_server")
+    storm = faults.run(seed=5, people=3000, embedded=embedded, rate=400)
+    assert storm.problems == [], storm.line()
+    assert storm.kills > 0
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_waited_out(
+    environ: dict[str, str],
+    tmp_path: Path,
+    network: StandIn,
+    worker: Callable[..., object],
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can make a disk that is small enough to fill")
+    try:
+        _send_with_a_full_disk(environ, tmp_path, disk, network, worker)
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def _send_with_a_full_disk(
+    environ: dict[str, str],
+    tmp_path: Path,
+    disk: Path,
+    network: StandIn,
+    worker: Callable[..., object],
+) -> None:
+    shutil.copy(environ["DATABASE_URL"].removeprefix("sqlite:///"), disk / "small.db")
+    url = f"sqlite:///{disk}/small.db"
+    filler = disk / "filler"
+    with create_app(environ | {"DATABASE_URL": url}).app_context():
+        imports.run(people(tmp_path, 3000))
+        network.behave(latency=0.05)
+        campaign_id = launch("Hello {{first_name}}")
+        worker("sms", DATABASE_URL=url)
+        follow(campaign_id, lambda campaign: campaign.sent > 200, 30)
+        with contextlib.suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"x" * 4096)
+        time.sleep(3)
+        assert control.get(campaign_id).sent < 3000
+        filler.unlink()
+        campaign = follow(campaign_id, at_rest, 90)
+        check(network, campaign, 3000)
+        database.db.close()
 
 
 @pytest.mark.slow

@@ -99,32 +99,36 @@ def _take_redis(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[int
 
 
 def _take_database(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[int, float]:
-    now = time.time()
     granted, wait = wanted, 0.0
-    left: dict[str, float] = {}
+    left: dict[str, tuple[float, float]] = {}
     with db.atomic():
         for bucket in sorted(buckets, key=lambda one: one.name):
-            tokens, at = _held(bucket.name, now)
+            tokens, at = _held(bucket.name)
+            # Asked after the row was locked: a moment from before would be counted twice.
+            now = max(time.time(), at)
             cap = max(1.0, bucket.rate)
             tokens = min(cap, tokens + max(0.0, now - at) * bucket.rate)
-            left[bucket.name] = tokens
+            left[bucket.name] = (tokens, now)
             need = min(least, cap)
             if tokens < need:
                 wait = max(wait, (need - tokens) / bucket.rate)
             granted = min(granted, int(tokens))
         if wait > 0:
             granted = 0
-        for name, tokens in left.items():
-            PaceBucket.update(tokens=tokens - granted, at=now).where(
+        for name, (tokens, at) in left.items():
+            PaceBucket.update(tokens=tokens - granted, at=at).where(
                 PaceBucket.name == name
             ).execute()
     return granted, wait
 
 
-def _held(name: str, now: float) -> tuple[float, float]:
-    PaceBucket.insert(name=name, tokens=0, at=now).on_conflict(
-        conflict_target=[PaceBucket.name], action="IGNORE"
-    ).execute()
+def _held(name: str) -> tuple[float, float]:
     query = PaceBucket.select().where(PaceBucket.name == name)
-    row = (query.for_update() if is_postgres() else query).get()
+    locked = query.for_update() if is_postgres() else query
+    row = locked.get_or_none()
+    if row is None:
+        PaceBucket.insert(name=name, tokens=0, at=time.time()).on_conflict(
+            conflict_target=[PaceBucket.name], action="IGNORE"
+        ).execute()
+        row = locked.get()
     return float(row.tokens), float(row.at)

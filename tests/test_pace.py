@@ -1,0 +1,62 @@
+"""The pace that was set holds for all workers together, whoever keeps the tokens."""
+
+import threading
+import time
+
+import pytest
+from flask import Flask
+
+from obidient import database
+from obidient.campaigns import pace
+
+
+@pytest.mark.both
+def test_many_workers_together_never_exceed_the_rate(app: Flask) -> None:
+    bucket = pace.Bucket("africastalking-sms", 100)
+    granted: list[int] = []
+    began = time.time()
+
+    def work() -> None:
+        with app.app_context():
+            for _ in range(40):
+                number, _ = pace.take([bucket], 7)
+                granted.append(number)
+            database.release()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # It starts empty, so no more than the rate times the time can have been handed out.
+    assert sum(granted) <= 100 * (time.time() - began)
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("app")
+def test_the_slower_of_two_limits_decides() -> None:
+    fast, slow = pace.Bucket("provider", 1000), pace.Bucket("campaign-1", 2)
+    pace.take([fast, slow], 1)
+    time.sleep(1.1)
+    number, _ = pace.take([fast, slow], 500)
+    assert number == 2
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("app")
+def test_tokens_that_were_not_spent_can_be_taken_again() -> None:
+    bucket = pace.Bucket("provider", 50)
+    pace.take([bucket], 1)
+    time.sleep(1.1)
+    assert pace.take([bucket], 50)[0] == 50
+    pace.give_back([bucket], 40)
+    assert pace.take([bucket], 40)[0] == 40
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("app")
+def test_an_idle_bucket_holds_one_second_s_worth() -> None:
+    bucket = pace.Bucket("provider", 10)
+    pace.take([bucket], 1)
+    time.sleep(1.5)
+    assert pace.take([bucket], 100)[0] == 10
