@@ -9,15 +9,11 @@ against the same stand-in, with no database at all: nothing is claimed, recorded
 """
 
 import argparse
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rig import ROOT, Rig, free_port, invite, network_settings, resident
+from rig import Rig, invite, network, network_settings, resident
 from standin_africastalking import API_KEY
 
 from obidient import database
@@ -42,25 +38,6 @@ CASES = (
     Case("personalised, 100 ms", "Town hall at ten, {{first_name}}", 0.1, 128, 0.5),
     Case("personalised, 0 ms", "Town hall at ten, {{first_name}}", 0.0, 64, 0.5),
 )
-
-
-@contextmanager
-def network(latency: float) -> Iterator[str]:
-    """The stand-in in its own process; yields its address."""
-    port = free_port()
-    program = str(ROOT / "tests" / "standin_africastalking.py")
-    child = subprocess.Popen(
-        [sys.executable, program, "--port", str(port), "--latency", str(latency)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    child.stdout.readline()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.terminate()
-        child.wait()
 
 
 def bare(url: str, threads: int, texts: int, call: int) -> int:

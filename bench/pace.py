@@ -9,14 +9,12 @@ the last second but one, beside the setting, and the most that came within any o
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from bisect import bisect_left
 from pathlib import Path
 
-from rig import ROOT, Rig, free_port, invite, network_settings
+from rig import Rig, invite, network, network_settings
 
 from obidient import database
 from obidient.campaigns import control
@@ -27,33 +25,26 @@ def arrivals(
 ) -> list[float]:
     """When each message of a campaign reached the network."""
     log = folder / f"{len(template)}.ndjson"
-    port = free_port()
-    program = str(ROOT / "tests" / "standin_africastalking.py")
-    child = subprocess.Popen(
-        [sys.executable, program, "--port", str(port), "--latency", "0.05", "--log", str(log)],
-        stdout=subprocess.PIPE,
-    )
-    try:
-        with Rig(
+    with (
+        network(0.05, log) as url,
+        Rig(
             embedded,
-            **network_settings(f"http://127.0.0.1:{port}"),
+            **network_settings(url),
             SMS_RATE_LIMIT_PER_SECOND=str(rate),
             LOG_LEVEL="error",
-        ) as rig:
-            invite(rate * seconds)
-            for _ in range(workers):
-                rig.worker("sms")
-            time.sleep(4)
-            found = control.create(
-                {"title": "Pace", "message_template": template, "audience": {"everyone": True}}
-            )
-            control.launch(found.id)
-            while control.get(found.id).status == "sending":
-                database.release()
-                time.sleep(0.5)
-    finally:
-        child.terminate()
-        child.wait()
+        ) as rig,
+    ):
+        invite(rate * seconds)
+        for _ in range(workers):
+            rig.worker("sms")
+        time.sleep(4)
+        found = control.create(
+            {"title": "Pace", "message_template": template, "audience": {"everyone": True}}
+        )
+        control.launch(found.id)
+        while control.get(found.id).status == "sending":
+            database.release()
+            time.sleep(0.5)
     return sorted(json.loads(line)["at"] for line in log.open())
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -124,6 +125,23 @@ def network_settings(url: str, read_timeout: float = 10) -> dict[str, str]:
         "AT_BASE_URL": url,
         "AFRICASTALKING_SMS_READ_TIMEOUT": str(read_timeout),
     }
+
+
+@contextlib.contextmanager
+def network(latency: float, log: Path | None = None) -> Iterator[str]:
+    """The stand-in of Africa's Talking in its own process; yields its address."""
+    port = free_port()
+    program = str(ROOT / "tests" / "standin_africastalking.py")
+    options = ["--port", str(port), "--latency", str(latency)]
+    options += ["--log", str(log)] if log else []
+    child = subprocess.Popen([sys.executable, program, *options], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def resident(pid: int) -> float:
