@@ -14,6 +14,7 @@ import faults
 import pytest
 import redis
 from flask import Flask
+from servers import process, wait_for
 from standin_africastalking import API_KEY, StandIn
 from test_end_to_end import follow, people
 
@@ -23,6 +24,7 @@ from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.contacts import imports
 
 S = RecipientStatus
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -202,6 +204,34 @@ def test_a_small_campaign_is_not_kept_waiting_by_a_large_one(
     control.launch(small.id)
     follow(small.id, lambda campaign: campaign.sent == 10, 30)
     assert control.get(large).sent < 6000
+
+
+@pytest.mark.slow
+def test_a_network_that_hangs_does_not_hold_up_another_provider_s_campaign(
+    app: Flask, environ: dict[str, str], tmp_path: Path, network: StandIn
+) -> None:
+    imports.run(people(tmp_path, 4000))
+    imports.run(people(tmp_path, 10), tags=("few",))
+    network.behave(latency=6.0)
+    both = {"PLUGINS": "africastalking,simulator"}
+    with (
+        create_app(environ | both).app_context(),
+        process("obidient", "worker", "sms", environ=environ | both, cwd=ROOT),
+    ):
+        large = launch("Hello")
+        wait_for(lambda: network.at_once == 4, what="the large campaign's calls")
+        small = control.create(
+            {
+                "title": "Few",
+                "message_template": "Hi",
+                "audience": {"tags": ["few"]},
+                "provider": "simulator-sms",
+            }
+        )
+        control.launch(small.id)
+        follow(small.id, lambda campaign: campaign.sent == 10, 30)
+        # The four calls it met, and three that began after: not a second round of all threads.
+        assert len(network.requests) <= 7
 
 
 @pytest.mark.both

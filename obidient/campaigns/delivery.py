@@ -4,9 +4,13 @@ Tokens, claim, commit, call, record, in this order. No transaction and no databa
 held while the network is asked; an answer in hand is kept until the database takes it.
 """
 
+import contextlib
 import logging
 import math
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,8 +34,13 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that a job works on one campaign before others have their turn.
 SLICE = 1.0
+#: Seconds until a job that found no thread for its campaign is looked at again.
+NO_SEAT = 0.2
 #: Seconds after which it asks again whether the channel, the hour and the provider allow sending.
 LOOK = 0.25
+#: Threads of this process that are working on each campaign.
+_seated: Counter[int] = Counter()
+_seats = threading.Lock()
 BAD = (RecipientStatus.FAILED, RecipientStatus.UNCONFIRMED)
 #: A provider that turns requests away for this long pauses the campaign.
 PATIENCE = timedelta(minutes=15)
@@ -69,6 +78,47 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
             campaign_id, f"The plugin {campaign.provider} is not there any more"
         )
         return
+    with _seat(campaign) as seated:
+        if seated:
+            _work(campaign, batch_id, provider)
+        else:
+            feed.hint(campaign, batch_id, NO_SEAT)
+
+
+@contextlib.contextmanager
+def _seat(campaign: Campaign) -> Iterator[bool]:
+    """Whether this process has a thread for the campaign.
+
+    While others are sending too, one thread stays free of it: else a network that takes half a
+    minute to answer would hold up campaigns that have nothing to do with it.
+    """
+    threads = settings().worker_concurrency(campaign.channel)
+    with _seats:
+        full = threads > 1 and _seated[campaign.id] >= threads - 1
+        if not full:
+            _seated[campaign.id] += 1
+    if full and _others_send(campaign):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if not full:
+            with _seats:
+                _seated[campaign.id] -= 1
+
+
+def _others_send(campaign: Campaign) -> bool:
+    others = Campaign.select().where(
+        Campaign.channel == campaign.channel,
+        Campaign.status == "sending",
+        Campaign.queued > 0,
+        Campaign.id != campaign.id,
+    )
+    return bool(others.exists())
+
+
+def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
     batch = _lease(batch_id, provider)
     if batch is None:
         return
