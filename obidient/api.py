@@ -26,7 +26,7 @@ from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from obidient import __version__
+from obidient import __version__, bodies
 from obidient.clock import utcnow
 from obidient.config import ROOT, Settings
 from obidient.database import db
@@ -265,7 +265,7 @@ def check_json_body() -> None:
     if request.path.startswith(WEBHOOKS):
         return
     if request.mimetype == "application/json":
-        request.max_content_length = MAX_JSON
+        bodies.unpack(MAX_JSON)
         try:
             request.get_json()
         except RecursionError:

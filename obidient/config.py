@@ -112,6 +112,15 @@ def _base_url(value: str) -> str | None:
     return value.strip().rstrip("/")
 
 
+def _photo_storage(value: str) -> str:
+    where = value.strip()
+    if where.startswith(("s3://", "s3+http://")):
+        if not re.match(r"^s3(\+http)?://[^:/@]+:[^/@]+@[^/@]+/[^/?]+", where):
+            raise ValueError("must look like s3://KEY:SECRET@HOST/BUCKET, or be a folder")
+        return where
+    return str(ROOT / where) if where else ""
+
+
 @dataclass(frozen=True)
 class QuietHours:
     """A daily window, local time, in which no message leaves; it may cross midnight."""
@@ -178,6 +187,11 @@ class Settings:
     communications_webhook_token: str = setting(
         "", _text, "Secret in the callback addresses; without it callbacks are refused"
     )
+    help_reply: str = setting(
+        "Obidient: you get our messages because you joined us. Reply STOP to get no more.",
+        _text,
+        "Answer to a text that says HELP; empty: none",
+    )
     sms_batch_size: int = setting("500", _whole(1, 10_000), "Recipients of one SMS batch")
     voice_batch_size: int = setting("100", _whole(1, 10_000), "Recipients of one voice batch")
     sms_rate_limit_per_second: float = setting(
@@ -215,7 +229,16 @@ class Settings:
     log_level: str = setting(
         "info", _one_of("debug", "info", "warning", "error"), "How much the logs say"
     )
+    data_dir: Path = setting(
+        "var", lambda value: ROOT / value.strip(), "Folder of what people upload"
+    )
     log_dir: Path = setting("logs", lambda value: ROOT / value.strip(), "Folder of server.log")
+
+    photo_storage: str = setting(
+        "",
+        _photo_storage,
+        "Photos of sheets: a folder, or s3://KEY:SECRET@HOST/BUCKET; empty: beside the database",
+    )
 
     #: What the environment and `.env` held: plugins read their own variables from it.
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -1,9 +1,10 @@
 """`/api/sync`: agents' sheets come in here, are stored, and are decided by the worker."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,10 +15,13 @@ from obidient.errors import NotFound
 from obidient.results import outcomes
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
+from obidient.sync import devices, pace
 
 sync_api = api.blueprint("sync_api", "/api/sync", "sync", "Results from polling agents")
 
 MOST = 500
+#: A worker is told at most this often by one web process, seconds; the sweep sees to the rest.
+HINT_EVERY = 0.25
 _ID = r"^[A-Za-z0-9_.:-]+$"
 Status = Literal["received", "accepted", "superseded", "duplicate", "rejected"]
 
@@ -73,25 +77,36 @@ class OutcomeList(ApiModel):
 def register(app: Flask) -> None:
     assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
     app.register_api(sync_api)
+    app.extensions["obidient.sync_hint"] = 0.0
 
 
 def _sender() -> Sender:
     """Agents speak for themselves and their unit; others forward sheets of their devices."""
     user = g.api_user
     if user.role == "agent":
-        return Sender(f"user:{user.id}", user.polling_unit_code)
+        return Sender(devices.agent_key(user), user.polling_unit_code)
     return Sender()
+
+
+def _hint() -> None:
+    now = time.monotonic()
+    if now - current_app.extensions["obidient.sync_hint"] > HINT_EVERY:
+        current_app.extensions["obidient.sync_hint"] = now
+        queues.current().enqueue(queues.RESULTS_SYNC, "process")
 
 
 @sync_api.post("/submissions", responses={202: ReceivedList}, security=api.BEARER)
 @requires("sync")
 def submit(body: SubmissionsIn) -> Response:
-    """Store up to 500 sheets; sending them again is harmless."""
+    """Store up to 500 sheets, all or none; sending them again is harmless."""
+    pace.check(pace.SHEETS, "sheets", g.token.id)
     # As they came, not as they were understood.
     sheets: Sequence[Mapping[str, Any]] = request.get_json()["submissions"]
     with db.atomic():
         receive(sheets, _sender())
-    queues.current().enqueue(queues.RESULTS_SYNC, "process")
+        if g.api_user.role == "agent":
+            devices.note_heard(g.api_user, str(sheets[-1].get("deviceId", "")))
+    _hint()
     items = [
         ReceivedOut(submission_id=sheet.submission_id, status="received")
         for sheet in body.submissions

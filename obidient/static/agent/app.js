@@ -1,0 +1,274 @@
+"use strict";
+/* The agent page: sign in once, then elections, reports and where each stands. */
+Agent.app = (() => {
+  const { store, sender, say, sheet } = Agent;
+  const { h, show, note, chip, clock, ask, top } = Agent.parts;
+
+  let online = navigator.onLine;
+  let nearlyFull = false;
+
+  const UNSENT = ["waiting"];
+
+  /* ---- sign-in ---- */
+
+  const signIn = async (known) => {
+    const reports = (await store.all("reports")).filter((one) => UNSENT.includes(one.state));
+    const email = h("input", { id: "email", type: "email", autocomplete: "username", required: true,
+      value: known?.agent.email || "" });
+    const password = h("input", { id: "password", type: "password", autocomplete: "current-password", required: true });
+    const flip = h("button.quiet", { type: "button", onclick: () => {
+      password.type = password.type === "password" ? "text" : "password";
+      flip.textContent = say(password.type === "password" ? "signin.show" : "signin.hide");
+    } }, say("signin.show"));
+    const said = h("div", { id: "said" });
+    const button = h("button.primary.wide", { id: "sign-in" }, say("signin.button"));
+    const form = h("form.signin", { noValidate: true, onsubmit: async (event) => {
+      event.preventDefault();
+      if (!email.value.trim() || !password.value) {
+        said.replaceChildren(note("bad", say("signin.missing")));
+        return;
+      }
+      button.disabled = true;
+      button.textContent = say("signin.busy");
+      const problem = await enter(email.value.trim(), password.value);
+      if (problem) {
+        button.disabled = false;
+        button.textContent = say("signin.button");
+        said.replaceChildren(note("bad", problem));
+      }
+    } },
+      h("label", { htmlFor: "email" }, say("signin.email")), email,
+      h("label", { htmlFor: "password" }, say("signin.password")), h("div.row", {}, password, flip),
+      said, button);
+    show(top(h("h1", {}, say("app.name")), known ? h("button.quiet", { type: "button", onclick: home }, say("form.back")) : null),
+      h("main", {},
+        h("h2", {}, say("signin.title")), h("p.lead", {}, say("signin.lead")),
+        reports.length ? note("info", say("signin.kept", { n: reports.length })) : null, form));
+  };
+
+  /* A sentence when it failed. */
+  const enter = async (email, password) => {
+    const answer = await Agent.server.ask("POST", "/sign-in", {
+      json: { email, password, deviceId: await store.device() },
+    });
+    if (!answer) return say("signin.offline");
+    if (!answer.ours || answer.status >= 500) return say("signin.failed");
+    if (answer.status !== 200) return answer.data.detail || say("signin.failed");
+    await store.signIn({ ...answer.data, expired: false, skew: answer.skew });
+    navigator.storage?.persist?.().catch(() => {});
+    store.announce("session");
+    sender.kick();
+    return "";
+  };
+
+  /* ---- home ---- */
+
+  const count = (n, key, kind) => (n ? note(kind, say(key, { n })) : null);
+
+  const banners = (who, reports) => {
+    const mine = reports.filter((one) => one.agentId === who.agent.id);
+    const unsent = mine.filter((one) => UNSENT.includes(one.state)).length;
+    const others = reports.filter((one) => one.agentId !== who.agent.id && UNSENT.includes(one.state)).length;
+    const attention = mine.filter((one) => one.state === "attention").length;
+    return [
+      who.expired ? note("bad", h("p", {}, say("bar.expired")),
+        h("button.primary", { type: "button", id: "sign-in-again", onclick: () => signIn(who) }, say("signin.again"))) : null,
+      count(attention, "home.attention", "bad"),
+      unsent ? note("wait", h("p", {}, say("home.summary", { n: unsent })),
+        h("button.quiet", { type: "button", id: "send-now", onclick: () => sender.kick() }, say("home.send"))) : null,
+      !unsent && mine.length && !attention ? note("good", say("home.summary.clear")) : null,
+      count(others, "bar.others", "info"),
+      Math.abs(who.skew || 0) > 600_000 ? note("info", say("bar.clock", { n: howLong(Math.abs(who.skew)) })) : null,
+      nearlyFull ? note("wait", say("bar.space")) : null,
+    ];
+  };
+
+  const howLong = (ms) => (ms >= 5_400_000 ? say("bar.clock.hours", { n: Math.round(ms / 3_600_000) })
+    : say("bar.clock.minutes", { n: Math.round(ms / 60_000) }));
+
+  const electionCard = (who, election, draft, reports) => {
+    const sent = reports.some((one) => one.electionId === election.electionId);
+    const isOpen = election.status === "ongoing";
+    const word = draft ? say("home.continue") : say(sent ? "home.correct" : "home.enter");
+    const closed = isOpen ? null : h("span.small", {}, say(election.status === "ended" ? "home.ended" : "home.closed"));
+    return h("li.card", { "data-election": election.electionId },
+      h("div.grow", {}, h("b", {}, election.electionName), closed,
+        draft ? h("div", {}, chip("saved"), h("p.small", {}, say("say.saved"))) : null),
+      h(sent && !draft ? "button.quiet" : "button.primary", { type: "button", onclick: () =>
+        (sent && !draft ? correctLast(who, election, reports) : Agent.form.start(who, election)) }, word));
+  };
+
+  const correctLast = (who, election, reports) => {
+    const last = reports.filter((one) => one.electionId === election.electionId)
+      .sort((a, b) => b.sheet.revision - a.sheet.revision)[0];
+    return correct(who, last);
+  };
+
+  const correct = async (who, report) => {
+    const election = who.elections.find((one) => one.electionId === report.electionId);
+    if (!election) return;
+    await store.correct(who, report, sheet.typed(report.sheet));
+    store.announce("drafts");
+    await Agent.form.start(who, election);
+  };
+
+  const explain = (report, who) => {
+    const state = shownState(report);
+    if (state === "attention") return say(`reason.${report.reason}`, { why: report.message }) || report.message;
+    if (state === "waiting" && report.reason === "large") return say("say.waiting.large");
+    if (state === "waiting" && who.expired) return say("say.waiting.signin");
+    return say(`say.${state}`);
+  };
+
+  const shownState = (report) => (report.state === "counted" && report.disputed ? "accepted" : report.state);
+
+  const photoLine = (photo) => {
+    if (!photo) return null;
+    if (photo.state === "done") return say("photo.done");
+    if (photo.state === "refused") return say("photo.refused");
+    return photo.offset ? say("photo.sending", { n: Math.floor((100 * photo.offset) / photo.size) }) : say("photo.saved");
+  };
+
+  const reportRow = (who, report, photo) => {
+    const state = shownState(report);
+    const { revision, votesCast } = report.sheet;
+    const camera = state !== "replaced" && (!photo || photo.state === "refused") ? addPhoto(who, report) : null;
+    const known = who.elections.some((one) => one.electionId === report.electionId);
+    return h(`li.report.is-${state}`, { "data-report": report.submissionId, "data-state": report.state },
+      h("div.row", {}, chip(state), h("span.small", {}, clock(report.createdAt))),
+      h("b", {}, report.electionName),
+      h("p.small", {}, [say("home.votes", { n: votesCast }), revision > 1 ? say("home.revision", { n: revision - 1 }) : "",
+        photoLine(photo) || ""].filter(Boolean).join(" · ")),
+      h("p", {}, explain(report, who)),
+      h("div.row.left", {},
+        state === "attention" && known ? h("button.primary", { type: "button", onclick: () => correct(who, report) }, say("home.correct.now")) : null,
+        camera));
+  };
+
+  const addPhoto = (who, report) => {
+    const id = `p-${report.submissionId}`;
+    const pick = h("input", { type: "file", accept: "image/*", capture: "environment", id, onchange: async () => {
+      try {
+        await Agent.photos.keep(who, pick.files[0], { submissionId: report.submissionId });
+        store.announce("photos");
+        sender.kick();
+      } catch (error) {
+        await ask(say(error?.name === "QuotaExceededError" ? "photo.full" : "photo.unreadable"), "", "OK", say("form.back"));
+      }
+    } });
+    return h("span", {}, h("label.button", { htmlFor: id }, say("home.photo.add")), pick);
+  };
+
+  const net = () => {
+    const key = sender.isRunning() ? "net.busy" : online ? "net.on" : "net.off";
+    return h(`span.net.${online ? "on" : "off"}`, { id: "net" }, say(key));
+  };
+
+  const home = async () => {
+    const who = await store.session();
+    if (!who) return signIn();
+    const [reports, drafts, photos] = await Promise.all(["reports", "drafts", "photos"].map(store.all));
+    if (Agent.form.isOpen()) return undefined;
+    const mine = reports.filter((one) => one.agentId === who.agent.id)
+      .sort((a, b) => b.createdAt - a.createdAt || b.order - a.order);
+    const draftOf = new Map(drafts.map((one) => [one.key, one]));
+    const photoOf = new Map(photos.map((one) => [one.submissionId, one]));
+    const unit = who.pollingUnit;
+    const at = scrollY;
+    show(
+      top(h("div.grow", {}, h("h1", {}, unit.name), h("p", {}, `${unit.code} · ${unit.ward}, ${unit.lga}`)), net()),
+      h("main", {},
+        ...banners(who, reports),
+        h("h2", {}, say("home.elections")),
+        who.elections.length ? h("ul", {}, ...who.elections.map((one) =>
+          electionCard(who, one, draftOf.get(store.draftKey(who, one.electionId)), mine)))
+          : h("p.lead", {}, say("home.none")),
+        h("h2", {}, say("home.reports")),
+        mine.length ? h("ul", { id: "reports" }, ...mine.map((one) => reportRow(who, one, photoOf.get(one.submissionId))))
+          : h("p.lead", {}, say("home.nothing")),
+        h("div.row.foot", {},
+          h("button.quiet", { type: "button", id: "refresh", onclick: refresh }, say("home.refresh")),
+          h("button.quiet", { type: "button", id: "sign-out", onclick: leave }, say("home.signout"))),
+        h("p.small.center", {}, who.agent.email)));
+    scrollTo(0, at);
+    return undefined;
+  };
+
+  const leave = async () => {
+    const who = await store.session();
+    const unsent = (await store.all("reports")).filter((one) => one.agentId === who.agent.id && UNSENT.includes(one.state)).length;
+    const text = unsent ? say("out.unsent", { n: unsent }) : say("out.clear");
+    if (!await ask(say("out.title"), text, say("out.yes"), say("out.no"))) return;
+    Agent.server.ask("POST", "/sign-out", { token: who.token });
+    await store.signOut();
+    store.announce("session");
+  };
+
+  /* Elections and parties as they are now; without network what is kept stays. */
+  const refresh = async () => {
+    const who = await store.session();
+    const answer = who && await Agent.server.ask("GET", "/profile", { token: who.token });
+    if (answer?.status !== 200 || !answer.ours) return;
+    await store.editSession((session) => {
+      if (session.token !== who.token) return false;
+      Object.assign(session, answer.data, { expired: false });
+    });
+    store.announce("session");
+  };
+
+  /* ---- the surroundings ---- */
+
+  let drawing = 0;
+  const redraw = () => {
+    clearTimeout(drawing);
+    drawing = setTimeout(() => { if (!Agent.form.isOpen() && !document.querySelector("form.signin, dialog[open]")) home(); }, 40);
+  };
+
+  const changed = (what) => {
+    if (what === "session") { if (!Agent.form.isOpen()) home(); return; }
+    if (what === "sending" || what === "sent") { document.getElementById("net")?.replaceWith(net()); }
+    if (what === "drafts") Agent.form.refresh();
+    redraw();
+  };
+
+  const room = async () => {
+    const told = await navigator.storage?.estimate?.();
+    nearlyFull = Boolean(told?.quota) && told.quota - told.usage < 20_000_000;
+  };
+
+  /* Reports go out even when the page is closed, where the browser can do that. */
+  const sendSoon = async () => {
+    sender.kick();
+    try {
+      const worker = await navigator.serviceWorker?.getRegistration("/agent");
+      await worker?.sync?.register("send");
+    } catch { /* The page itself sends. */ }
+  };
+
+  const reach = (now) => {
+    online = now;
+    redraw();
+    if (now) sender.kick();
+  };
+
+  const start = async () => {
+    navigator.serviceWorker?.register("/agent/sw.js", { scope: "/agent" }).catch(() => {});
+    store.listen(changed);
+    addEventListener("online", () => reach(true));
+    addEventListener("offline", () => reach(false));
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) sender.kick(); });
+    try {
+      await store.device();
+      await room();
+      await home();
+    } catch (error) {
+      show(top(h("h1", {}, say("app.name"))), h("main", {}, note("bad", say("app.failed", { why: String(error?.message || error) }))));
+      return;
+    }
+    sender.kick();
+    refresh();
+  };
+
+  return { start, home, sendSoon };
+})();
+Agent.app.start();

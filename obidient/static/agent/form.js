@@ -1,0 +1,227 @@
+"use strict";
+/* Entering one sheet: each keystroke is kept, and what doesn't agree is said while typing. */
+self.Agent = self.Agent || {};
+Agent.form = (() => {
+  const { store, sheet, say } = Agent;
+  const { h, show, note, ask, top } = Agent.parts;
+
+  let open = null;
+
+  const label = (name) => (name.startsWith("party:") ? name.slice(6) : say(`form.${name}`));
+
+  const field = (name, help, party) => {
+    const id = `f-${name}`;
+    const input = h("input.figure", {
+      id, name, type: "text", inputMode: "numeric", autocomplete: "off", enterKeyHint: "next",
+      maxLength: 9, value: open.values[name] || "", oninput: () => typed(name, input.value),
+      onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); next(input); } },
+      onblur: () => { open.left.add(name); judge(); },
+    });
+    input.setAttribute("aria-describedby", `${id}-note`);
+    const dot = party ? h("i.dot", {}) : null;
+    if (dot) dot.style.backgroundColor = party.color;
+    return h("div.field", { id: `${id}-row` },
+      h("label", { htmlFor: id }, dot, h("b", {}, label(name)), party ? h("small", {}, party.partyName) : null),
+      input,
+      h("p.help", { id: `${id}-note` }, help || ""));
+  };
+
+  const inputs = () => [...document.querySelectorAll("input.figure")];
+
+  const next = (input) => {
+    const list = inputs();
+    const after = list[list.indexOf(input) + 1];
+    if (after) { after.focus(); after.select(); } else input.blur();
+  };
+
+  /* Keep it first; nothing else matters as much. */
+  const typed = async (name, value) => {
+    open.values[name] = value;
+    open.anyway = false;
+    judge();
+    try {
+      await store.type(open.who, open.election.electionId, name, value);
+      saved(true);
+      store.announce("drafts");
+    } catch {
+      saved(false);
+    }
+  };
+
+  const saved = (good) => {
+    const line = document.getElementById("saved");
+    if (!line) return;
+    line.textContent = say(good ? "form.saved" : "form.unsaved");
+    line.className = good ? "saved" : "saved bad";
+  };
+
+  /* Mark fields and say what doesn't agree. */
+  const judge = () => {
+    const checked = sheet.check(open.election, open.values);
+    for (const [name, one] of Object.entries(checked.fields)) {
+      const row = document.getElementById(`f-${name}-row`);
+      if (!row) return checked;
+      const shown = one.problem && (one.problem !== "missing" || open.tried);
+      row.classList.toggle("wrong", Boolean(shown));
+      const input = document.getElementById(`f-${name}`);
+      input.setAttribute("aria-invalid", String(Boolean(shown)));
+      document.getElementById(`f-${name}-note`).textContent = shown ? say(`check.${one.problem}`) : helpOf(name);
+    }
+    document.getElementById("sum").textContent = checked.sum.toLocaleString("en-NG");
+    document.getElementById("notes").replaceChildren(...verdict(checked));
+    const send = document.getElementById("send");
+    send.textContent = open.anyway ? say("form.send.anyway")
+      : say(open.corrects ? "form.send.correction" : "form.send");
+    return checked;
+  };
+
+  const verdict = (checked) => {
+    const bad = [...checked.notes];
+    if (checked.wrong) bad.unshift(say("check.wrong", { n: checked.wrong }));
+    else if (checked.missing && open.tried) bad.unshift(say("check.left", { n: checked.missing }));
+    if (bad.length) {
+      const more = open.anyway ? [h("p", {}, say("check.anyway"))] : [];
+      return [note("bad", ...bad.map((text) => h("p", {}, text)), ...more)];
+    }
+    return checked.missing ? [] : [note("good", h("p", {}, say("check.good")))];
+  };
+
+  const helpOf = (name) => {
+    const listed = open.who.pollingUnit.registeredVoters;
+    return name === "registered" && listed ? say("form.registered.help", { n: listed }) : "";
+  };
+
+  const zeros = async () => {
+    for (const one of open.election.parties) {
+      const name = sheet.party(one.partyCode);
+      const input = document.getElementById(`f-${name}`);
+      if (input.value.trim() === "") { input.value = "0"; await typed(name, "0"); }
+    }
+  };
+
+  const send = async () => {
+    open.tried = true;
+    const checked = judge();
+    if (checked.wrong || checked.missing) {
+      document.querySelector(".field.wrong input")?.focus();
+      return;
+    }
+    if (checked.notes.length && !open.anyway) {
+      // Explained once; if the sheet itself is wrong, the second press sends it as it is.
+      open.anyway = true;
+      judge();
+      document.getElementById("notes").scrollIntoView({ block: "center" });
+      return;
+    }
+    const button = document.getElementById("send");
+    button.disabled = true;
+    try {
+      const figures = sheet.figures(open.election, checked);
+      const device = await store.device();
+      const key = store.draftKey(open.who, open.election.electionId);
+      const made = await store.commit(open.who, key, figures, device);
+      close();
+      if (!made) await ask(say("form.elsewhere"), "", "OK", say("form.back"));
+      store.announce("reports");
+      Agent.app.sendSoon();
+    } catch {
+      button.disabled = false;
+      saved(false);
+    }
+  };
+
+  const close = () => { open = null; Agent.app.home(); };
+
+  const discard = async () => {
+    if (!await ask(say("form.discard"), say("form.discard.sure"))) return;
+    await store.discard(store.draftKey(open.who, open.election.electionId));
+    store.announce("drafts");
+    close();
+  };
+
+  /* ---- the photo ---- */
+
+  const photoOf = async () => {
+    const key = store.draftKey(open.who, open.election.electionId);
+    return (await store.all("photos")).find((one) => one.draftKey === key);
+  };
+
+  const photo = async (message, bad) => {
+    const place = document.getElementById("photo");
+    const kept = open && await photoOf();
+    if (!place || !open) return;
+    const pick = h("input", { type: "file", accept: "image/*", capture: "environment", id: "camera",
+      onchange: () => pick.files[0] && take(pick.files[0]) });
+    const picture = kept?.bytes ? h("img", { alt: say("photo.title") }) : null;
+    if (picture) {
+      picture.src = URL.createObjectURL(new Blob([kept.bytes], { type: "image/jpeg" }));
+      picture.onload = () => URL.revokeObjectURL(picture.src);
+    }
+    place.replaceChildren(...[
+      picture, h("p.help", {}, message || say(kept ? "photo.saved" : "photo.help")),
+      h("label.button", { htmlFor: "camera" }, say(kept ? "photo.again" : "photo.take")), pick,
+    ].filter(Boolean));
+    place.classList.toggle("wrong", Boolean(bad));
+  };
+
+  const take = async (file) => {
+    const { electionId } = open.election;
+    try {
+      const first = Object.entries(open.values)[0] || ["registered", ""];
+      await store.type(open.who, electionId, ...first);
+      await Agent.photos.keep(open.who, file, { draftKey: store.draftKey(open.who, electionId) });
+      await photo();
+    } catch (error) {
+      await photo(say(error?.name === "QuotaExceededError" ? "photo.full" : "photo.unreadable"), true);
+    }
+  };
+
+  /* ---- the screen ---- */
+
+  const start = async (who, election) => {
+    const draft = await store.get("drafts", store.draftKey(who, election.electionId));
+    open = {
+      who, election, values: { ...(draft?.values || {}) }, corrects: draft?.corrects || null,
+      tried: false, anyway: false, left: new Set(),
+    };
+    show(
+      top(h("button.quiet", { type: "button", id: "back", onclick: close }, `‹ ${say("form.back")}`),
+        h("div.grow", {}, h("h1", {}, open.corrects ? say("form.title.correct") : election.electionName),
+          h("p", {}, `${who.pollingUnit.code} · ${who.pollingUnit.name}`))),
+      h("main.sheet", {},
+        open.corrects ? note("info", h("p", {}, say("form.corrects"))) : null,
+        h("section", {}, h("h2", {}, say("form.voters")), field("registered", helpOf("registered")), field("accredited")),
+        h("section", {}, h("h2", {}, say("form.parties")),
+          ...election.parties.map((one) => field(sheet.party(one.partyCode), "", one)),
+          h("button.quiet.wide", { type: "button", id: "zeros", onclick: zeros }, say("form.zeros"))),
+        h("section", {}, h("h2", {}, say("form.totals")), field("valid"), field("rejected"), field("cast")),
+        h("section", {}, h("h2", {}, say("photo.title")), h("div.photo", { id: "photo" })),
+        draft ? h("button.quiet.wide.danger", { type: "button", id: "discard", onclick: discard }, say("form.discard")) : null),
+      h("footer.bar", {},
+        h("div", { id: "notes", "aria-live": "polite" }),
+        h("div.row", {},
+          h("div.grow", {}, h("span.small", {}, say("form.sum")), h("output", { id: "sum" }, "0"),
+            h("span.saved", { id: "saved", role: "status" }, draft ? say("form.saved") : "")),
+          h("button.primary", { type: "button", id: "send", onclick: send }, say("form.send")))));
+    scrollTo(0, 0);
+    judge();
+    await photo();
+  };
+
+  /* Another window changed this entry: show it, but never under the finger. */
+  const refresh = async () => {
+    if (!open) return;
+    const draft = await store.get("drafts", store.draftKey(open.who, open.election.electionId));
+    if (!draft || !open) return;
+    for (const input of inputs()) {
+      const value = draft.values[input.name] || "";
+      if (input !== document.activeElement && input.value !== value) {
+        input.value = value;
+        open.values[input.name] = value;
+      }
+    }
+    judge();
+  };
+
+  return { start, refresh, isOpen: () => Boolean(open) };
+})();

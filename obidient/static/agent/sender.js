@@ -1,0 +1,200 @@
+"use strict";
+/* Sends what waits, asks what became of it, and tries again for as long as it takes. Runs in every
+   window and in the service worker; a lock lets one of them work at a time. Sending twice would be
+   harmless all the same: the server knows each report by its id. */
+self.Agent = self.Agent || {};
+Agent.sender = (() => {
+  const store = Agent.store;
+  const BATCH = 100;
+  const LONGEST_WAIT = 300_000;
+  const DONE = {
+    accepted: "counted", superseded: "replaced", duplicate: "received", rejected: "attention",
+    received: "received",
+  };
+
+  let failures = 0;
+  let polls = 0;
+  let timer = 0;
+  let running = null;
+  let again = false;
+
+  const jitter = (ms) => ms * (0.75 + Math.random() / 2);
+
+  /* ---- one round ---- */
+
+  const mine = async (name, who) => (await store.all(name)).filter((one) => one.agentId === who.agent.id);
+
+  const noteAnswer = async (answer) => {
+    if (!answer?.ours) return;
+    const expired = answer.status === 401 || answer.status === 403;
+    await store.editSession((session) => {
+      const skew = answer.skew ?? session.skew ?? 0;
+      const known = session.expired === expired && Math.abs((session.skew ?? 0) - skew) < 60_000;
+      if (known) return false;
+      session.expired = expired;
+      session.skew = skew;
+    });
+  };
+
+  const mark = (id, edit) => store.update("reports", id, edit);
+
+  /* Send some reports; halves what is too large or refused as a whole, so that one bad report
+     never holds up the others. Returns null, or the answer that stopped it. */
+  const sendBatch = async (reports, token) => {
+    const answer = await Agent.server.ask("POST", "/submissions", {
+      token, json: { submissions: reports.map((one) => one.sheet) },
+    });
+    await noteAnswer(answer);
+    if (answer?.status === 202 && Array.isArray(answer.data?.items)) {
+      const got = new Set(answer.data.items.map((item) => item.submissionId));
+      for (const one of reports.filter((report) => got.has(report.submissionId))) {
+        await mark(one.submissionId, (record) => {
+          if (record.state !== "waiting") return false;
+          record.state = "received";
+          record.reason = "";
+        });
+      }
+      return null;
+    }
+    const splits = answer?.status === 413 || (answer?.ours && [400, 422].includes(answer.status));
+    if (!splits) return answer || { status: 0 };
+    if (reports.length > 1) {
+      const middle = reports.length >> 1;
+      const first = await sendBatch(reports.slice(0, middle), token);
+      if (first && first.status !== 413) return first;
+      return (await sendBatch(reports.slice(middle), token)) || first;
+    }
+    await mark(reports[0].submissionId, (record) => {
+      // Too large is no fault of the report: it keeps waiting, and says so.
+      record.state = answer.status === 413 ? "waiting" : "attention";
+      record.reason = answer.status === 413 ? "large" : "refused";
+      record.message = answer.data?.detail || "";
+    });
+    return answer.status === 413 ? answer : null;
+  };
+
+  const sendWaiting = async (who) => {
+    const waiting = (await mine("reports", who)).filter((one) => one.state === "waiting");
+    waiting.sort((a, b) => a.createdAt - b.createdAt);
+    let stopped = null;
+    for (let at = 0; at < waiting.length; at += BATCH) {
+      stopped = await sendBatch(waiting.slice(at, at + BATCH), who.token) || stopped;
+      store.announce("reports");
+      if (stopped && stopped.status !== 413) break;
+    }
+    return stopped;
+  };
+
+  const hear = (record, outcome) => {
+    if (!outcome) {
+      // The server has lost it: out it goes again.
+      record.state = "waiting";
+      return;
+    }
+    record.state = DONE[outcome.status] || "received";
+    record.reason = outcome.reason || "";
+    record.message = outcome.message || "";
+    record.disputed = outcome.status === "accepted" && !/counted/i.test(record.message);
+  };
+
+  const askOutcomes = async (who) => {
+    const open = (await mine("reports", who)).filter((one) => one.state === "received");
+    for (let at = 0; at < open.length; at += BATCH) {
+      const ids = open.slice(at, at + BATCH).map((one) => one.submissionId);
+      const answer = await Agent.server.ask("GET", `/submissions?ids=${ids.join(",")}`, { token: who.token });
+      await noteAnswer(answer);
+      if (answer?.status !== 200 || !Array.isArray(answer.data?.items)) return answer || { status: 0 };
+      const told = new Map(answer.data.items.map((item) => [item.submissionId, item]));
+      for (const id of ids) {
+        await mark(id, (record) => {
+          if (record.state !== "received") return false;
+          hear(record, told.get(id));
+        });
+      }
+      await replaceOlder(who);
+      store.announce("reports");
+    }
+    return null;
+  };
+
+  /* A correction that counts takes the place of what this phone sent before. */
+  const replaceOlder = async (who) => {
+    const reports = await mine("reports", who);
+    for (const one of reports) {
+      const newer = reports.some((other) => other.electionId === one.electionId && other.unit === one.unit
+        && other.state === "counted" && other.sheet.revision > one.sheet.revision);
+      if (newer && one.state === "counted") await mark(one.submissionId, (r) => { r.state = "replaced"; });
+    }
+  };
+
+  const sendPhotos = async (who) => {
+    const reports = await mine("reports", who);
+    const there = new Set(reports.filter((one) => one.state !== "waiting").map((one) => one.submissionId));
+    for (const photo of await mine("photos", who)) {
+      if (photo.state !== "waiting" || !there.has(photo.submissionId)) continue;
+      const stopped = await Agent.photos.send(photo, who.token);
+      await noteAnswer(stopped);
+      if (stopped) return stopped;
+    }
+    return null;
+  };
+
+  /* Everything once; null when all went well, else the answer that stopped it. */
+  const round = async () => {
+    const who = await store.session();
+    if (!who) return null;
+    return (await sendWaiting(who)) || (await askOutcomes(who)) || sendPhotos(who);
+  };
+
+  const locked = (work) => {
+    if (!navigator.locks) return work();
+    return navigator.locks.request("obidient-send", { ifAvailable: true }, (lock) =>
+      lock ? work() : { status: 0, busy: true });
+  };
+
+  /* ---- when ---- */
+
+  const later = (ms) => {
+    clearTimeout(timer);
+    timer = setTimeout(run, jitter(ms));
+  };
+
+  const plan = async (stopped) => {
+    if (stopped?.busy) return later(3_000);
+    if (stopped) {
+      failures += 1;
+      return later(Math.max(stopped.retryAfter || 0, Math.min(LONGEST_WAIT, 1000 * 2 ** failures)));
+    }
+    failures = 0;
+    const who = await store.session();
+    if (!who) return undefined;
+    const open = (await mine("reports", who)).some((one) => one.state === "received" || one.state === "waiting");
+    if (!open) { polls = 0; return undefined; }
+    polls += 1;
+    return later(Math.min(60_000, 1000 * 1.5 ** polls));
+  };
+
+  const run = () => {
+    if (running) { again = true; return running; }
+    clearTimeout(timer);
+    store.announce("sending");
+    running = (async () => {
+      let stopped;
+      try { stopped = await locked(round); } catch { stopped = { status: 0 }; }
+      running = null;
+      store.announce("sent");
+      if (again) { again = false; polls = 0; return run(); }
+      return plan(stopped);
+    })();
+    return running;
+  };
+
+  /* Now: something new is here, the network is back, or somebody asks. */
+  const kick = () => {
+    failures = 0;
+    polls = 0;
+    return run();
+  };
+
+  return { run, kick, round: () => locked(round), isRunning: () => Boolean(running) };
+})();

@@ -1,0 +1,118 @@
+"""`/api/sync/sign-in` and around it: how a phone becomes an agent's, and stops being it."""
+
+from flask import Flask, Response, g, request
+from flask_limiter.util import get_remote_address
+from flask_openapi3.openapi import OpenAPI
+from pydantic import Field
+
+from obidient import api
+from obidient.accounts.login import PER_ACCOUNT, PER_ADDRESS
+from obidient.accounts.models import User
+from obidient.accounts.passwords import verify
+from obidient.api import ApiModel, json_response, requires
+from obidient.clock import isoformat
+from obidient.errors import Unauthorized
+from obidient.extensions import limiter
+from obidient.sync import devices
+
+device_api = api.blueprint("sync_devices", "/api/sync", "sync", "Results from polling agents")
+
+WRONG = "That email and password don't match an account. Check both and try again."
+TOO_MANY = "Too many tries with a wrong password. Wait fifteen minutes, then try again."
+
+
+class SignIn(ApiModel):
+    email: str = Field(min_length=3, max_length=254)
+    password: str = Field(min_length=1, max_length=200)
+    device_id: str = Field(
+        min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$", description="Made once, kept"
+    )
+
+
+class AgentOut(ApiModel):
+    id: int
+    name: str
+    email: str
+
+
+class UnitOut(ApiModel):
+    code: str
+    name: str
+    ward: str
+    lga: str
+    state: str
+    registered_voters: int | None = Field(description="As the register has it")
+
+
+class PartyOut(ApiModel):
+    party_code: str
+    party_name: str
+    color: str
+
+
+class ElectionOut(ApiModel):
+    election_id: str
+    election_name: str
+    election_type: str
+    status: str
+    last_revision: int = Field(description="The highest that came from this agent for the unit")
+    parties: list[PartyOut]
+
+
+class ProfileOut(ApiModel):
+    agent: AgentOut
+    polling_unit: UnitOut
+    elections: list[ElectionOut]
+
+
+class SignedIn(ProfileOut):
+    token: str = Field(description="Scope sync; shown only now")
+    expires_at: str
+
+
+def register(app: Flask) -> None:
+    assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
+    app.register_api(device_api)
+
+
+def _account_key() -> str:
+    body = request.get_json(silent=True)
+    email = body.get("email", "") if isinstance(body, dict) else ""
+    return "account:" + str(email).strip().lower()[:254]
+
+
+def _is_wrong(response: Response) -> bool:
+    """Only failures count: a whole ward's phones may share one address of the network."""
+    return response.status_code == 401
+
+
+@device_api.post("/sign-in", responses={200: SignedIn})
+@limiter.limit(
+    PER_ADDRESS, key_func=get_remote_address, deduct_when=_is_wrong, error_message=TOO_MANY
+)
+@limiter.limit(PER_ACCOUNT, key_func=_account_key, deduct_when=_is_wrong, error_message=TOO_MANY)
+def sign_in(body: SignIn) -> Response:
+    """Trust this device for thirty days; returns its token and what it needs without network."""
+    user: User | None = User.get_or_none(User.email == body.email.lower(), User.active)
+    if not verify(user, body.password) or user is None:
+        raise Unauthorized(WRONG)
+    token, expires = devices.sign_in(user, body.device_id)
+    profile = devices.profile(user)
+    return json_response(SignedIn(token=token, expires_at=isoformat(expires) or "", **profile))
+
+
+@device_api.get("/profile", responses={200: ProfileOut}, security=api.BEARER)
+@requires("sync")
+def profile() -> Response:
+    """The agent's unit, elections and parties, as they are now."""
+    return json_response(ProfileOut(**devices.profile(g.api_user)))
+
+
+@device_api.post(
+    "/sign-out", responses={204: {"description": "The token is worthless now"}}, security=api.BEARER
+)
+@requires("sync")
+def sign_out() -> Response:
+    """Trust this device no longer."""
+    devices.sign_out(g.token)
+    return Response(status=204)

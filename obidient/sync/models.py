@@ -1,0 +1,82 @@
+"""What intake knows besides the sheets: who was heard from, photos, PINs, results by text."""
+
+from peewee import BigAutoField, BigIntegerField, CharField, IntegerField, TextField
+
+from obidient.clock import utcnow
+from obidient.database import BaseModel, UtcDateTimeField
+
+PHOTO_STATES = {
+    "partial": "Still being sent",
+    "stored": "Stored",
+    "refused": "Refused",
+}
+
+#: TextReport.state -> what it means, for people.
+TEXT_STATES = {
+    "new": "Not looked at yet",
+    "review": "Waits for somebody to look at it; counts nothing",
+    "refused": "Could not be understood; the agent was told what to correct",
+    "taken": "Understood and taken in",
+    "dismissed": "Put aside by a reviewer",
+}
+
+
+class AgentHeard(BaseModel):
+    """When an agent last sent a sheet, and from which device."""
+
+    id = None
+    user_id = IntegerField(primary_key=True)
+    heard_at = UtcDateTimeField(default=utcnow)
+    device_id = CharField(max_length=100, default="")
+
+
+class AgentPin(BaseModel):
+    """The PIN that an agent writes into a text, hashed; wrong ones are counted."""
+
+    id = None
+    user_id = IntegerField(primary_key=True)
+    hash = CharField()
+    failures = IntegerField(default=0)
+    set_at = UtcDateTimeField(default=utcnow)
+
+
+class Photo(BaseModel):
+    """A photo of a result sheet (EC8A), arriving in pieces; the picture itself is in the store."""
+
+    id = None
+    #: Made by the device.
+    photo_id = CharField(max_length=64, primary_key=True)
+    user_id = IntegerField()
+    submission_id = CharField(max_length=100, index=True)
+    sha256 = CharField(max_length=64)
+    size = IntegerField()
+    media_type = CharField(max_length=20)
+    #: Bytes here so far.
+    received = IntegerField(default=0)
+    state = CharField(max_length=10, default="partial")
+    reason = TextField(default="")
+    created_at = UtcDateTimeField(default=utcnow)
+    updated_at = UtcDateTimeField(default=utcnow)
+
+
+class TextReport(BaseModel):
+    """A result that came by SMS: what it said, what became of it, and what was answered."""
+
+    id = BigAutoField()
+    inbound_id = BigIntegerField(unique=True)
+    phone = CharField(max_length=40)
+    #: The PIN is taken out as soon as the text has been looked at.
+    text = TextField()
+    user_id = IntegerField(null=True)
+    state = CharField(max_length=10, default="new")
+    reason = TextField(default="")
+    submission_id = CharField(max_length=100, default="")
+    #: What is or was answered; `reply_state`: empty, due, sending, sent, failed or unknown.
+    reply = TextField(default="")
+    reply_state = CharField(max_length=10, default="")
+    attempts = IntegerField(default=0)
+    due_at = UtcDateTimeField(default=utcnow)
+    received_at = UtcDateTimeField(default=utcnow)
+
+    class Meta:
+        indexes = ((("phone", "received_at"), False),)

@@ -1,0 +1,26 @@
+"""How often one device may ask: plenty for one that catches up, a stop for one that runs wild.
+
+Counted by request, never by sheet: a device that comes back after a day sends 500 at once. Each
+web process counts for itself, so nothing is slower or refused while Redis is away.
+"""
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from werkzeug.exceptions import TooManyRequests
+
+SHEETS = parse("120/minute")
+#: A photo of 10 MB in pieces of 64 KB is 160 requests.
+PHOTOS = parse("600/minute")
+
+_limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+
+def check(limit: RateLimitItem, kind: str, token_id: int) -> None:
+    """Raises 429, with the seconds to wait, when a token asks too often."""
+    if not _limiter.hit(limit, kind, str(token_id)):
+        raise TooManyRequests(
+            "This device asks too often. Nothing is lost: wait a little, then send many sheets "
+            "in one request.",
+            retry_after=15,
+        )

@@ -1,0 +1,100 @@
+"""`/api/sync/photos`: a photo of a result sheet, in pieces that may be lost and sent again."""
+
+from typing import Any, Literal
+
+from flask import Flask, Response, g, request
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from obidient import api
+from obidient.api import ApiModel, json_response, requires
+from obidient.sync import pace, photos
+from obidient.sync.models import Photo
+
+photo_api = api.blueprint("sync_photos", "/api/sync/photos", "sync", "Results from polling agents")
+
+_ID = r"^[A-Za-z0-9-]{8,64}$"
+
+
+class PhotoIn(ApiModel):
+    photo_id: str = Field(pattern=_ID, description="Made by the device")
+    submission_id: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$")
+    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
+    size: int = Field(ge=1, le=photos.LARGEST)
+    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+
+
+class PhotoOut(ApiModel):
+    photo_id: str
+    state: Literal["partial", "stored", "refused"]
+    received: int = Field(description="Bytes that are here; go on from there")
+    size: int
+    message: str
+
+
+class PhotoPath(BaseModel):
+    photoId: str = Field(pattern=_ID)
+
+
+class PiecePath(PhotoPath):
+    offset: int = Field(ge=0, le=photos.LARGEST)
+
+
+_PIECE: dict[str, Any] = {
+    "requestBody": {
+        "description": "Bytes of the photo, 1 MB at most",
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+def register(app: Flask) -> None:
+    assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
+    app.register_api(photo_api)
+
+
+def _out(photo: Photo) -> Response:
+    return json_response(
+        PhotoOut(
+            photo_id=photo.photo_id,
+            state=photo.state,  # type: ignore[arg-type]
+            received=photo.received,
+            size=photo.size,
+            message=photo.reason,
+        )
+    )
+
+
+@photo_api.post("", responses={200: PhotoOut}, security=api.BEARER)
+@requires("sync")
+def announce(body: PhotoIn) -> Response:
+    """Announce a photo, or learn how much of it is here already."""
+    pace.check(pace.PHOTOS, "photos", g.token.id)
+    return _out(photos.begin(g.api_user, **body.model_dump()))
+
+
+@photo_api.get("/<photoId>", responses={200: PhotoOut}, security=api.BEARER)
+@requires("sync")
+def state(path: PhotoPath) -> Response:
+    """How much of a photo is here."""
+    return _out(photos.of(g.api_user, path.photoId))
+
+
+@photo_api.put(
+    "/<photoId>/pieces/<int:offset>",
+    responses={200: PhotoOut},
+    security=api.BEARER,
+    openapi_extensions=_PIECE,
+)
+@requires("sync")
+def piece(path: PiecePath) -> Response:
+    """Add a piece that begins at a byte; a piece sent again changes nothing."""
+    pace.check(pace.PHOTOS, "photos", g.token.id)
+    request.max_content_length = photos.PIECE
+    try:
+        data = request.get_data()
+    except RequestEntityTooLarge:
+        raise RequestEntityTooLarge("A piece may have 1 MB at most.") from None
+    return _out(photos.take(g.api_user, path.photoId, path.offset, data))

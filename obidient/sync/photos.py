@@ -1,0 +1,164 @@
+"""Photos of result sheets: taken in piece by piece, checked, and shown without where and when.
+
+The picture as it came is kept as evidence. What people see is drawn anew from it, so nothing of
+what a phone writes into its pictures (place, owner, time) is shown.
+"""
+
+import hashlib
+import warnings
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from obidient.accounts.models import User
+from obidient.clock import utcnow
+from obidient.database import db, is_postgres
+from obidient.errors import Conflict, Invalid, NotFound
+from obidient.sync import storage
+from obidient.sync.models import Photo
+
+LARGEST = 10 * 2**20
+PIECE = 2**20
+FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
+#: A picture of a few kilobytes can unpack to gigabytes.
+MOST_PIXELS = 60_000_000
+SHOWN_SIDE = 2_000
+
+
+def begin(
+    user: User, photo_id: str, submission_id: str, sha256: str, size: int, media_type: str
+) -> Photo:
+    """Announce a photo, or find out how much of it is here. Raises Conflict for a taken id."""
+    if size > LARGEST:
+        raise Invalid(f"A photo may have {LARGEST // 2**20} MB at most. Take a smaller one.")
+    if media_type not in FORMATS:
+        raise Invalid("Send the photo as JPEG, PNG or WebP.")
+    Photo.insert(
+        photo_id=photo_id,
+        user_id=user.id,
+        submission_id=submission_id,
+        sha256=sha256.lower(),
+        size=size,
+        media_type=media_type,
+        received=0,
+        state="partial",
+        reason="",
+        created_at=utcnow(),
+        updated_at=utcnow(),
+    ).on_conflict(conflict_target=[Photo.photo_id], action="IGNORE").execute()
+    found = of(user, photo_id)
+    if (found.sha256, found.size) != (sha256.lower(), size):
+        raise Conflict("Another photo came under this id. Send this one under a new id.")
+    return found
+
+
+def of(user: User, photo_id: str, lock: bool = False) -> Photo:
+    """An agent's own photo. Raises NotFound."""
+    query = Photo.select().where(Photo.photo_id == photo_id, Photo.user_id == user.id)
+    found: Photo | None = (query.for_update() if lock and is_postgres() else query).first()
+    if found is None:
+        raise NotFound("No photo was announced under this id. Announce it first.")
+    return found
+
+
+def take(user: User, photo_id: str, offset: int, piece: bytes) -> Photo:
+    """Add a piece. One that is here already changes nothing; a gap raises Conflict."""
+    with db.atomic():
+        photo = of(user, photo_id, lock=True)
+        if photo.state != "partial" or offset + len(piece) <= photo.received:
+            return photo
+        if offset != photo.received:
+            raise Conflict(f"Go on from byte {photo.received}.")
+        if not piece or offset + len(piece) > photo.size:
+            raise Invalid("The piece is empty, or goes beyond the size that was announced.")
+        storage.current().put(_piece(photo, offset), piece, "application/octet-stream")
+        photo.received = offset + len(piece)
+        if photo.received == photo.size:
+            _finish(photo)
+        photo.updated_at = utcnow()
+        photo.save()
+    return photo
+
+
+def _piece(photo: Photo, offset: int) -> str:
+    return f"pieces/{photo.user_id}/{photo.photo_id}/{offset:08d}"
+
+
+def _original(photo: Photo) -> str:
+    return f"photos/{photo.sha256[:2]}/{photo.sha256}-{photo.photo_id}.original"
+
+
+def _shown(photo: Photo) -> str:
+    return f"photos/{photo.sha256[:2]}/{photo.sha256}-{photo.photo_id}.jpg"
+
+
+def _finish(photo: Photo) -> None:
+    """All bytes are here: is it what was announced, and is it a picture?"""
+    store = storage.current()
+    data, keys = b"", []
+    while len(data) < photo.size:
+        keys.append(_piece(photo, len(data)))
+        piece = store.get(keys[-1])
+        if piece is None:
+            # The store has lost a piece: the device sends from there.
+            photo.received = len(data)
+            return
+        data += piece
+    photo.reason = _flaw(photo, data)
+    photo.state = "refused" if photo.reason else "stored"
+    if not photo.reason:
+        store.put(_original(photo), data, photo.media_type)
+    for key in keys:
+        store.delete(key)
+
+
+def _flaw(photo: Photo, data: bytes) -> str:
+    """Why it can't be taken, in a sentence; empty when it can."""
+    if hashlib.sha256(data).hexdigest() != photo.sha256:
+        return "The photo was damaged on its way. Take it again."
+    try:
+        picture = _open(data, FORMATS[photo.media_type])
+        picture.draft("RGB", (64, 64))
+        picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return "This is no picture that can be read. Take it again."
+    return ""
+
+
+def _open(data: bytes, kind: str) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        picture = Image.open(BytesIO(data), formats=[kind])
+    if picture.width * picture.height > MOST_PIXELS:
+        raise ValueError("too many pixels")
+    return picture
+
+
+def shown(photo_id: str) -> bytes:
+    """A JPEG for people to look at, with nothing in it but the picture. Raises NotFound."""
+    photo: Photo | None = Photo.get_or_none(Photo.photo_id == photo_id, Photo.state == "stored")
+    store = storage.current()
+    kept = store.get(_shown(photo)) if photo else None
+    if photo is None or kept is not None:
+        if kept is None:
+            raise NotFound("There is no such photo.")
+        return kept
+    data = store.get(_original(photo))
+    if data is None:
+        raise NotFound("The photo is not in the store any more.")
+    clean = _redrawn(data, FORMATS[photo.media_type])
+    store.put(_shown(photo), clean, "image/jpeg")
+    return clean
+
+
+def _redrawn(data: bytes, kind: str) -> bytes:
+    """Upright, at most 2,000 pixels a side, pixels only."""
+    picture = _open(data, kind)
+    picture.draft("RGB", (SHOWN_SIDE, SHOWN_SIDE))
+    upright = ImageOps.exif_transpose(picture).convert("RGB")
+    upright.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    plain = Image.new("RGB", upright.size)
+    plain.paste(upright)
+    out = BytesIO()
+    plain.save(out, "JPEG", quality=82)
+    return out.getvalue()
