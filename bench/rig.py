@@ -44,6 +44,7 @@ class Rig:
             "SECRET_KEY": secrets.token_hex(32),
             "COMMUNICATIONS_WEBHOOK_TOKEN": "bench-token",
             "LOG_DIR": str(folder),
+            "DATA_DIR": str(folder),
             "LOG_LEVEL": "warning",
             "QUIET_HOURS": "",
             "PORT": str(free_port()),

@@ -94,6 +94,7 @@ def base_environ(folder: Path) -> dict[str, str]:
         "SECRET_KEY": secrets.token_hex(32),
         "COMMUNICATIONS_WEBHOOK_TOKEN": "webhook-token-of-the-tests",
         "LOG_DIR": str(folder),
+        "DATA_DIR": str(folder / "data"),
         "LOG_LEVEL": "warning",
         "QUIET_HOURS": "",
         "PORT": str(free_port()),

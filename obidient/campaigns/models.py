@@ -56,6 +56,8 @@ class Campaign(BaseModel):
     message_template = TextField(default="")
     audience = JSONField(default=dict)
     audio_asset_id = IntegerField(null=True)
+    #: Keys that people may press in a call; see voice_menu.
+    keypad = JSONField(null=True)
     #: Chosen by the writer, or fixed at launch.
     provider = CharField(null=True)
     #: Messages an hour; null: only the provider's own limit.

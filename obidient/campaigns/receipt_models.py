@@ -1,6 +1,15 @@
 """What comes back from networks, as it arrived and as texts; and recordings they play."""
 
-from peewee import BigAutoField, BigIntegerField, BlobField, CharField, IntegerField, TextField
+from peewee import (
+    BigAutoField,
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CharField,
+    FloatField,
+    IntegerField,
+    TextField,
+)
 
 from obidient.clock import utcnow
 from obidient.database import BaseModel, UtcDateTimeField
@@ -67,10 +76,36 @@ class InboundText(BaseModel):
         )
 
 
+class TextAnswer(BaseModel):
+    """An answer to a text somebody sent us, written by a person or by the system."""
+
+    id = BigAutoField()
+    inbound_id = BigIntegerField(index=True)
+    phone = CharField(max_length=40)
+    text = TextField()
+    automatic = BooleanField(default=False)
+    #: queued, sending, sent, delivered, undelivered, failed, unconfirmed.
+    state = CharField(max_length=12, default="queued")
+    error = TextField(default="")
+    provider = CharField(default="")
+    provider_id = CharField(null=True, index=True)
+    created_by_id = IntegerField(null=True)
+    created_at = UtcDateTimeField(default=utcnow)
+    changed_at = UtcDateTimeField(default=utcnow)
+
+
 class AudioAsset(BaseModel):
-    """A recording for voice campaigns, at an address that the network can fetch."""
+    """A recording for voice campaigns: a file kept here, or an address elsewhere."""
 
     title = CharField()
+    #: Where it is; empty for a file kept here, whose address holds `secret`.
     url = TextField()
+    filename = CharField(default="")
+    content_type = CharField(default="")
+    size = IntegerField(null=True)
+    seconds = FloatField(null=True)
+    secret = CharField(default="")
+    #: What a check of the address found wrong.
+    problem = TextField(default="")
     created_by_id = IntegerField(null=True)
     created_at = UtcDateTimeField(default=utcnow)
