@@ -70,6 +70,8 @@ def _child(child: dict[str, Any]) -> dict[str, Any]:
         "words": words.leader(child["parties"]),
         "reported": figures["pollingUnitsReported"],
         "units": figures["pollingUnitsTotal"],
+        # Rounded down: 100 % is for when the last one is in.
+        "share": 100 * figures["pollingUnitsReported"] // (figures["pollingUnitsTotal"] or 1),
         "turnout": figures["voterTurnout"],
         "valid": figures["totalValidVotes"],
         "review": figures["pollingUnitsUnderReview"],

@@ -60,9 +60,11 @@ def _outlook(summary: dict[str, Any], outlook: dict[str, Any], status: str) -> s
     out, voters = outlook["pollingUnitsOut"], outlook["registeredVotersOut"]
     doubted = summary["pollingUnitsUnderReview"]
     if not out and not doubted:
-        return "All polling units have reported."
+        one = summary["pollingUnitsTotal"] == 1
+        return "This polling unit has reported." if one else "All polling units have reported."
     if not outlook["leaderCouldChange"]:
-        return "What is still out or under review can no longer change who leads."
+        what = [name for number, name in ((out, "still out"), (doubted, "under review")) if number]
+        return f"What is {' or '.join(what)} can no longer change who leads."
     if not out:
         return "What is under review could still change who leads."
     verb = "is" if out == 1 else "are"

@@ -10,7 +10,7 @@
     hourCycle: "h23", timeZone: page.zone, timeZoneName: "short",
   });
   const known = {};
-  let wait = EVERY, areasAt = Date.now();
+  let wait = EVERY, areasAt = 0, behind = false;
 
   function one(name, within) {
     return (within || document).querySelector('[data-value="' + name + '"]');
@@ -20,15 +20,21 @@
     if (place && place.textContent !== text) place.textContent = text;
   }
   function number(value) { return inNigeria.format(value); }
-  function paint(element, party) {
-    if (!element) return;
-    element.className = element.className.replace(/\bp\d+\b|\bempty\b/g, "").trim();
+  function element(name, kind, text) {
+    const made = document.createElement(name);
+    if (kind) made.className = kind;
+    if (text) made.textContent = text;
+    return made;
+  }
+  function paint(place, party) {
+    if (!place) return;
+    place.className = place.className.replace(/\bp\d+\b|\bempty\b/g, "").trim();
     if (party) {
       const source = document.querySelector('[data-party="' + CSS.escape(party.partyCode) + '"]');
       const kept = source && source.className.match(/\bp\d+\b/);
-      if (kept) element.classList.add(kept[0]);
-      else element.style.setProperty("--c", party.color);
-    } else if (element.dataset.tile) element.classList.add("empty");
+      if (kept) place.classList.add(kept[0]);
+      else place.style.setProperty("--c", party.color);
+    } else if (place.dataset.tile) place.classList.add("empty");
   }
   function leading(parties) {
     const [first, second] = parties;
@@ -83,9 +89,8 @@
     const legend = document.querySelector("[data-legend]");
     if (!legend) return;
     const lines = [...leads.values()].sort((a, b) => b[1] - a[1]).map(function ([party, count]) {
-      const line = document.createElement("li"), swatch = document.createElement("span");
-      swatch.className = "swatch";
-      line.append(swatch, party.partyCode + " leads in " + count);
+      const line = element("li", "");
+      line.append(element("span", "swatch"), party.partyCode + " leads in " + count);
       paint(line, party);
       return line;
     });
@@ -94,26 +99,28 @@
   function showChild(row, child, first, figures) {
     say("valid", number(figures.totalValidVotes), row);
     say("turnout", figures.voterTurnout + " %", row);
-    const units = one("units", row), flag = units.querySelector(".flag");
-    const text = child.level === "unit"
-      ? (figures.pollingUnitsReported ? "yes" : "not yet")
-      : number(figures.pollingUnitsReported) + " of " + number(figures.pollingUnitsTotal);
-    units.textContent = text + " ";
-    if (figures.pollingUnitsUnderReview) {
-      const mark = flag || Object.assign(document.createElement("span"), {
-        className: "flag", title: "Under review", textContent: "⚑" });
-      units.append(mark);
+    const units = one("units", row), parts = [], total = figures.pollingUnitsTotal;
+    if (child.level === "unit") parts.push(figures.pollingUnitsReported ? "yes" : "not yet");
+    else {
+      const share = total ? Math.floor(100 * figures.pollingUnitsReported / total) : 0;
+      parts.push(share + " % ", element("small", "of",
+        number(figures.pollingUnitsReported) + " of " + number(total)));
     }
+    if (figures.pollingUnitsUnderReview) {
+      const flag = element("span", "flag", "⚑");
+      flag.title = "Under review";
+      flag.append(element("span", "sr", " under review"));
+      parts.push(" ", flag);
+    }
+    units.replaceChildren(...parts);
     const cell = one("leader", row);
     if (!first) {
       cell.textContent = figures.totalValidVotes ? "level" : "–";
       paint(cell, null);
       return;
     }
-    const swatch = document.createElement("span"), share = document.createElement("small");
-    swatch.className = "swatch";
-    share.textContent = first.percentage + " %";
-    cell.replaceChildren(swatch, first.partyCode + " ", share);
+    cell.replaceChildren(element("span", "swatch"), first.partyCode + " ",
+      element("small", "", first.percentage + " %"));
     paint(cell, first);
   }
 
@@ -131,11 +138,12 @@
     if (document.visibilityState === "visible") {
       try {
         if (page.summary) {
-          const changed = await ask(page.summary, showFigures);
-          const due = Date.now() - areasAt > AREAS_EVERY;
-          if (due || (changed && !known[page.area])) {
+          // No area changes unless the whole does; and the areas' document is the larger one.
+          behind = await ask(page.summary, showFigures) || behind;
+          if (behind && Date.now() - areasAt > AREAS_EVERY) {
             areasAt = Date.now();
             await ask(page.area, showAreas);
+            behind = false;
           }
         } else {
           await ask(page.area, function (document_) {
