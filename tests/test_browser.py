@@ -1,0 +1,184 @@
+"""The admin in Chromium, on a real server with real workers, as its people use it."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+
+from obidient import database
+from obidient.accounts.models import User
+from obidient.campaigns import control
+from obidient.contacts import demo as contacts_demo
+from obidient.contacts.models import Contact, Tag
+from obidient.results import demo as results_demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PASSWORD = "correct horse battery"
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1366, "height": 768}
+
+
+@dataclass
+class Witness:
+    """What a page asked for and complained of."""
+
+    base: str
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob"):
+            self.hosts.add(f"{parts.scheme}://{parts.netloc}")
+
+
+@pytest.fixture
+def site(app: Flask, server: Callable[[], str], browser: Browser) -> Iterator[tuple[Page, Witness]]:
+    """A page on the running server, and what it witnessed; complaints fail the test."""
+    base = server()
+    context = browser.new_context(base_url=base, viewport=DESKTOP, timezone_id="Africa/Lagos")
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    witness = Witness(base)
+    witness.watch(page)
+    yield page, witness
+    context.close()
+    assert witness.complaints == []
+    assert witness.hosts <= {base}
+
+
+def sign_in(page: Page, user: User) -> None:
+    page.goto("/admin/")
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile("/admin/$"))
+
+
+def test_a_newcomer_imports_writes_sends_and_watches(
+    site: tuple[Page, Witness],
+    worker: Callable[..., object],
+    make_user: Callable[..., User],
+    tmp_path: Path,
+) -> None:
+    page, _ = site
+    worker()
+    sign_in(page, make_user("organiser"))
+    file = tmp_path / "supporters.csv"
+    rows = "".join(f"0803555{n:04d};Adá {n};Lagos;Ikeja\r\n" for n in range(40))
+    file.write_bytes(("phone;first_name;state;lga\r\n" + rows + "08;Nobody;;\r\n").encode("cp1252"))
+
+    page.get_by_role("link", name="Contacts").first.click()
+    page.get_by_role("link", name="Import").first.click()
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator("#column-phone")).to_have_value("phone")
+    page.get_by_label("Put them on a list").fill("Ikeja town hall")
+    page.get_by_role("button", name="See what would happen").click()
+    page.get_by_role("button", name=re.compile("^Import")).click(timeout=30_000)
+    # A line that can't be read is shown with what to do; the others are in.
+    expect(page.get_by_text("check for missing, extra or swapped digits")).to_be_visible(
+        timeout=30_000
+    )
+    assert Contact.select().count() == 40
+
+    page.goto("/admin/compose/")
+    page.get_by_label("What is it called?").fill("Town hall")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Ikeja town hall").check()
+    page.locator("#message_template").fill(
+        "Hello {{first_name|friend}}, come to {{lga}}. ₦500 fare."
+    )
+    side = page.locator("#side")
+    expect(side).to_contain_text("40")
+    expect(side).to_contain_text("Hello Adá 0, come to Ikeja")
+    expect(side).to_contain_text("1 part")
+    page.get_by_role("button", name="Review").click()
+    expect(page.locator(".sample")).to_have_count(10)
+    page.get_by_role("button", name="Send 40 text messages").click()
+    page.get_by_role("dialog").get_by_role("button", name="Send 40 text messages").click()
+    # It is watched, not reloaded.
+    expect(page.get_by_text("Completed").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("main")).to_contain_text(re.compile(r"40\s*delivered|Delivered\s*40"))
+
+
+def test_a_delete_asks_first_and_bulk_actions_work(
+    site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, _ = site
+    for number, name in enumerate(("Ada", "Bisi", "Chidi", "Dayo")):
+        Contact.create(phone=f"+234803555000{number}", first_name=name)
+    Tag.create(name="volunteers")
+    sign_in(page, make_user("admin"))
+    page.goto("/admin/tags/")
+    row = page.get_by_role("row").filter(has_text="volunteers")
+    row.get_by_role("button", name=re.compile("Delete")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name=re.compile("Cancel|Keep|back", re.IGNORECASE)).click()
+    assert Tag.select().count() == 1
+    row.get_by_role("button", name=re.compile("Delete")).click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("row").filter(has_text="volunteers")).to_have_count(0)
+    assert Tag.select().count() == 0
+
+    page.goto("/admin/contacts/")
+    for name in ("Bisi", "Dayo"):
+        page.get_by_role("row").filter(has_text=name).get_by_role("checkbox").check()
+    page.locator(".bulk").get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete 2").click()
+    expect(page.get_by_role("row").filter(has_text="Bisi")).to_have_count(0)
+    assert sorted(one.first_name for one in Contact.select()) == ["Ada", "Chidi"]
+
+
+def links(page: Page) -> list[str]:
+    found = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
+    return [href.split("#")[0] for href in found if href.startswith("/") and "?" not in href]
+
+
+def test_every_page_keeps_to_itself_and_fits_a_phone(
+    site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, _ = site
+    contacts_demo.load()
+    results_demo.load()
+    campaign = control.create(
+        {"title": "A town hall with quite a long name, which has to fit as well",
+         "message_template": "Hi {{first_name}}", "audience": {"everyone": True}}
+    )  # fmt: skip
+    control.launch(campaign.id)
+    database.release()
+    sign_in(page, make_user("admin"))
+    page.set_viewport_size(PHONE)
+    todo, seen, wide = ["/admin/", "/results/", "/password"], set[str](), list[str]()
+    while todo and len(seen) < 90:
+        path = todo.pop(0)
+        kind = re.sub(r"/\d[\d-]*|/(?:ele|are)[^/]*/[^/]+", "/n", path)
+        if (
+            kind in seen
+            or path.endswith((".csv", ".json", "/logout"))
+            or path.startswith(("/api/", "/static/"))
+        ):
+            continue
+        seen.add(kind)
+        answer = page.goto(path)
+        assert answer is not None and answer.status < 400, path
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
+            wide.append(path)
+        todo += links(page)
+    assert wide == []
+    assert len(seen) > 25
