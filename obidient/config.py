@@ -237,7 +237,7 @@ class Settings:
     photo_storage: str = setting(
         "",
         _photo_storage,
-        "Photos of sheets: a folder, or s3://KEY:SECRET@HOST/BUCKET; empty: beside the database",
+        "Photos of sheets: a folder, or s3://KEY:SECRET@HOST/BUCKET; empty: in DATA_DIR",
     )
 
     #: What the environment and `.env` held: plugins read their own variables from it.

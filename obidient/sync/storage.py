@@ -9,7 +9,6 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from obidient.config import ConfigError, Settings, settings
-from obidient.queues import queue_file
 
 
 class Storage(Protocol):
@@ -105,7 +104,7 @@ def of(configured: Settings) -> Storage:
         return Bucket(where)
     if where:
         return Folder(Path(where))
-    return Folder(queue_file(configured).with_name("photos"))
+    return Folder(configured.data_dir / "photos")
 
 
 def current() -> Storage:

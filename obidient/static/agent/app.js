@@ -94,7 +94,7 @@ Agent.app = (() => {
     return h("li.card", { "data-election": election.electionId },
       h("div.grow", {}, h("b", {}, election.electionName), closed,
         draft ? h("div", {}, chip("saved"), h("p.small", {}, say("say.saved"))) : null),
-      h(sent && !draft ? "button.quiet" : "button.primary", { type: "button", onclick: () =>
+      h((sent && !draft) || !isOpen ? "button.quiet" : "button.primary", { type: "button", onclick: () =>
         (sent && !draft ? correctLast(who, election, reports) : Agent.form.start(who, election)) }, word));
   };
 
@@ -176,7 +176,7 @@ Agent.app = (() => {
     const unit = who.pollingUnit;
     const at = scrollY;
     show(
-      top(h("div.grow", {}, h("h1", {}, unit.name), h("p", {}, `${unit.code} · ${unit.ward}, ${unit.lga}`)), net()),
+      top(h("div.grow", {}, h("h1", {}, unit.name), h("p", {}, unit.code), h("p", {}, `${unit.ward}, ${unit.lga}`)), net()),
       h("main", {},
         ...banners(who, reports),
         h("h2", {}, say("home.elections")),

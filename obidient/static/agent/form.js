@@ -15,7 +15,6 @@ Agent.form = (() => {
       id, name, type: "text", inputMode: "numeric", autocomplete: "off", enterKeyHint: "next",
       maxLength: 9, value: open.values[name] || "", oninput: () => typed(name, input.value),
       onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); next(input); } },
-      onblur: () => { open.left.add(name); judge(); },
     });
     input.setAttribute("aria-describedby", `${id}-note`);
     const dot = party ? h("i.dot", {}) : null;
@@ -182,12 +181,12 @@ Agent.form = (() => {
     const draft = await store.get("drafts", store.draftKey(who, election.electionId));
     open = {
       who, election, values: { ...(draft?.values || {}) }, corrects: draft?.corrects || null,
-      tried: false, anyway: false, left: new Set(),
+      tried: false, anyway: false,
     };
     show(
       top(h("button.quiet", { type: "button", id: "back", onclick: close }, `‹ ${say("form.back")}`),
         h("div.grow", {}, h("h1", {}, open.corrects ? say("form.title.correct") : election.electionName),
-          h("p", {}, `${who.pollingUnit.code} · ${who.pollingUnit.name}`))),
+          h("p", {}, who.pollingUnit.code))),
       h("main.sheet", {},
         open.corrects ? note("info", h("p", {}, say("form.corrects"))) : null,
         h("section", {}, h("h2", {}, say("form.voters")), field("registered", helpOf("registered")), field("accredited")),
@@ -199,10 +198,10 @@ Agent.form = (() => {
         draft ? h("button.quiet.wide.danger", { type: "button", id: "discard", onclick: discard }, say("form.discard")) : null),
       h("footer.bar", {},
         h("div", { id: "notes", "aria-live": "polite" }),
-        h("div.row", {},
-          h("div.grow", {}, h("span.small", {}, say("form.sum")), h("output", { id: "sum" }, "0"),
-            h("span.saved", { id: "saved", role: "status" }, draft ? say("form.saved") : "")),
-          h("button.primary", { type: "button", id: "send", onclick: send }, say("form.send")))));
+        h("div.row.sum", {},
+          h("div", {}, h("span.small", {}, say("form.sum")), h("output", { id: "sum" }, "0")),
+          h("span.saved", { id: "saved", role: "status" }, draft ? say("form.saved") : "")),
+        h("button.primary", { type: "button", id: "send", onclick: send }, say("form.send"))));
     scrollTo(0, 0);
     judge();
     await photo();
