@@ -41,6 +41,7 @@ def _views() -> list[Any]:
     from obidient.admin.plugins import Plugins
     from obidient.admin.queues import Queues
     from obidient.admin.results import Results
+    from obidient.admin.review import Review
     from obidient.contacts.models import Contact, ContactList, Tag
 
     return [
@@ -52,6 +53,7 @@ def _views() -> list[Any]:
         Lists(ContactList, "Lists", "People", "admin_lists", "lists"),
         OptOuts("Opt-outs", "People", "admin_optouts", "opt-outs"),
         Results("Elections", "Results", "admin_results", "elections"),
+        Review("Results room", "Results", "admin_review", "review"),
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),
         People("Team and tokens", "Operations", "admin_people", "team"),

@@ -2,14 +2,14 @@
 
 from flask import Flask
 
-from obidient import queues
+from obidient import jobs, queues
 from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the pages and the worker's job."""
     from obidient.operations import ticker
-    from obidient.results import api, intake, pages
+    from obidient.results import api, intake, pages, recount
     from obidient.results.generation import Generation
     from obidient.results.live import LiveResults
     from obidient.results.shortpath import ShortPath
@@ -20,6 +20,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, "process", lambda: intake.process_waiting() and None)
     ticker.register(app, "submissions", intake.sweep, every=1.0)
+    jobs.register(app, recount.JOB, recount.run)
     api.register(app)
     app.register_blueprint(pages.blueprint)
     app.wsgi_app = ShortPath(app.wsgi_app, live)  # type: ignore[method-assign]

@@ -12,7 +12,14 @@ from obidient.areas import ROOT_CODE, STATES, find_state, level_of
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results.models import ELECTION_STATUSES, ELECTION_TYPES, Election, Party, Tally
+from obidient.results.models import (
+    ELECTION_STATUSES,
+    ELECTION_TYPES,
+    Election,
+    Party,
+    Submission,
+    Tally,
+)
 from obidient.results.sheets import party_key
 from obidient.results.tally import TICK, hold
 
@@ -74,12 +81,7 @@ def _area_of(document: Mapping[str, Any], state: str) -> str:
 def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
     """Make an election from its JSON document; raises Invalid naming the field that is wrong."""
     values = _checked(document)
-    parties = [_party(values["id"], place, raw) for place, raw in enumerate(document["parties"])]
-    keys = [key for p in parties for key in {party_key(name) for name in _names(p)}]
-    if "" in keys:
-        raise Invalid("A party's code and aliases need a letter or a digit each.")
-    if len(set(keys)) != len(keys):
-        raise Invalid("Two parties share a code or an alias: give each its own.")
+    parties = _parties(values["id"], document["parties"])
     try:
         with db.atomic():
             election: Election = Election.create(is_demo=is_demo, **values)
@@ -90,6 +92,76 @@ def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
     except IntegrityError:
         raise Conflict(f"There is an election {values['id']} already.") from None
     return election
+
+
+def change(election_id: str, document: Mapping[str, Any]) -> Election:
+    """Change what an election is called and its parties; what was sent in stays readable."""
+    from obidient.results import live
+
+    with db.atomic():
+        election = hold(election_id)
+        if election is None:
+            raise NotFound("There is no such election.")
+        # Its status has an action of its own.
+        values = _checked({**document, "electionId": election_id, "status": election.status})
+        parties = _parties(election_id, document["parties"])
+        if Submission.select().where(Submission.election_id == election_id).exists():
+            _check_readable(election, values, parties)
+        Election.update(**values, updated_at=moment_of_change(election)).where(
+            Election.id == election_id
+        ).execute()
+        Party.delete().where(Party.election_id == election_id).execute()
+        Party.insert_many(parties).execute()
+        audit.record("election.changed", f"Changed {values['name']}", "election", election_id)
+    live.invalidate(election_id)
+    return get(election_id)
+
+
+def document_of(election: Election) -> dict[str, Any]:
+    """What `create` would make this election from."""
+    return {
+        "electionId": election.id,
+        "electionName": election.name,
+        "electionType": election.type,
+        "state": election.state,
+        "areaCode": election.area_code,
+        "status": election.status,
+        "parties": [
+            {
+                "partyCode": party.code,
+                "partyName": party.name,
+                "displayName": party.display_name,
+                "color": party.color,
+                "aliases": party.aliases,
+            }
+            for party in parties_of(election.id)
+        ],
+    }
+
+
+def _check_readable(
+    election: Election, values: Mapping[str, Any], parties: Sequence[Mapping[str, Any]]
+) -> None:
+    """The sheets that came in name parties and units: those must keep their meaning."""
+    if values["area_code"] != election.area_code:
+        raise Conflict("Sheets have come in: where the election is held can't change any more.")
+    after = {party_key(name): party["code"] for party in parties for name in _names(party)}
+    for name, code in names_of(parties_of(election.id)).items():
+        if after.get(name) != code:
+            raise Conflict(
+                f"Sheets have come in: keep the party {code} with its code and aliases. "
+                "You can change its name, colour and place, and add to its aliases."
+            )
+
+
+def _parties(election_id: str, raw: Sequence[Any]) -> list[dict[str, Any]]:
+    parties = [_party(election_id, place, party) for place, party in enumerate(raw)]
+    keys = [key for party in parties for key in {party_key(name) for name in _names(party)}]
+    if "" in keys:
+        raise Invalid("A party's code and aliases need a letter or a digit each.")
+    if len(set(keys)) != len(keys):
+        raise Invalid("Two parties share a code or an alias: give each its own.")
+    return parties
 
 
 def _names(party: Mapping[str, Any]) -> list[str]:

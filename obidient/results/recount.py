@@ -4,12 +4,13 @@ Checks every layer on the one below: each agent's newest sheet on the submission
 a unit on the agents' sheets and the reviewers' decisions, the totals on the units.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from peewee import fn
 
+from obidient import jobs
 from obidient.areas import LGAS, ancestors, parent_of
 from obidient.clock import utcnow
 from obidient.database import db
@@ -29,6 +30,11 @@ from obidient.results.rows import put
 from obidient.results.sheets import Refused, read, snake_keys
 from obidient.results.tally import NUMBERS, Total, worth
 
+#: The kind of job that counts again.
+JOB = "results-verify"
+#: Differences listed one by one on a page.
+SHOWN = 200
+
 
 @dataclass
 class Found:
@@ -41,11 +47,24 @@ class Found:
     wrong: list[str] = field(default_factory=list)
 
 
-def differences(election_id: str) -> list[str]:
+def run(job: jobs.Job) -> dict[str, Any]:
+    """The job behind the admin's button; `repair` puts right what it finds."""
+    from obidient.results import live
+
+    election_id = job.params["electionId"]
+    wrong = differences(election_id, lambda lgas: jobs.progress(job, lgas, len(LGAS)))
+    if wrong and job.params.get("repair"):
+        repair(election_id)
+        live.invalidate(election_id)
+    return {"differences": len(wrong), "shown": wrong[:SHOWN]}
+
+
+def differences(election_id: str, progress: Callable[[int], None] = lambda lgas: None) -> list[str]:
     """What is stored wrongly, a sentence each; empty when all is right."""
     totals: dict[str, Total] = {}
     wrong: list[str] = []
-    for found in _count(election_id):
+    for number, found in enumerate(_count(election_id), 1):
+        progress(number)
         wrong += found.wrong
         _add(totals, found.units.values())
     return wrong + _compare_totals(election_id, totals)

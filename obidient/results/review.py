@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from obidient.accounts import audit
+from obidient.accounts.models import User
 from obidient.areas import Area
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
@@ -39,6 +40,17 @@ class Doubt:
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """One that a reviewer can choose."""
+
+    id: int
+    who: str
+    status: str
+    received_at: datetime
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class Event:
     """A line of a unit's story."""
 
@@ -59,6 +71,20 @@ def under_review(election_id: str, after: str = "", limit: int = 50) -> list[Dou
         .order_by(UnitResult.unit_code)
         .limit(limit)
     )
+    return _as_doubts(election_id, rows)
+
+
+def doubt_about(election_id: str, unit_code: str) -> Doubt | None:
+    """Why a unit is under review; None when it is not."""
+    rows = UnitResult.select().where(
+        UnitResult.election_id == election_id,
+        UnitResult.unit_code == unit_code,
+        UnitResult.in_review,
+    )
+    return next(iter(_as_doubts(election_id, list(rows))), None)
+
+
+def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
     codes = [row.unit_code for row in rows]
     open_flags = _open_flags(election_id, codes)
     sheets = _sheets(election_id, codes)
@@ -95,6 +121,39 @@ def _sheets(election_id: str, codes: Sequence[str]) -> dict[str, list[tuple[str,
     for row in query.order_by(sheet.agent):
         found[row.unit_code].append((row.agent, row.submission, Figures.loads(row.figures)))
     return found
+
+
+def sheets_of(election_id: str, unit_code: str) -> list[Sheet]:
+    """What a reviewer can choose from: each agent's newest sheet, and those with too many votes."""
+    row = Submission
+    newest = AgentSheet.select(AgentSheet.submission).where(
+        AgentSheet.election_id == election_id, AgentSheet.unit_code == unit_code
+    )
+    query = row.select().where(
+        row.election_id == election_id,
+        row.unit_code == unit_code,
+        row.id.in_(newest) | (row.reason == "over_voting"),
+    )
+    names = names_of(parties_of(election_id))
+    return [
+        Sheet(
+            id=one.id,
+            who=who(one.agent),
+            status=one.status,
+            received_at=one.received_at,
+            figures=read(snake_keys(decode(one.payload)), names),
+        )
+        for one in query.order_by(row.id)
+    ]
+
+
+def who(agent: str) -> str:
+    """An agent as people speak of them: by name, or by their device."""
+    kind, _, name = agent.partition(":")
+    if kind == "user" and name.isdigit():
+        user = User.get_or_none(User.id == int(name))
+        return str(user.name or user.email) if user else f"account {name}"
+    return f"{kind} {name}".strip() if kind == "device" else agent
 
 
 # ---- deciding -----------------------------------------------------------------------------------
@@ -224,7 +283,7 @@ def _received(election_id: str, unit_code: str) -> list[Event]:
     for row in Submission.select().where(
         Submission.election_id == election_id, Submission.unit_code == unit_code
     ):
-        sentence = f"Sheet {row.submission_id}, revision {row.revision}, came from {row.agent}"
+        sentence = f"Sheet {row.submission_id}, revision {row.revision}, came from {who(row.agent)}"
         try:
             sentence += f": {_told(read(snake_keys(decode(row.payload)), None))}"
         except Refused:

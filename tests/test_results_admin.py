@@ -1,0 +1,230 @@
+"""The results room and the elections' pages, as their people meet them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from results_world import UNITS, make_world, sheet
+
+from obidient import jobs
+from obidient.accounts.models import AuditEntry, User
+from obidient.database import db
+from obidient.results import elections, intake, recount
+from obidient.results.inbox import Sender, receive
+from obidient.results.models import Decision, Election, Submission, Tally
+
+UNIT = f"/admin/review/abc123/{UNITS[0]}/"
+
+
+def take(*sheets: dict[str, Any]) -> None:
+    with db.atomic():
+        receive(sheets, Sender())
+    intake.process_waiting()
+
+
+def total() -> Tally:
+    found: Tally = Tally.get(Tally.election_id == "abc123", Tally.area_code == "NG")
+    return found
+
+
+class Person:
+    """Somebody signed in, who posts forms with the page's CSRF token."""
+
+    def __init__(self, client: FlaskClient, user: User) -> None:
+        self.client, self.user = client, user
+        with client.session_transaction() as session:
+            session["_user_id"] = user.get_id()
+            session["_fresh"] = True
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/password").text)
+        assert found
+        self.token = found[1]
+
+    def get(self, url: str, status: int = 200) -> str:
+        answer = self.client.get(url)
+        assert answer.status_code == status, f"{url}: {answer.status_code}"
+        return re.sub(r"\s+", " ", answer.text)
+
+    def post(self, url: str, status: int = 200, **form: Any) -> str:
+        data = {"csrf_token": self.token} | form
+        answer = self.client.post(url, data=data, follow_redirects=True)
+        assert answer.status_code == status, f"{url}: {answer.status_code}"
+        return re.sub(r"\s+", " ", answer.text)
+
+
+@pytest.fixture
+def sign_in(app: Flask, make_user: Callable[..., User]) -> Callable[..., Person]:
+    return lambda role="admin": Person(app.test_client(), make_user(role))
+
+
+@pytest.fixture
+def dispute(app: Flask) -> Election:
+    election = make_world()
+    take(sheet("a", device="A", votes={"LP": 120}), sheet("b", device="B", votes={"LP": 90}))
+    return election
+
+
+FORM = {
+    "electionId": "gov-2027",
+    "electionName": "2027 Lagos governorship",
+    "electionType": "governorship",
+    "state": "Lagos",
+    "areaCode": "",
+    "order": ["2", "1", "3"],
+    "code": ["APC", "LP", ""],
+    "name": ["All Progressives Congress", "Labour Party", ""],
+    "display": ["", "Labour", ""],
+    "color": ["#0b7a3b", "#c8102e", "#000000"],
+    "aliases": ["A.P.C, Broom", "", ""],
+}
+
+
+@pytest.mark.both
+def test_an_election_is_made_in_the_admin(sign_in: Callable[..., Person]) -> None:
+    admin = sign_in()
+    assert "2027 Lagos governorship" in admin.post("/admin/elections/new", **FORM)
+    made = elections.get("gov-2027")
+    assert (made.area_code, made.status) == ("24", "scheduled")
+    parties = elections.parties_of("gov-2027")
+    assert [(p.code, p.display_name, p.color, p.aliases) for p in parties] == [
+        ("LP", "Labour", "#c8102e", []),
+        ("APC", "All Progressives Congress (APC)", "#0b7a3b", ["A.P.C", "Broom"]),
+    ]
+
+
+def test_a_form_that_is_wrong_comes_back_as_it_was_filled_in(
+    sign_in: Callable[..., Person],
+) -> None:
+    page = sign_in().post("/admin/elections/new", **FORM | {"aliases": ["LP", "", ""]})
+    assert "Two parties share a code or an alias" in page
+    assert 'value="2027 Lagos governorship"' in page
+    assert 'value="#c8102e"' in page
+    assert Election.get_or_none(Election.id == "gov-2027") is None
+
+
+def test_an_election_is_changed_but_no_sheet_becomes_unreadable(
+    dispute: Election, sign_in: Callable[..., Person]
+) -> None:
+    admin = sign_in()
+    page = admin.get("/admin/elections/abc123/edit")
+    assert 'value="Labour Party (LP)"' in page
+    rows = {
+        "electionName": "Presidential, again",
+        "electionType": "presidential",
+        "state": "National",
+        "order": ["1", "2", "3", "4"],
+        "code": ["PDP", "LP", "APC", "NNPP"],
+        "name": ["Peoples Democratic Party", "Labour", "All Progressives Congress", "New Nigeria"],
+        "display": ["", "", "", ""],
+        "color": ["#1f5fa8", "#c8102e", "#0b7a3b", "#d97706"],
+        "aliases": ["", "", "A.P.C", ""],
+    }
+    gone = {name: value[1:] for name, value in rows.items() if isinstance(value, list)}
+    refusal = admin.post("/admin/elections/abc123/edit", **rows | gone)
+    assert "keep the party PDP" in refusal
+    renamed = rows | {"code": ["PDP", "LP", "BROOM", "NNPP"]}
+    assert "keep the party APC" in admin.post("/admin/elections/abc123/edit", **renamed)
+    elsewhere = rows | {"state": "Lagos"}
+    assert "where the election is held" in admin.post("/admin/elections/abc123/edit", **elsewhere)
+    assert "Saved" in admin.post("/admin/elections/abc123/edit", **rows)
+    assert [p.code for p in elections.parties_of("abc123")] == ["PDP", "LP", "APC", "NNPP"]
+    assert elections.get("abc123").name == "Presidential, again"
+    assert recount.differences("abc123") == []
+
+
+@pytest.mark.both
+def test_a_dispute_is_shown_with_its_evidence_and_settled_with_a_reason(
+    dispute: Election, sign_in: Callable[..., Person]
+) -> None:
+    reviewer = sign_in("reviewer")
+    assert "Agents sent different figures." in reviewer.get("/admin/review/abc123/")
+    page = reviewer.get(UNIT)
+    assert "Under review.</b> Agents sent different figures. 120 votes at most." in page
+    for words in ("device A", "device B", "Unit 24-11-02-001", "Ward 24-11-02, Ikeja, Lagos"):
+        assert words in page
+    chosen = Submission.get(Submission.submission_id == "b").id
+    assert "Write the reason" in reviewer.post(f"{UNIT}settle", choice=chosen, reason=" ")
+    assert total().review_units == 1
+    page = reviewer.post(f"{UNIT}settle", choice=chosen, reason="The photo shows 90")
+    assert "<b>Settled.</b>" in page
+    assert (
+        f"{reviewer.user.email} decided: 90 valid votes (LP 90) count. The photo shows 90" in page
+    )
+    assert (total().valid, total().review_units) == (90, 0)
+    entry = AuditEntry.get(AuditEntry.action == "results.settled")
+    assert entry.actor == reviewer.user.email
+    assert "Nothing in doubt" in reviewer.get("/admin/review/abc123/")
+
+
+def test_figures_can_be_corrected_by_hand_or_voided(
+    dispute: Election, sign_in: Callable[..., Person]
+) -> None:
+    reviewer = sign_in("reviewer")
+    typed = {"registered": "600", "accredited": "1,00", "rejected": "2", "votes-LP": "85"}
+    wrong = reviewer.post(
+        f"{UNIT}settle", choice="figures", reason="r", **typed | {"votes-LP": "x"}
+    )
+    assert "LP: write a whole number." in wrong
+    reviewer.post(f"{UNIT}settle", choice="figures", reason="The paper says 85", **typed)
+    assert (total().valid, total().accredited) == (85, 100)
+    reviewer.post(f"{UNIT}settle", choice="void", reason="Boxes were snatched")
+    assert (total().units, total().valid) == (0, 0)
+    assert Decision.select().count() == 2
+    assert recount.differences("abc123") == []
+
+
+def test_a_refused_sheet_with_too_many_votes_can_be_looked_at_and_chosen(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    make_world()
+    take(sheet("a", votes={"LP": 500}, accreditedVoters=300))
+    page = sign_in("reviewer").get(UNIT)
+    assert "refused for over-voting" in page
+    assert "500 votes at most" in page
+
+
+def test_any_unit_can_be_opened_by_its_code_and_nonsense_is_told(
+    dispute: Election, sign_in: Callable[..., Person]
+) -> None:
+    reviewer = sign_in("reviewer")
+    assert "Nothing has come in" in reviewer.get(f"/admin/review/abc123/?unit={UNITS[5]}")
+    reviewer.get("/admin/review/abc123/?unit=24-11", status=404)
+    reviewer.get("/admin/review/nope/", status=404)
+
+
+def test_the_totals_are_counted_again_by_a_worker_and_repaired_by_an_admin(
+    dispute: Election, sign_in: Callable[..., Person]
+) -> None:
+    admin = sign_in()
+    page = admin.post("/admin/elections/abc123/verify")
+    assert "Counting" in page
+    jobs.run(jobs.Job.get().id)
+    assert "All totals agree" in admin.get("/admin/elections/abc123/")
+    Tally.update(valid=7).where(Tally.area_code == "24").execute()
+    sign_in("reviewer").post("/admin/elections/abc123/verify")
+    jobs.run(jobs.Job.select().order_by(jobs.Job.id.desc()).get().id)
+    page = admin.get("/admin/elections/abc123/")
+    assert "24: valid is 7, counted 120" in page
+    sign_in("reviewer").post("/admin/elections/abc123/verify", status=403, repair="1")
+    admin.post("/admin/elections/abc123/verify", repair="1")
+    jobs.run(jobs.Job.select().order_by(jobs.Job.id.desc()).get().id)
+    assert recount.differences("abc123") == []
+
+
+@pytest.mark.parametrize(
+    ("role", "room", "making"),
+    [("admin", 200, 200), ("reviewer", 200, 403), ("organiser", 403, 403), ("viewer", 403, 403)],
+)
+def test_only_reviewers_settle_and_only_admins_make_elections(
+    dispute: Election, sign_in: Callable[..., Person], role: str, room: int, making: int
+) -> None:
+    person = sign_in(role)
+    person.get("/admin/review/", status=room)
+    person.get(UNIT, status=room)
+    person.get("/admin/elections/new", status=making)
+    person.get("/admin/elections/abc123/edit", status=making)
+    if room == 403:
+        person.post(f"{UNIT}settle", status=403, choice="void", reason="x")
+        assert Decision.select().count() == 0
