@@ -19,6 +19,8 @@ __all__ = [
     "BEGIN_WITHIN",
     "Accepted",
     "Balance",
+    "CallProgress",
+    "Choice",
     "Defer",
     "DeliveryReport",
     "Event",
@@ -36,6 +38,7 @@ __all__ = [
     "Reply",
     "RequestRetry",
     "Retry",
+    "Script",
     "Stop",
     "Unknown",
     "WebhookRequest",
@@ -192,7 +195,9 @@ class WebhookRequest:
 class DeliveryReport:
     """What became of a message. `status`: "sent" (on its way), "delivered" or "undelivered".
 
-    `network` is the operator's code (MCC+MNC, e.g. 62130 for MTN Nigeria).
+    `network` is the operator's code (MCC+MNC, e.g. 62130 for MTN Nigeria). Of a call: `duration` in
+    seconds, `reference` as the request named it, and `unanswered` when nobody took it for a cause
+    that may be gone in an hour: it is then made again as often as `Provider.redials` says.
     """
 
     provider_id: str
@@ -204,6 +209,18 @@ class DeliveryReport:
     duration: int | None = None
     invalid: bool = False
     suppress: bool = False
+    reference: str = ""
+    unanswered: bool = False
+
+
+@dataclass(frozen=True)
+class CallProgress:
+    """Somebody took a call, or pressed `key` in it. `reference` is what the request named."""
+
+    provider_id: str
+    phone: str | None = None
+    reference: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,7 +242,7 @@ class OptOut:
     sender: str = ""
 
 
-Event = DeliveryReport | IncomingMessage | OptOut
+Event = DeliveryReport | CallProgress | IncomingMessage | OptOut
 
 
 @dataclass(frozen=True)
@@ -235,6 +252,29 @@ class Reply:
     body: str
     content_type: str = "text/plain"
     status: int = 200
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A key that a person may press in a call. `action`: repeat, callback, stop or answer."""
+
+    key: str
+    action: str
+    reply: str = ""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a person hears in a call: a recording or spoken text, then maybe a menu of keys."""
+
+    text: str = ""
+    audio_url: str | None = None
+    prompt: str = ""
+    choices: tuple[Choice, ...] = ()
+
+    def choice(self, key: str) -> Choice | None:
+        """What a key stands for; None for a key that stands for nothing."""
+        return next((one for one in self.choices if one.key == key), None)
 
 
 @dataclass(frozen=True)
@@ -282,6 +322,10 @@ class Host(Protocol):
 
     def webhook_url(self, provider: str, event: str) -> str: ...
 
+    def script(
+        self, provider: str, provider_id: str, phone: str | None, reference: str
+    ) -> Script | None: ...
+
 
 @dataclass
 class ProviderContext:
@@ -302,6 +346,16 @@ class Provider:
     max_batch: int = 100
     #: Seconds that one `send()` may take at the worst; a claim's lease is twice this.
     deadline: float = 60.0
+    #: Calls in progress at once, over all workers; 0: no limit. For voice, as the next four.
+    lines: int = 0
+    #: Seconds after which a call is over, even if its end was never reported.
+    longest_call: float = 600.0
+    #: How often a call that nobody took is made again on the same day.
+    redials: int = 0
+    #: Seconds until then.
+    redial_after: float = 3600.0
+    #: What the network can play.
+    audio_types: ClassVar[tuple[str, ...]] = ("audio/mpeg", "audio/wav")
     #: Callback events this provider understands, for the addresses shown to the operator.
     webhook_events: ClassVar[tuple[str, ...]] = ()
     #: Names the environment uses besides `<PROVIDER>_<FIELD>`: {"api_key": "AT_API_KEY"}.
@@ -389,3 +443,15 @@ class Provider:
         if self._context.host is None:
             raise RuntimeError("This provider is not running inside Obidient.")
         return self._context.host.webhook_url(self.name, event)
+
+    def script(
+        self, provider_id: str, phone: str | None = None, reference: str = ""
+    ) -> Script | None:
+        """What the person called under `provider_id` is to hear; None for a call of no campaign.
+
+        Give the phone and the request's reference too: the network may ask before its own answer
+        to the request was recorded.
+        """
+        if self._context.host is None:
+            raise RuntimeError("This provider is not running inside Obidient.")
+        return self._context.host.script(self.name, provider_id, phone, reference)

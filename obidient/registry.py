@@ -15,7 +15,7 @@ from obidient import plugin_loading, plugin_tasks, queues
 from obidient.config import Settings
 from obidient.database import db
 from obidient.errors import NotFound
-from obidient.plugin import Provider, ProviderContext
+from obidient.plugin import Provider, ProviderContext, Script
 from obidient.plugin_loading import PluginError
 from obidient.plugin_settings import (
     MASK,
@@ -319,6 +319,14 @@ class Registry:
         base = self._settings.public_url or f"http://127.0.0.1:{self._settings.port}"
         token = quote(self._settings.communications_webhook_token, safe="")
         return f"{base}/api/communications/webhooks/{provider}/{event}?token={token}"
+
+    def script(
+        self, provider: str, provider_id: str, phone: str | None, reference: str
+    ) -> Script | None:
+        """What a person hears in a call; see `Provider.script`."""
+        from obidient.campaigns import voice_script
+
+        return voice_script.find(provider, provider_id, phone, reference)
 
 
 def _naming(channel: str) -> str:

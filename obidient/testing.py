@@ -33,6 +33,7 @@ from obidient.plugin import (
     Rejected,
     Reply,
     Retry,
+    Script,
     Stop,
     Unknown,
     WebhookRequest,
@@ -67,9 +68,13 @@ GARBAGE: Sequence[dict[str, str]] = (
 
 
 class RecordingHost:
-    """Stands in for the core: remembers what a provider asked for in `enqueued`."""
+    """Stands in for the core: remembers what a provider asked for in `enqueued`.
+
+    `scripts` holds what `Provider.script` finds, by the network's name for a call.
+    """
 
     def __init__(self) -> None:
+        self.scripts: dict[str, Script] = {}
         self.enqueued: list[tuple[str, str, float, dict[str, Any]]] = []
 
     def enqueue(self, provider: str, task: str, delay: float, **arguments: Any) -> bool:
@@ -79,6 +84,11 @@ class RecordingHost:
     def webhook_url(self, provider: str, event: str) -> str:
         # Port 9 discards: nobody answers there.
         return f"http://127.0.0.1:9/api/communications/webhooks/{provider}/{event}?token=test"
+
+    def script(
+        self, provider: str, provider_id: str, phone: str | None, reference: str
+    ) -> Script | None:
+        return self.scripts.get(provider_id)
 
 
 def make_provider(

@@ -8,11 +8,13 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
-    from obidient.campaigns import api, receipts, sweeper, tasks, webhooks
+    from obidient.campaigns import api, audio, audio_links, receipts, sweeper, tasks, webhooks
     from obidient.operations import ticker
 
     registered: queues.Queues = app.extensions["obidient.queues"]
     tasks.register(registered)
+    audio.init_app(app)
+    audio_links.register(registered)
     receipts.register(app)
     ticker.register(app, "campaigns", sweeper.sweep, every=1.0)
     ticker.register(app, "receipts", receipts.sweep, every=1.0)

@@ -8,13 +8,9 @@ from flask_openapi3.openapi import OpenAPI
 from peewee import ModelSelect
 
 from obidient import api
-from obidient.accounts import actor, audit
 from obidient.accounts.tokens import authorize
-from obidient.campaigns import control, decisions, progress
+from obidient.campaigns import audio_api, control, decisions, progress
 from obidient.campaigns.api_models import (
-    AudioIn,
-    AudioOut,
-    AudioPage,
     CampaignIn,
     CampaignOut,
     CampaignPage,
@@ -24,14 +20,12 @@ from obidient.campaigns.api_models import (
     RecipientQuery,
     RescheduleIn,
     ResolveIn,
-    audio_out,
     campaign_out,
     recipient_out,
     sees_phones,
 )
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import AudioAsset
-from obidient.database import db
 from obidient.errors import Invalid, NotFound
 
 campaigns_api = api.blueprint(
@@ -203,25 +197,4 @@ def _recipients(campaign_id: int, query: RecipientQuery) -> tuple[list[Recipient
     return rows, str(rows[-1].id) if more else None
 
 
-# ---- audio --------------------------------------------------------------------------------------
-
-
-@campaigns_api.get("/audio-assets", responses={200: AudioPage}, security=api.BEARER)
-def list_audio_assets(query: api.PageQuery) -> Response:
-    """Recordings for voice campaigns, newest first."""
-    rows, cursor = api.page(AudioAsset.select(), AudioAsset.id, query)
-    page = AudioPage(items=[audio_out(row) for row in rows], next_cursor=cursor)
-    return api.json_response(page)
-
-
-@campaigns_api.post("/audio-assets", responses={201: AudioOut}, security=api.BEARER)
-@api.idempotent
-def create_audio_asset(body: AudioIn) -> Response:
-    """Name a recording by its https address; the network fetches it from there."""
-    user = actor()
-    with db.atomic():
-        row = AudioAsset.create(
-            title=body.title, url=body.url, created_by_id=user.id if user else None
-        )
-        audit.record("audio.added", f"Added the recording {row.title!r}", "audio", row.id)
-    return api.json_response(audio_out(row), 201)
+audio_api.register(campaigns_api)

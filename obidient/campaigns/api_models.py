@@ -11,7 +11,6 @@ from obidient import api
 from obidient.accounts.tokens import scopes_now
 from obidient.campaigns.audience import MOST
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import AudioAsset
 from obidient.clock import isoformat
 from obidient.contacts.phones import mask
 
@@ -243,27 +242,6 @@ class RecipientPage(api.ApiModel):
     next_cursor: str | None
 
 
-class AudioIn(api.ApiModel):
-    title: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
-    url: str = Field(
-        max_length=1000,
-        pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*$",
-        description="Where the network fetches the recording",
-    )
-
-
-class AudioOut(api.ApiModel):
-    id: int
-    title: str
-    url: str
-    created_at: str | None
-
-
-class AudioPage(api.ApiModel):
-    items: list[AudioOut]
-    next_cursor: str | None
-
-
 def _cost(e4: int, currency: str) -> Cost:
     return Cost(amount=float(Decimal(e4) / 10_000), currency=currency)
 
@@ -321,10 +299,6 @@ def recipient_out(row: Recipient, currency: str, masked: bool) -> RecipientOut:
         sent_at=isoformat(row.sent_at),
         updated_at=isoformat(row.updated_at),
     )
-
-
-def audio_out(row: AudioAsset) -> AudioOut:
-    return AudioOut(id=row.id, title=row.title, url=row.url, created_at=isoformat(row.created_at))
 
 
 def sees_phones(token: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from obidient import queues, registry
 from obidient.accounts import actor, audit
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import staging, states, text
+from obidient.campaigns import staging, states, text, voice_menu
 from obidient.campaigns.feed import feed
 from obidient.campaigns.models import Campaign, ChannelState
 from obidient.clock import utcnow
@@ -25,6 +25,7 @@ WRITABLE = (
     "message_template",
     "audience",
     "audio_asset_id",
+    "keypad",
     "provider",
     "throttled_rate",
     "scheduled_at",
@@ -59,6 +60,8 @@ def _check(values: dict[str, Any]) -> dict[str, Any]:
     # An empty one is a draft whose audience is still to be chosen; launch() asks again.
     if values.get("audience"):
         values["audience"] = audiences.validate(values["audience"])
+    if values.get("keypad"):
+        values["keypad"] = voice_menu.validate(values["keypad"])
     if values.get("provider"):
         provider = registry.current().find(values["provider"])
         if provider is None or provider.channel != values.get("channel", provider.channel):

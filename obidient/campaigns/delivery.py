@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from obidient import database, queues, registry
 from obidient.areas import area_name
-from obidient.campaigns import control, feed, pace, states
+from obidient.campaigns import control, feed, pace, states, voice_calls, voice_script
 from obidient.campaigns.holds import Hold, why_held
 from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
 from obidient.campaigns.outcomes import Answer, Retries, collect, message_of
@@ -38,6 +38,8 @@ SLICE = 1.0
 NO_SEAT = 0.2
 #: Seconds after which it asks again whether the channel, the hour and the provider allow sending.
 LOOK = 0.25
+#: Seconds until it is asked again whether a line is free.
+LINES_BUSY = 0.5
 #: Threads of this process that are working on each campaign.
 _seated: Counter[int] = Counter()
 _seats = threading.Lock()
@@ -58,6 +60,10 @@ class Turn:
     troubled: bool
     look_again: float = 0.0
     hold: Hold | None = None
+
+    @property
+    def is_voice(self) -> bool:
+        return self.campaign.channel == "voice"
 
     def held(self) -> Hold | None:
         """Why nothing may be sent now; asked a few times a second, not for every call."""
@@ -217,12 +223,14 @@ def _one_call(turn: Turn) -> float:
     if hold is not None:
         feed.note_hold(campaign, hold.reason)
         return 1.0 if hold.until is None else max(1.0, (hold.until - utcnow()).total_seconds())
+    if turn.is_voice and not voice_calls.free_lines(provider, 1):
+        return LINES_BUSY
     wanted = min(provider.max_batch, math.ceil(min(bucket.rate for bucket in turn.buckets)))
     granted, wait = pace.take(turn.buckets, max(1, wanted))
     if not granted:
         return max(wait, 0.05)
     lease = timedelta(seconds=2 * provider.deadline)
-    claimed = states.claim(campaign.id, turn.batch.number, granted, lease, campaign.channel)
+    claimed = _claim(turn, granted, lease)
     pace.give_back(turn.buckets, granted - len(claimed))
     if not claimed:
         return 0.001
@@ -230,22 +238,40 @@ def _one_call(turn: Turn) -> float:
     database.release()
     answer = _call(campaign, provider, claimed, messages)
     pace.give_back(turn.buckets, sum(result.free for result in answer.results))
-    database.persist(lambda: states.record(campaign.id, answer.results))
+    database.persist(lambda: _record(turn, answer))
     _after(turn, claimed, answer)
     return 0.0
+
+
+def _claim(turn: Turn, limit: int, lease: timedelta) -> list[Claimed]:
+    campaign, number = turn.campaign, turn.batch.number
+    if turn.is_voice:
+        return voice_calls.claim(campaign, turn.provider, number, limit, lease)
+    return states.claim(campaign.id, number, limit, lease, campaign.channel)
+
+
+def _record(turn: Turn, answer: Answer) -> None:
+    if turn.is_voice:
+        voice_calls.record(turn.campaign.id, turn.provider, answer.results)
+    else:
+        states.record(turn.campaign.id, answer.results)
 
 
 def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
     """The claimed recipients' messages, fields filled in from their contacts as they are now."""
     template, keep = campaign.message_template, campaign.keep_spelling
+    audio = voice_script.audio_url(campaign)
     if not is_personalised(template):
         text = render(template, {}, keep)
-        return [message_of(one, text, campaign.id) for one in claimed]
+        return [message_of(one, text, campaign.id, audio) for one in claimed]
     ids = [one.contact_id for one in claimed if one.contact_id is not None]
     people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
     return [
         message_of(
-            one, render(template, field_values(people.get(one.contact_id or 0)), keep), campaign.id
+            one,
+            render(template, field_values(people.get(one.contact_id or 0)), keep),
+            campaign.id,
+            audio,
         )
         for one in claimed
     ]

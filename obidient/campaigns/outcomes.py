@@ -157,5 +157,5 @@ def _retry(one: Claimed, outcome: Retry, retries: Retries) -> Result:
     )
 
 
-def message_of(one: Claimed, text: str, campaign_id: int) -> Message:
-    return Message(one.id, one.phone, text, campaign_id, one.attempt)
+def message_of(one: Claimed, text: str, campaign_id: int, audio_url: str | None = None) -> Message:
+    return Message(one.id, one.phone, text, campaign_id, one.attempt, audio_url)

@@ -16,7 +16,7 @@ import orjson
 from flask import Flask
 
 from obidient import queues, registry
-from obidient.campaigns import replies
+from obidient.campaigns import replies, voice_calls, voice_keys
 from obidient.campaigns.models import Recipient
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.reports import apply_reports
@@ -25,7 +25,7 @@ from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
 from obidient.database import db, is_postgres, mark, persist
-from obidient.plugin import DeliveryReport, Event, IncomingMessage, OptOut
+from obidient.plugin import CallProgress, DeliveryReport, Event, IncomingMessage, OptOut
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ def _is_sound(reading: Reading, event: Event) -> bool:
         if event.status not in STATUSES:
             reading.spoil("unknown", f"The status {event.status!r} is not known.")
             return False
-    elif not isinstance(event, IncomingMessage | OptOut):
+    elif not isinstance(event, CallProgress | IncomingMessage | OptOut):
         reading.spoil("failed", f"The plugin made a {type(event).__name__}: that is no event.")
         return False
     return True
@@ -220,6 +220,10 @@ def _apply(readings: list[Reading]) -> None:
                 replies.keep(event, one.callback)
             elif isinstance(event, OptOut):
                 replies.opt_out(event, one.callback)
+            elif isinstance(event, CallProgress):
+                known = voice_keys.progress(one.callback.provider, event)
+                if not known:
+                    _wait(one)
     _finish(readings)
 
 
@@ -231,11 +235,17 @@ def _apply_reports(readings: list[Reading]) -> None:
     for provider in sorted(of_provider):
         group = of_provider[provider]
         reports = [report for one in group for report in one.reports()]
-        unmatched = set(apply_reports(provider, reports))
+        left = voice_calls.settle(provider, reports) if _is_voice(provider) else reports
+        unmatched = set(apply_reports(provider, left))
         for one in group:
             if unmatched.intersection(one.reports()):
                 _wait(one)
         _note_numbers(provider, [report for report in reports if report not in unmatched])
+
+
+def _is_voice(provider: str) -> bool:
+    found = registry.current().find(provider)
+    return found is not None and found.channel == "voice"
 
 
 def _wait(reading: Reading) -> None:

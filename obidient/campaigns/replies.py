@@ -12,7 +12,7 @@ from obidient.plugin import IncomingMessage, OptOut
 #: A reply is looked for among this many campaigns, the latest first.
 _LOOK_BACK = 30
 #: What a person may take back with START; what the team entered stays until the team lifts it.
-_OWN_WORD = ("stop-reply", "provider", "code-406")
+_OWN_WORD = ("stop-reply", "stop-key", "provider", "code-406")
 
 
 def keep(message: IncomingMessage, callback: RawCallback) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from peewee import Case
+from peewee import Case, fn
 
 from obidient.campaigns import progress
 from obidient.campaigns.models import (
@@ -20,6 +20,7 @@ from obidient.campaigns.models import (
     Recipient,
     RecipientStatus,
 )
+from obidient.campaigns.voice_models import VoiceCall
 from obidient.clock import utcnow
 from obidient.contacts.suppression import suppressed
 from obidient.database import db, is_postgres, mark, rows_sql
@@ -92,8 +93,11 @@ def fresh_baseline() -> dict[str, Any]:
 
 
 def complete(campaign_id: int) -> bool:
-    """Close a campaign that has nothing queued, in flight or awaiting retry."""
+    """Close a campaign that has nothing queued, in flight or awaiting retry, and no open call."""
     now = utcnow()
+    calls = VoiceCall.select(VoiceCall.id).where(
+        VoiceCall.campaign_id == campaign_id, VoiceCall.ended_at.is_null(), VoiceCall.until > now
+    )
     return bool(
         Campaign.update(status="completed", status_reason="", completed_at=now, updated_at=now)
         .where(
@@ -103,6 +107,7 @@ def complete(campaign_id: int) -> bool:
             Campaign.decision == "",
             Campaign.queued == 0,
             Campaign.sending == 0,
+            ~fn.EXISTS(calls),
         )
         .execute()
     )

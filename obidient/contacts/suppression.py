@@ -10,6 +10,7 @@ from obidient.database import db, in_sql, mark
 
 SOURCES = {
     "stop-reply": "Replied STOP",
+    "stop-key": "Pressed the key for no more calls",
     "provider": "Opted out with the network",
     "code-406": "The network refused: opted out",
     "manual": "Added by hand",

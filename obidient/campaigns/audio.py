@@ -1,0 +1,198 @@
+"""Recordings for voice campaigns: told by their content, kept in a folder, served to networks."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from flask import Flask, Response, send_file
+from flask.blueprints import Blueprint
+from mutagen import MutagenError
+from mutagen.mp3 import MP3
+from mutagen.oggflac import OggFLAC
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
+from mutagen.wave import WAVE
+
+from obidient import registry
+from obidient.accounts import actor, audit
+from obidient.campaigns.models import Campaign
+from obidient.campaigns.receipt_models import AudioAsset
+from obidient.config import settings
+from obidient.database import db
+from obidient.errors import Conflict, Invalid, NotFound
+from obidient.plugin import Provider
+
+#: A quarter of an hour of a good MP3; networks fetch it once and keep it.
+LARGEST = 16 * 1024 * 1024
+#: Nobody listens longer, and each second of each call is paid for.
+LONGEST = 600.0
+#: Networks keep what they fetched; a recording never changes under its address.
+KEPT_BY_NETWORKS = 30 * 24 * 3600
+NAMES = {"audio/mpeg": "MP3", "audio/wav": "WAV", "audio/ogg": "Ogg"}
+_ENDINGS = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg"}
+_PARSERS = {
+    "audio/mpeg": (MP3,),
+    "audio/wav": (WAVE,),
+    "audio/ogg": (OggVorbis, OggOpus, OggFLAC),
+}
+
+blueprint = Blueprint("audio", __name__)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a file turned out to be."""
+
+    content_type: str
+    seconds: float
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+def folder() -> Path:
+    return settings().data_dir / "audio"
+
+
+def kind_of(head: bytes) -> str:
+    """The type that the first bytes tell, whatever the file is called; empty for none of ours."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if head[:4] == b"OggS":
+        return "audio/ogg"
+    is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 in (0xE2, 0xE4, 0xE6)
+    return "audio/mpeg" if head[:3] == b"ID3" or is_frame else ""
+
+
+def examine(file: IO[bytes]) -> Sound:
+    """What a file holds. Raises Invalid for anything but a sound recording of sensible length."""
+    file.seek(0)
+    kind = kind_of(file.read(16))
+    if not kind:
+        raise Invalid("This is no MP3, WAV or Ogg recording. Save it as MP3 and try again.")
+    seconds = _seconds(file, kind)
+    if seconds is None:
+        raise Invalid(f"This {NAMES[kind]} file is damaged: save it anew and try again.")
+    if seconds > LONGEST:
+        raise Invalid(f"The recording is longer than {LONGEST / 60:.0f} minutes. Shorten it.")
+    return Sound(kind, seconds)
+
+
+def _seconds(file: IO[bytes], kind: str) -> float | None:
+    for parser in _PARSERS[kind]:
+        file.seek(0)
+        try:
+            read: Any = parser
+            length = float(read(file).info.length)
+        except (MutagenError, ValueError, EOFError, ArithmeticError):
+            continue
+        if length > 0:
+            return round(length, 2)
+    return None
+
+
+def taken_types() -> tuple[str, ...]:
+    """What the network that carries calls can play."""
+    provider = registry.current().for_channel("voice")
+    return (provider or Provider).audio_types
+
+
+def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
+    """Keep an uploaded recording. Raises Invalid with the reason why it can't be used."""
+    size = file.seek(0, 2)
+    if size > LARGEST:
+        raise Invalid(f"The file is larger than {LARGEST // 2**20} MB. Save it at a lower quality.")
+    sound = examine(file)
+    taken = taken_types()
+    if sound.content_type not in taken:
+        plays = " or ".join(NAMES.get(kind, kind) for kind in taken)
+        raise Invalid(
+            f"The network can't play {NAMES[sound.content_type]} files. Save it as {plays}."
+        )
+    secret = secrets.token_urlsafe(24)
+    path = _path(secret, sound.content_type)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.seek(0)
+    path.write_bytes(file.read())
+    try:
+        return _added(
+            title=title,
+            url="",
+            filename=filename[:200],
+            content_type=sound.content_type,
+            size=size,
+            seconds=sound.seconds,
+            secret=secret,
+        )
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def add_link(title: str, url: str) -> AudioAsset:
+    """Name a recording by its https address."""
+    return _added(title=title, url=url)
+
+
+def _added(**values: object) -> AudioAsset:
+    user = actor()
+    with db.atomic():
+        row: AudioAsset = AudioAsset.create(created_by_id=user.id if user else None, **values)
+        audit.record("audio.added", f"Added the recording {row.title!r}", "audio", row.id)
+    return row
+
+
+def remove(asset_id: int) -> None:
+    """Throw a recording away, unless a campaign plays it."""
+    row = get(asset_id)
+    with db.atomic():
+        if Campaign.select().where(Campaign.audio_asset_id == asset_id).exists():
+            raise Conflict("A campaign plays this recording: it has to stay.")
+        AudioAsset.delete().where(AudioAsset.id == asset_id).execute()
+        audit.record("audio.removed", f"Removed the recording {row.title!r}", "audio", row.id)
+    if row.secret:
+        _path(row.secret, row.content_type).unlink(missing_ok=True)
+
+
+def get(asset_id: int) -> AudioAsset:
+    row: AudioAsset | None = AudioAsset.get_or_none(AudioAsset.id == asset_id)
+    if row is None:
+        raise NotFound(f"There is no audio asset {asset_id}. Add it first.")
+    return row
+
+
+def _path(secret: str, content_type: str) -> Path:
+    return folder() / f"{secret}.{_ENDINGS[content_type]}"
+
+
+def local_path(row: AudioAsset) -> str:
+    """The path of a file kept here on our own host."""
+    return f"/audio/{row.secret}.{_ENDINGS[row.content_type]}"
+
+
+def address(row: AudioAsset) -> str:
+    """Where the network fetches it."""
+    if row.url:
+        return row.url
+    base = settings().public_url or f"http://127.0.0.1:{settings().port}"
+    return f"{base}{local_path(row)}"
+
+
+@blueprint.get("/audio/<name>")
+def serve(name: str) -> Response:
+    """A recording to whoever knows its address: in parts where asked for, and cacheable."""
+    secret = name.rpartition(".")[0]
+    row = AudioAsset.get_or_none(AudioAsset.secret == secret) if len(secret) >= 32 else None
+    if row is None or local_path(row) != f"/audio/{name}":
+        raise NotFound("There is no such recording.")
+    path = _path(row.secret, row.content_type)
+    if not path.is_file():
+        raise NotFound("The file of this recording is missing.")
+    answer: Response = send_file(
+        path, mimetype=row.content_type, conditional=True, etag=row.secret, max_age=KEPT_BY_NETWORKS
+    )
+    answer.headers["Cache-Control"] = f"public, max-age={KEPT_BY_NETWORKS}, immutable"
+    answer.headers["Accept-Ranges"] = "bytes"
+    return answer

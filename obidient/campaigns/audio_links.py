@@ -1,0 +1,88 @@
+"""Recordings elsewhere: whether their address really leads to a sound that the network can play.
+
+The address is a person's, so the server is only asked when it is out on the internet: nobody makes
+us look into our own network.
+"""
+
+import ipaddress
+import logging
+import socket
+from urllib.parse import urlsplit
+
+import urllib3
+
+from obidient import queues
+from obidient.campaigns import audio
+from obidient.campaigns.receipt_models import AudioAsset
+
+logger = logging.getLogger(__name__)
+
+TASK = "check_recording"
+#: Enough to tell what it is.
+HEAD = 64
+
+
+def check_later(asset_id: int) -> None:
+    queues.current().enqueue(queues.MAINTENANCE, TASK, assetId=asset_id)
+
+
+def register(registered: queues.Queues) -> None:
+    registered.task(queues.MAINTENANCE, TASK, check)
+
+
+def check(assetId: int) -> None:
+    """Ask for the beginning of a recording and note what is wrong with it."""
+    row = AudioAsset.get_or_none(AudioAsset.id == assetId)
+    if row is None or not row.url:
+        return
+    kind, problem = look(row.url)
+    AudioAsset.update(content_type=kind, problem=problem).where(AudioAsset.id == assetId).execute()
+
+
+def look(url: str) -> tuple[str, str]:
+    """The type of what is at an address, and what is wrong with it in one sentence."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 443
+        place = _public_address(parts.hostname or "", port)
+        if place is None:
+            return "", "The address leads into a private network: the phone network can't reach it."
+        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        head, status = _fetch(place, port, parts.hostname or "", path)
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+        logger.info("recording could not be fetched: %s", type(error).__name__)
+        return "", f"The server can't be reached ({type(error).__name__})."
+    if status not in (200, 206):
+        return "", f"The server answers {status} in place of the recording."
+    kind = audio.kind_of(head)
+    if not kind:
+        return "", "What is there is no MP3, WAV or Ogg recording."
+    if kind not in audio.taken_types():
+        return kind, f"The network can't play {audio.NAMES[kind]} files."
+    return kind, ""
+
+
+def _public_address(host: str, port: int) -> str | None:
+    """An address of the host, or None unless all of its addresses are public."""
+    found = {str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    if not found or not all(ipaddress.ip_address(one).is_global for one in found):
+        return None
+    return min(found, key=lambda one: (":" in one, one))
+
+
+def _fetch(place: str, port: int, host: str, path: str) -> tuple[bytes, int]:
+    """The first bytes and the status, from the very address that was looked at."""
+    pool = urllib3.HTTPSConnectionPool(
+        place, port, server_hostname=host, assert_hostname=host, timeout=10, retries=False
+    )
+    answer = pool.request(
+        "GET",
+        path,
+        headers={"Host": host, "Range": f"bytes=0-{HEAD - 1}"},
+        redirect=False,
+        preload_content=False,
+    )
+    try:
+        return answer.read(HEAD), answer.status
+    finally:
+        answer.close()
