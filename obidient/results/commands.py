@@ -57,15 +57,14 @@ def import_register(file: Path) -> None:
     g.audit_actor = "command line"
     with Progress("rows") as progress:
         report = registers.import_file(file, progress.step)
-    for sentence in report.shown:
+    for sentence in report.defects:
         click.echo(sentence)
-    if report.defects > len(report.shown):
-        click.echo(f"… and {report.defects - len(report.shown):,} more.")
     sentence = f"Imported {report.units:,} polling units in {report.wards:,} wards"
     for row in Election.select(Election.id):
         live.invalidate(row.id)
     audit.record("register.imported", sentence, "register", file.name)
-    click.echo(f"{sentence} from {report.rows:,} rows, with {report.defects:,} defects.")
+    kinds = ", ".join(f"{number:,} {kind}" for kind, number in report.kinds.most_common())
+    click.echo(f"{sentence} from {report.rows:,} rows. Defects: {kinds or 'none'}.")
     if not report.units:
         sys.exit(1)
 

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,8 @@ from obidient.areas import LGAS, STATES, UNIT_RE, Area, ancestors
 from obidient.database import db
 from obidient.errors import Invalid
 from obidient.results.models import RegisterTotal
+from obidient.results.sheets import MOST_VOTES
 
-#: Defects named one by one; the rest are only counted.
-SHOWN = 200
 BATCH = 2_000
 _NEEDED = ("polling_unit_code", "polling_unit")
 
@@ -28,13 +28,14 @@ class Report:
     rows: int = 0
     units: int = 0
     wards: int = 0
-    defects: int = 0
-    shown: list[str] = field(default_factory=list)
+    #: A sentence for each defect, beginning with its line.
+    defects: list[str] = field(default_factory=list)
+    #: How many there are of each kind.
+    kinds: Counter[str] = field(default_factory=Counter)
 
-    def defect(self, line: int, sentence: str) -> None:
-        self.defects += 1
-        if len(self.shown) < SHOWN:
-            self.shown.append(f"line {line}: {sentence}")
+    def defect(self, line: int, kind: str, sentence: str) -> None:
+        self.defects.append(f"line {line}: {sentence}")
+        self.kinds[kind] += 1
 
 
 def tidy(name: str) -> str:
@@ -96,23 +97,37 @@ def _unit(
     given = row.get("polling_unit_code") or ""
     code = normal_code(given)
     if code is None:
-        report.defect(line, f"{given!r} is no polling unit code; the row is left out.")
+        report.defect(
+            line, "malformed codes", f"{given!r} is no polling unit code; the row is left out."
+        )
         return None
     if code[:2] not in STATES or code[:5] not in LGAS:
-        report.defect(line, f"{code} lies in no known LGA; the row is left out.")
+        sentence = f"{code} lies in no known LGA; the row is left out."
+        report.defect(line, "unknown LGAs", sentence)
         return None
     name = tidy(row.get("polling_unit") or "")
     if code in seen:
         again = "" if seen[code] == name else " under another name"
-        report.defect(line, f"{code} comes again{again}; the first row counts.")
+        sentence = f"{code} comes again{again}; the first row counts."
+        report.defect(line, "repeated units", sentence)
         return None
     seen[code] = name
     if name != (row.get("polling_unit") or ""):
-        report.defect(line, f"{code}: mended the name.")
+        report.defect(line, "mended names", f"{code}: the name is now {name!r}.")
+    return code, code[:8], "unit", name or code, _voters(line, code, row, report)
+
+
+def _voters(line: int, code: str, row: dict[str, str], report: Report) -> int | None:
+    """Registered voters; None for what can't be a number of them."""
     text = (row.get("registered_voters") or "").strip().replace(",", "")
-    if text and not text.isdigit():
-        report.defect(line, f"{code}: registered voters {text!r} is no number; left empty.")
-    return code, code[:8], "unit", name or code, int(text) if text.isdigit() else None
+    if not text:
+        return None
+    if text.isdigit() and text.isascii() and 0 < int(text) <= MOST_VOTES:
+        return int(text)
+    # With no voters at all, every sheet of the unit would be one of over-voting.
+    sentence = f"{code}: {text!r} can't be its number of registered voters; left empty."
+    report.defect(line, "impossible voters", sentence)
+    return None
 
 
 def _write(wards: dict[str, str], units: list[tuple[str, str, str, str, int | None]]) -> None:

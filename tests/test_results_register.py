@@ -1,0 +1,130 @@
+"""The polling-unit register: INEC's files in any state of repair, each defect by its line."""
+
+import gzip
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from conftest import ROOT
+from flask import Flask
+
+from obidient.areas import Area
+from obidient.errors import Invalid
+from obidient.results import register
+from obidient.results.models import RegisterTotal
+
+DATA = ROOT.parent / "shared" / "data"
+HEAD = "state,lga,ward,polling_unit_code,polling_unit,registered_voters"
+#: With a byte order mark, CRLF, line breaks inside cells, and every defect that we know of.
+MESSY = "\r\n".join(
+    [
+        "\ufeff" + HEAD,
+        "LAGOS,IKEJA,ALAUSA,24-11-02-001,TOWN HALL,600",
+        "LAGOS,IKEJA,ALAUSA,24/11/02/002,Nâ€™OBOLLO  SQUARE,",
+        'LAGOS,IKEJA,ALAUSA,24-11-02-003,"MARKET\nSQUARE, GATE \\B\\",700',
+        "LAGOS,IKEJA,ALAUSA,24-11-02-001,TOWN HALL II,600",
+        "LAGOS,IKEJA,ALAUSA,24-11-02-001,TOWN HALL,600",
+        "LAGOS,IKEJA,ALAUSA,24/11/002/004,SCHOOL,600",
+        "LAGOS,IKEJA,ALAUSA,,SCHOOL,600",
+        "NOWHERE,NONE,NONE,99-11-02-001,SCHOOL,600",
+        "LAGOS,IKEJA,ALAUSA,24-11-02-005,CLINIC,0",
+        "LAGOS,IKEJA,ALAUSA,24-11-02-006,CLINIC,many",
+        "LAGOS,IKEJA,OREGUN,24-11-03-001,CLINIC,\u00a01,200 ",
+        "",
+    ]
+)
+
+
+def write(folder: Path, text: str, packed: bool = False) -> Path:
+    path = folder / ("register.csv.gz" if packed else "register.csv")
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    return path
+
+
+@pytest.mark.both
+def test_a_messy_register_is_read_and_each_defect_named_by_its_line(
+    app: Flask, tmp_path: Path
+) -> None:
+    text = MESSY.replace("\u00a01,200 ", '"\u00a01,200 "')
+    report = register.import_file(write(tmp_path, text))
+    lines = [re.match(r"line (\d+): (\S+)", sentence) for sentence in report.defects]
+    assert [(int(m[1]), m[2]) for m in lines if m] == [
+        (3, "24-11-02-002:"),
+        (4, "24-11-02-003:"),
+        (6, "24-11-02-001"),
+        (7, "24-11-02-001"),
+        (8, "'24/11/002/004'"),
+        (9, "''"),
+        (10, "99-11-02-001"),
+        (11, "24-11-02-005:"),
+        (12, "24-11-02-006:"),
+    ]
+    assert "comes again under another name" in report.defects[2]
+    assert "comes again; " in report.defects[3]
+    assert (report.rows, report.units, report.wards) == (11, 6, 2)
+    units = {
+        row.code: (row.name, row.registered_voters)
+        for row in Area.select().where(Area.level == "unit")
+    }
+    assert units == {
+        "24-11-02-001": ("TOWN HALL", 600),
+        "24-11-02-002": ("N’OBOLLO SQUARE", None),
+        "24-11-02-003": ("MARKET SQUARE, GATE B", 700),
+        "24-11-02-005": ("CLINIC", None),
+        "24-11-02-006": ("CLINIC", None),
+        "24-11-03-001": ("CLINIC", 1200),
+    }
+    totals = {row.area_code: row for row in RegisterTotal.select()}
+    lagos = totals["24"]
+    assert (lagos.units, lagos.voters, lagos.unlisted) == (6, 2500, 3)
+    assert set(totals) == {"NG", "24", "24-11", "24-11-02", "24-11-03"}
+
+
+def test_a_second_copy_adds_and_corrects_and_loses_no_figure(app: Flask, tmp_path: Path) -> None:
+    register.import_file(write(tmp_path, f"{HEAD}\nx,x,W,24-11-02-001,OLD,600\n", packed=True))
+    register.import_file(write(tmp_path, f"{HEAD}\nx,x,W,24-11-02-001,NEW,\n"))
+    row = Area.get(Area.code == "24-11-02-001")
+    assert (row.name, row.registered_voters) == ("NEW", 600)
+
+
+def test_a_file_that_is_no_register_is_refused(app: Flask, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="polling_unit_code"):
+        register.import_file(write(tmp_path, "name,phone\nA,1\n"))
+
+
+def test_the_command_lists_the_defects_and_says_what_it_did(
+    app: Flask, cli: Callable[..., Result], tmp_path: Path
+) -> None:
+    done = cli("register", "import", str(write(tmp_path, MESSY)))
+    assert done.exit_code == 0
+    assert "line 8: '24/11/002/004' is no polling unit code; the row is left out." in done.output
+    assert "2 repeated units" in done.output.splitlines()[-1]
+    empty = cli("register", "import", str(write(tmp_path, HEAD + "\n")))
+    assert empty.exit_code == 1
+
+
+@pytest.mark.slow
+def test_the_real_register_comes_in_whole(app: Flask) -> None:
+    path = DATA / "polling_units.csv.gz"
+    if not path.exists():
+        pytest.skip("the real register is not beside this repository")
+    report = register.import_file(path)
+    assert (report.units, report.wards, report.defects) == (176_846, 8_809, [])
+    levels = [Area.select().where(Area.level == level).count() for level in ("state", "lga")]
+    assert levels == [37, 774]
+    root = RegisterTotal.get(RegisterTotal.area_code == "NG")
+    assert (root.units, root.voters) == (176_846, 65_225_599)
+
+
+@pytest.mark.slow
+def test_the_real_messy_register_has_the_defects_that_it_is_known_for(app: Flask) -> None:
+    path = DATA / "polling_units_messy.csv"
+    if not path.exists():
+        pytest.skip("the messy register is not beside this repository")
+    report = register.import_file(path)
+    assert (report.rows, report.units) == (2_000, 1_812 - 38)
+    assert report.kinds["malformed codes"] == 38
+    assert report.kinds["repeated units"] == 188
+    assert report.kinds["impossible voters"] == 24
