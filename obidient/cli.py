@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 #: Where each command lives; a module is imported only when one of its commands is asked for.
 COMMANDS = {
+    "agent": "obidient.sync.commands",
     "campaign": "obidient.campaigns.commands",
     "contacts": "obidient.contacts.commands",
     "db": "obidient.operations.commands",

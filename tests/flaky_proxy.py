@@ -108,7 +108,9 @@ class FlakyProxy:
 
     def _forward(self, line: socket.socket, head: bytes, body: bytes, lose: bool) -> None:
         with socket.create_connection(("127.0.0.1", self.target), 10) as server:
-            lines = [one for one in head.split(b"\r\n") if not one.lower().startswith(b"connection")]
+            lines = [
+                one for one in head.split(b"\r\n") if not one.lower().startswith(b"connection")
+            ]
             server.sendall(b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body)
             answer = b""
             while chunk := server.recv(65_536):

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from flask import Flask
 from flaky_proxy import FlakyProxy
-from phones import FIGURES, Phone, fill, report, sign_in, states, until
+from flask import Flask
+from phones import Phone, report, sign_in, states, until
 from playwright.sync_api import BrowserContext, Page, Playwright
 from results_world import UNITS, election_document, make_register
 from servers import listening, process, wait_for
@@ -171,7 +171,7 @@ def test_a_batch_that_is_too_large_is_sent_in_parts(
     context.set_offline(True)
     for election_id in ELECTIONS:
         report(page, election_id)
-    web.line.large = 1_000
+    web.line.large = 500
     context.set_offline(False)
     until(page, lambda: states(page) == ["counted"] * 20, 90, "20 counted")
     assert any(one.startswith("413") for one in web.line.seen)

@@ -1,5 +1,9 @@
 """Texts that people send us: kept once, linked to who and what they answer, and STOP obeyed."""
 
+from collections.abc import Callable
+
+from flask import Flask, current_app
+
 from obidient.campaigns.keywords import keyword
 from obidient.campaigns.models import Campaign, Recipient
 from obidient.campaigns.receipt_models import InboundText, RawCallback
@@ -15,16 +19,32 @@ _LOOK_BACK = 30
 _OWN_WORD = ("stop-reply", "stop-key", "provider", "code-406")
 
 
+def listen(app: Flask, listener: Callable[[InboundText], None]) -> None:
+    """Call `listener` with each new text that is no keyword, in the transaction that keeps it."""
+    app.extensions.setdefault("obidient.text_listeners", []).append(listener)
+
+
+def _tell_listeners(provider: str, provider_id: str) -> None:
+    listeners = current_app.extensions.get("obidient.text_listeners", ())
+    if listeners:
+        text = InboundText.get(
+            InboundText.provider == provider, InboundText.provider_id == provider_id
+        )
+        for listener in listeners:
+            listener(text)
+
+
 def keep(message: IncomingMessage, callback: RawCallback) -> None:
     """Keep an incoming text unless it is known, and do what it asks for."""
     phone = _phone(message.phone)
     meaning = keyword(message.text)
     contact = Contact.get_or_none(Contact.phone == phone)
+    # Without an id of the network's own, each callback is a text of its own.
+    provider_id = (message.provider_id or f"callback-{callback.id}")[:255]
     is_new = (
         InboundText.insert(
             provider=callback.provider,
-            # Without an id of the network's own, each callback is a text of its own.
-            provider_id=(message.provider_id or f"callback-{callback.id}")[:255],
+            provider_id=provider_id,
             callback_id=callback.id,
             phone=phone,
             text=message.text,
@@ -41,6 +61,8 @@ def keep(message: IncomingMessage, callback: RawCallback) -> None:
         .as_rowcount()
         .execute()
     )
+    if is_new and not meaning:
+        _tell_listeners(callback.provider, provider_id)
     wish = meaning in ("stop", "start") and phone.startswith("+")
     if is_new and wish and not _superseded(phone, callback):
         if meaning == "stop":

@@ -1,14 +1,21 @@
-"""Offline intake: agents' devices send what they have whenever they have signal."""
+"""Offline intake: agents' devices send what they have whenever they have signal, or a text."""
 
 from flask import Flask
 
+from obidient import queues
 from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    from obidient.sync import api, device_api, pages, photo_api
+    from obidient.campaigns import replies
+    from obidient.operations import ticker
+    from obidient.sync import api, device_api, pages, photo_api, texts
 
     api.register(app)
     device_api.register(app)
     photo_api.register(app)
     app.register_blueprint(pages.blueprint)
+    replies.listen(app, texts.keep)
+    registered: queues.Queues = app.extensions["obidient.queues"]
+    registered.task(queues.RESULTS_SYNC, texts.TASK, texts.work)
+    ticker.register(app, "texts", texts.sweep, every=1.0)

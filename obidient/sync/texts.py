@@ -1,0 +1,261 @@
+"""Results by SMS: from a text that was kept to an ordinary sheet, and a text in answer.
+
+A text is matched to an agent by their registered number and their PIN. Without the PIN it waits
+for a reviewer and counts nothing, since sender numbers can be forged.
+"""
+
+import logging
+import re
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from obidient import queues
+from obidient.accounts import audit
+from obidient.accounts.models import User
+from obidient.campaigns.receipt_models import InboundText
+from obidient.clock import isoformat, utcnow
+from obidient.contacts import phones
+from obidient.database import db, is_postgres
+from obidient.errors import Conflict, NotFound
+from obidient.results import intake, outcomes
+from obidient.results.elections import parties_of
+from obidient.results.inbox import Sender, receive
+from obidient.results.models import Election, Submission
+from obidient.sync import answers, devices, grammar, pins
+from obidient.sync.grammar import ELECTION_WORDS, Report, Unclear
+from obidient.sync.models import TextReport
+
+logger = logging.getLogger(__name__)
+
+TASK = "texts"
+#: Texts looked at in one job.
+CHUNK = 100
+#: Answers a number gets in a day: texting costs money, and a forged number is somebody's.
+MOST_ANSWERS = 20
+_PIN = re.compile(r"\bpin\W*[0-9]+", re.IGNORECASE)
+
+
+def keep(text: InboundText) -> None:
+    """Note a new text that is, or tries to be, a result; in the caller's transaction."""
+    if not grammar.looks_like_report(text.text):
+        return
+    TextReport.insert(
+        inbound_id=text.id, phone=text.phone, text=text.text, received_at=text.received_at
+    ).on_conflict(conflict_target=[TextReport.inbound_id], action="IGNORE").execute()
+    # The PIN is nobody's to read: it stays only until the text has been looked at.
+    hidden = _PIN.sub("PIN ••••", text.text)
+    InboundText.update(text=hidden).where(InboundText.id == text.id).execute()
+
+
+def sweep() -> None:
+    """Called every second by one worker process."""
+    if TextReport.select().where(_is_open()).exists():
+        queues.current().enqueue(queues.RESULTS_SYNC, TASK)
+
+
+def _is_open() -> Any:
+    due = TextReport.due_at <= utcnow()
+    return due & ((TextReport.state == "new") | TextReport.reply_state.in_(["due", "sending"]))
+
+
+def work() -> None:
+    """Look at new texts, decide the sheets they became, and answer."""
+    new = TextReport.select(TextReport.id).where(TextReport.state == "new")
+    taken = [row.id for row in list(new.order_by(TextReport.id).limit(CHUNK)) if _look_at(row.id)]
+    untold = list(
+        TextReport.select()
+        .where(TextReport.state == "taken", TextReport.reply_state == "due", TextReport.reply == "")
+        .limit(CHUNK)
+    )
+    if taken or untold:
+        intake.process_waiting()
+    for row in untold:
+        _tell_outcome(row)
+    answers.send_due()
+
+
+def _look_at(row_id: int) -> bool:
+    """Decide about one text, once, whoever else tries to; True when it became a sheet."""
+    query = TextReport.select().where(TextReport.id == row_id, TextReport.state == "new")
+    with db.atomic():
+        found = query.for_update(skip_locked=True) if is_postgres() else query
+        row: TextReport | None = found.first()
+        if row is None:
+            return False
+        _decide(row)
+        row.text = _PIN.sub("", row.text).strip()
+        row.save()
+        return bool(row.state == "taken")
+
+
+def _decide(row: TextReport) -> None:
+    agent = _agent_of(row.phone)
+    if agent is None:
+        row.state, row.reason = "review", "The number belongs to no agent, or to more than one."
+        return
+    row.user_id = agent.id
+    try:
+        election, report = understand(row.text, agent)
+    except Unclear as refusal:
+        row.state, row.reason = "refused", str(refusal)
+        _answer(row, f"Not understood. {refusal}")
+        return
+    standing = pins.check(agent, report.pin) if report.pin is not None else "missing"
+    if standing == "right":
+        _take(row, agent, election, report)
+        return
+    row.state, (row.reason, more) = "review", _WITHOUT_PIN[standing]
+    _answer(row, f"We read: {report.write()}. {more}")
+
+
+_LOOKED_AT = "The results room looks at it before it counts."
+#: How it stands with the PIN: what reviewers and what the agent are told.
+_WITHOUT_PIN = {
+    "missing": (
+        "Came without a PIN.",
+        f"No PIN: {_LOOKED_AT} To count at once, send it again with PIN and your number.",
+    ),
+    "wrong": ("Came with a wrong PIN.", f"The PIN is not right. Send it again. {_LOOKED_AT}"),
+    "locked": (
+        "Too many wrong PINs: the agent needs a new one.",
+        f"The PIN was wrong too often: ask your coordinator for a new one. {_LOOKED_AT}",
+    ),
+    "none": (
+        "The agent has no PIN yet.",
+        f"You have no PIN yet: ask your coordinator. {_LOOKED_AT}",
+    ),
+}
+
+
+def _agent_of(phone: str) -> User | None:
+    """The one active agent with this number, however it was written down."""
+    ends_alike = User.phone.endswith(phone[-4:])
+    agents = User.select().where(User.role == "agent", User.active, ends_alike)
+    found = [agent for agent in agents if _same_number(agent.phone, phone)]
+    return found[0] if len(found) == 1 else None
+
+
+def _same_number(registered: str | None, phone: str) -> bool:
+    try:
+        return phones.normalise(registered or "") == phone
+    except ValueError:
+        return False
+
+
+def understand(text: str, agent: User) -> tuple[Election, Report]:
+    """The election a text is about, and what it says. Raises Unclear."""
+    unit = agent.polling_unit_code or ""
+    open_now = devices.elections_at(unit, ("ongoing",)) if unit else []
+    if not open_now:
+        raise Unclear("No election is open for your polling unit now.")
+    election = open_now[0] if len(open_now) == 1 else _named(text, open_now)
+    names: dict[str, str] = {}
+    for party in parties_of(election.id):
+        names |= dict.fromkeys([party.code, party.name, *party.aliases], party.code)
+    return election, grammar.read(text, grammar.names(names))
+
+
+def _named(text: str, open_now: list[Election]) -> Election:
+    """Which of several elections a text names."""
+    said = {ELECTION_WORDS.get(word) for word in re.findall("[a-z]+", text.lower())}
+    found = [election for election in open_now if election.type in said]
+    if len(found) == 1:
+        return found[0]
+    shortest: dict[str, str] = {}
+    for word, kind in ELECTION_WORDS.items():
+        if any(election.type == kind for election in open_now):
+            shortest.setdefault(kind, word.upper())
+    raise Unclear(f"Several elections are open. Begin with {' or '.join(shortest.values())}.")
+
+
+def _take(row: TextReport, agent: User, election: Election, report: Report) -> None:
+    """An ordinary sheet, under the agent's name, with their next revision."""
+    row.submission_id = f"sms-{secrets.token_hex(8)}"
+    sheet = report.sheet() | {
+        "submissionId": row.submission_id,
+        "electionId": election.id,
+        "revision": devices.last_revision(election.id, agent) + 1,
+        "submittedAt": isoformat(row.received_at),
+        "deviceId": "sms",
+    }
+    receive([sheet], Sender(devices.agent_key(agent), agent.polling_unit_code))
+    devices.note_heard(agent, "sms")
+    row.state, row.reason = "taken", ""
+    # Empty until the outcome is known.
+    _answer(row, "")
+
+
+def _answer(row: TextReport, reply: str) -> None:
+    since = utcnow() - timedelta(days=1)
+    sent = TextReport.select().where(
+        TextReport.phone == row.phone, TextReport.received_at > since, TextReport.reply_state != ""
+    )
+    if sent.count() < MOST_ANSWERS:
+        row.reply, row.reply_state, row.due_at = reply, "due", utcnow()
+
+
+def _tell_outcome(row: TextReport) -> None:
+    """Say what was understood and what became of it, once that is decided."""
+    sheet = Submission.get_or_none(
+        Submission.submission_id == row.submission_id, Submission.repeat == 0
+    )
+    if sheet is None or sheet.status == "received":
+        return
+    told = outcomes.tell([sheet])[0]
+    agent = User.get_by_id(row.user_id)
+    read_as = _read_as(row.text, agent)
+    if told.status == "rejected":
+        reply = f"Not counted: {told.message} We read: {read_as}. Send it again, corrected."
+    else:
+        reply = f"{told.message} {read_as}. Parties not named have 0."
+    TextReport.update(reply=reply).where(
+        TextReport.id == row.id, TextReport.reply_state == "due"
+    ).execute()
+
+
+def _read_as(text: str, agent: User) -> str:
+    try:
+        return understand(text, agent)[1].write()
+    except Unclear:
+        # The election was closed meanwhile.
+        return text
+
+
+# ---- what reviewers decide ---------------------------------------------------------------------
+
+
+def _in_review(row_id: int) -> TextReport:
+    query = TextReport.select().where(TextReport.id == row_id)
+    row: TextReport | None = (query.for_update() if is_postgres() else query).first()
+    if row is None:
+        raise NotFound("There is no such text.")
+    if row.state != "review":
+        raise Conflict("Somebody has decided about this text already.")
+    return row
+
+
+def accept(row_id: int) -> None:
+    """Take a text in as its agent's sheet: somebody has made sure that it is theirs."""
+    with db.atomic():
+        row = _in_review(row_id)
+        agent: User | None = User.get_or_none(User.id == row.user_id)
+        if agent is None:
+            raise Conflict("The number belongs to no agent, so nobody's sheet can be made of it.")
+        try:
+            election, report = understand(row.text, agent)
+        except Unclear as refusal:
+            raise Conflict(f"The text can't be read: {refusal}") from None
+        _take(row, agent, election, report)
+        row.save()
+        audit.record("text.accepted", f"Took in the text of {agent.email}", "text", row.id)
+    queues.current().enqueue(queues.RESULTS_SYNC, TASK)
+
+
+def dismiss(row_id: int) -> None:
+    """Put a text aside."""
+    with db.atomic():
+        row = _in_review(row_id)
+        row.state = "dismissed"
+        row.save()
+        audit.record("text.dismissed", f"Put aside text {row.id}", "text", row.id)

@@ -1,0 +1,247 @@
+"""Results by SMS, through the door that networks use: matched, taken in, answered."""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from flask.testing import FlaskClient
+from results_world import UNITS, election_document, make_world
+
+from obidient import registry
+from obidient.accounts.models import User
+from obidient.campaigns import receipts
+from obidient.campaigns.receipt_models import InboundText
+from obidient.plugin import Accepted, Message, RequestRetry
+from obidient.results import elections
+from obidient.results.models import Submission, UnitResult
+from obidient.sync import answers, pins, texts
+from obidient.sync.models import TextReport
+
+PHONE = "+2348035550001"
+PIN = "4821"
+GOOD = f"{UNITS[0]} ACC 212 APC 45 LP 120 PDP 33 REJ 4"
+_ids = itertools.count()
+
+
+@pytest.fixture
+def agent(app: Flask, make_user: Callable[..., User]) -> User:
+    make_world()
+    user = make_user("agent", polling_unit_code=UNITS[0], phone="0803 555 0001")
+    pins.set_pin(user, PIN)
+    return user
+
+
+@pytest.fixture
+def sent(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """What goes out to the network in answer."""
+    out: list[Message] = []
+    provider = registry.current().for_channel("sms")
+    assert provider is not None
+
+    def send(messages: list[Message]) -> Any:
+        out.extend(messages)
+        return [Accepted(message, f"id-{message.id}") for message in messages]
+
+    monkeypatch.setattr(provider, "send", send)
+    return out
+
+
+@pytest.fixture
+def text(client: FlaskClient, app: Flask) -> Callable[..., None]:
+    """text("…") comes in by the provider's callback, and a worker looks at it."""
+    token = app.extensions["obidient.settings"].communications_webhook_token
+
+    def come_in(words: str, phone: str = PHONE, message_id: str = "") -> None:
+        body = {"id": message_id or f"in-{next(_ids)}", "from": phone, "text": words, "to": "20880"}
+        address = f"/api/communications/webhooks/simulator-sms/incoming?token={token}"
+        assert (
+            client.post(address, data=json.dumps(body), content_type="application/json").status_code
+            == 200
+        )
+        receipts.apply_due()
+        texts.work()
+
+    return come_in
+
+
+def last() -> TextReport:
+    found: TextReport = TextReport.select().order_by(TextReport.id.desc()).get()
+    return found
+
+
+@pytest.mark.both
+def test_a_text_with_the_pin_counts_and_is_answered_with_what_was_understood(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(f"{GOOD} PIN {PIN}")
+    sheet = Submission.get()
+    assert (sheet.status, sheet.agent, sheet.revision) == ("accepted", f"user:{agent.id}", 1)
+    assert json.loads(UnitResult.get().figures)["votes"] == {"APC": 45, "LP": 120, "PDP": 33}
+    assert [(one.phone, one.text) for one in sent] == [
+        (
+            PHONE,
+            f"Accepted and counted. {UNITS[0]} ACC 212 APC 45 LP 120 PDP 33 REJ 4. "
+            "Parties not named have 0.",
+        )
+    ]
+    assert last().reply_state == "sent"
+
+
+@pytest.mark.both
+def test_the_same_message_again_changes_and_answers_nothing(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    for _ in range(3):
+        text(f"{GOOD} PIN {PIN}", message_id="same")
+    assert Submission.select().count() == len(sent) == 1
+
+
+def test_a_correction_is_the_next_revision_whatever_came_before_from_the_phone(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(f"{GOOD} PIN {PIN}")
+    text(f"{UNITS[0]} ACC 212 LP 130 APC 45 PDP 33 REJ 4 PIN {PIN}")
+    rows = list(Submission.select().order_by(Submission.id))
+    assert [(row.status, row.revision) for row in rows] == [("superseded", 1), ("accepted", 2)]
+
+
+@pytest.mark.both
+def test_without_the_pin_it_waits_for_review_and_counts_nothing(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(GOOD)
+    assert last().state == "review"
+    assert Submission.select().count() == 0
+    assert "No PIN" in sent[-1].text
+    texts.accept(last().id)
+    texts.work()
+    assert Submission.get().status == "accepted"
+    assert sent[-1].text.startswith("Accepted and counted.")
+
+
+def test_a_dismissed_text_counts_nothing(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(GOOD)
+    texts.dismiss(last().id)
+    texts.work()
+    assert last().state == "dismissed"
+    assert Submission.select().count() == 0
+
+
+def test_a_forged_number_does_not_find_the_pin(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    for guess in range(6):
+        text(f"{GOOD} PIN 100{guess}")
+    assert "wrong too often" in sent[-1].text
+    text(f"{GOOD} PIN {PIN}")
+    assert last().state == "review"
+    assert Submission.select().count() == 0
+    pins.set_pin(agent, PIN)
+    text(f"{GOOD} PIN {PIN}")
+    assert last().state == "taken"
+
+
+def test_an_unknown_number_waits_for_review_and_gets_no_answer(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(f"{GOOD} PIN {PIN}", phone="+2348035550999")
+    assert (last().state, last().user_id) == ("review", None)
+    assert sent == []
+    assert Submission.select().count() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (f"{UNITS[0]} ACC 212 LP 12O REJ 4 PIN {PIN}", "12O can't be read"),
+        (f"{UNITS[0]} ACC 212 LP 120 XYZ 9 REJ 4 PIN {PIN}", "XYZ is no party"),
+        (f"{UNITS[0]} ACC 100 LP 120 REJ 4 PIN {PIN}", "124 votes, but 100 accredited"),
+        (f"{UNITS[1]} ACC 212 LP 120 REJ 4 PIN {PIN}", "only report for your own polling unit"),
+        (f"{UNITS[0]} ACC 212 LP 120 REJ 4 VALID 130 PIN {PIN}", "The parties add up to 120"),
+    ],
+)
+def test_what_is_wrong_is_answered_with_exactly_what_to_correct(
+    agent: User, text: Callable[..., None], sent: list[Message], words: str, answer: str
+) -> None:
+    text(words)
+    assert answer in sent[-1].text
+    assert PIN not in sent[-1].text
+    assert not UnitResult.select().where(UnitResult.figures != "").exists()
+
+
+def test_the_pin_is_nowhere_to_be_read_afterwards(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(f"{GOOD} PIN {PIN}")
+    text(f"{GOOD} PIN: 9999")
+    for row in TextReport.select():
+        assert "4821" not in row.text and "9999" not in row.text
+    for inbound in InboundText.select():
+        assert "PIN ••••" in inbound.text
+    assert PIN not in Submission.get().payload
+
+
+def test_with_several_elections_the_text_names_one(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    elections.create(election_document("sen", electionType="senatorial"))
+    text(f"{GOOD} PIN {PIN}")
+    assert "Begin with PRES or SEN" in sent[-1].text
+    text(f"SEN {GOOD} PIN {PIN}")
+    assert Submission.get().election_id == "sen"
+
+
+def test_stop_still_means_stop_and_chatter_makes_no_report(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text("STOP")
+    text("Good morning, all is calm here")
+    assert TextReport.select().count() == 0
+    assert InboundText.select().count() == 2
+
+
+def test_an_answer_that_certainly_did_not_leave_is_sent_again_and_one_that_may_have_is_not(
+    agent: User, text: Callable[..., None], app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = registry.current().for_channel("sms")
+
+    def refused(messages: list[Message]) -> Any:
+        raise RequestRetry("refused")
+
+    monkeypatch.setattr(provider, "send", refused)
+    text(f"{GOOD} PIN {PIN}")
+    assert last().reply_state == "due"
+    TextReport.update(due_at=last().received_at).execute()
+
+    def broken(messages: list[Message]) -> Any:
+        raise RuntimeError("in the middle")
+
+    monkeypatch.setattr(provider, "send", broken)
+    answers.send_due()
+    assert last().reply_state == "unknown"
+    answers.send_due()
+    assert last().attempts == 2
+
+
+def test_one_number_gets_only_so_many_answers_a_day(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    for _ in range(texts.MOST_ANSWERS + 3):
+        text(f"{UNITS[0]} LP 12O")
+    assert len(sent) == texts.MOST_ANSWERS
+
+
+def test_a_pin_is_set_on_the_command_line(
+    agent: User, cli: Callable[..., Result], text: Callable[..., None], sent: list[Message]
+) -> None:
+    made = cli("agent", "pin", agent.email)
+    assert made.exit_code == 0
+    text(f"{GOOD} PIN {made.output.split()[-1]}")
+    assert last().state == "taken"
+    assert "4 to 8 digits" in cli("agent", "pin", agent.email, "--pin-stdin", input="12x\n").output
