@@ -1,6 +1,6 @@
 """How many messages a second reach the network, claims, records and counters included.
 
-    python bench/delivery.py [--people 60000] [--only sqlite|postgres] [--workers 2]
+    python bench/delivery.py [--people 60000] [--only sqlite|postgres] [--workers 2] [--case equal]
 
 Three campaigns through a stand-in of Africa's Talking in a process of its own: equal texts at 20 ms
 latency, personalised texts at 100 ms and at none. The clock runs from the launch to completion, so
@@ -88,9 +88,9 @@ def campaign(rig: Rig, case: Case, people: int) -> tuple[float, list[float]]:
     return people / took, memory
 
 
-def measure(embedded: bool, people: int, workers: int) -> None:
+def measure(embedded: bool, people: int, workers: int, cases: list[Case]) -> None:
     where = "SQLite" if embedded else "PostgreSQL"
-    for case in CASES:
+    for case in cases:
         number = int(people * case.share)
         with (
             network(case.latency) as url,
@@ -122,10 +122,12 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=60_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=["sqlite", "postgres"])
+    parser.add_argument("--case", default="", help="only cases whose name begins like this")
     chosen = parser.parse_args()
+    cases = [case for case in CASES if case.name.startswith(chosen.case)]
     for name in ("postgres", "sqlite"):
         if chosen.only in (None, name):
-            measure(name == "sqlite", chosen.people, chosen.workers)
+            measure(name == "sqlite", chosen.people, chosen.workers, cases)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def hits(rig: Rig, name: str, rounds: int, seconds: int) -> None:
         url = f"{ours}{PLACE}/big/live-summary"
         known = ("-H", f"If-None-Match: {etag_of(url)}")
         ways: dict[str, Callable[[], tuple[float, float]]] = {
-            'bare "{}"': lambda: wrk(f"{bare}/x", seconds),
+            'bare "{}"': lambda: wrk(f"{bare}{PLACE}/x", seconds),
             "live-summary": lambda: wrk(url, seconds),
             "… gzipped": lambda: wrk(url, seconds, "-H", "Accept-Encoding: gzip"),
             "… unchanged (304)": lambda: wrk(url, seconds, *known),
@@ -181,7 +181,7 @@ def hits(rig: Rig, name: str, rounds: int, seconds: int) -> None:
         }
         if rig.environ.get("REDIS_URL"):
             plain, _ = stack.enter_context(gunicorn(rig, "served:flask_redis"))
-            ways["Flask view, Redis GET"] = lambda: wrk(f"{plain}/x", seconds)
+            ways["Flask view, Redis GET"] = lambda: wrk(f"{plain}{PLACE}/x", seconds)
         for measure in ways.values():
             measure()  # to warm up
         found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
