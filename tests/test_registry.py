@@ -294,7 +294,12 @@ def test_our_own_plugins_load_from_any_current_folder(
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["plugins.africastalking.sms", "plugins.simulator"]
+    assert done.stdout.split() == [
+        "plugins.africastalking.sms",
+        "plugins.africastalking.voice",
+        "plugins.simulator",
+        "plugins.simulator.voice",
+    ]
 
 
 def test_create_app_with_plugins_opens_no_connection(

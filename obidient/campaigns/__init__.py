@@ -8,16 +8,27 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
-    from obidient.campaigns import api, audio, audio_links, receipts, sweeper, tasks, webhooks
+    from obidient.campaigns import (
+        api,
+        audio,
+        audio_links,
+        inbox,
+        receipts,
+        sweeper,
+        tasks,
+        webhooks,
+    )
     from obidient.operations import ticker
 
     registered: queues.Queues = app.extensions["obidient.queues"]
     tasks.register(registered)
     audio.init_app(app)
     audio_links.register(registered)
+    inbox.register(registered)
     receipts.register(app)
     ticker.register(app, "campaigns", sweeper.sweep, every=1.0)
     ticker.register(app, "receipts", receipts.sweep, every=1.0)
+    ticker.register(app, "answers", inbox.sweep, every=5.0)
     ticker.register(app, "clean", sweeper.clean, every=3600)
     ticker.register(app, "clean-receipts", receipts.clean, every=3600)
     api.register(app)

@@ -9,7 +9,7 @@ from peewee import ModelSelect
 
 from obidient import api
 from obidient.accounts.tokens import authorize
-from obidient.campaigns import audio_api, control, decisions, progress
+from obidient.campaigns import audio_api, control, decisions, progress, voice_api, voice_keys
 from obidient.campaigns.api_models import (
     CampaignIn,
     CampaignOut,
@@ -173,7 +173,10 @@ def list_recipients(path: CampaignPath, query: RecipientQuery) -> Response:
     campaign = control.get(path.id)
     rows, cursor = _recipients(campaign.id, query)
     masked = not sees_phones(g.token)
-    items = [recipient_out(row, campaign.currency, masked) for row in rows]
+    calls = {}
+    if campaign.channel == "voice":
+        calls = voice_keys.of_recipients([int(row.id) for row in rows])
+    items = [recipient_out(row, campaign.currency, masked, calls.get(row.id)) for row in rows]
     return api.json_response(RecipientPage(items=items, next_cursor=cursor))
 
 
@@ -198,3 +201,4 @@ def _recipients(campaign_id: int, query: RecipientQuery) -> tuple[list[Recipient
 
 
 audio_api.register(campaigns_api)
+voice_api.register(campaigns_api)

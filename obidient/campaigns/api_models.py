@@ -1,5 +1,6 @@
 """What the campaigns API takes and gives, as pydantic models."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ from obidient import api
 from obidient.accounts.tokens import scopes_now
 from obidient.campaigns.audience import MOST
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.voice_menu import KeypadIn
 from obidient.clock import isoformat
 from obidient.contacts.phones import mask
 
@@ -116,6 +118,7 @@ class CampaignIn(api.ApiModel):
     )
     audience: AudienceIn
     audio_asset_id: int | None = Field(None, ge=1, le=MOST_ID)
+    keypad: KeypadIn | None = Field(None, description="Keys people may press in a call")
     provider: str | None = Field(None, max_length=60, pattern=r"^[a-z][a-z0-9-]*$")
     throttled_rate: int | None = Field(None, ge=1, le=100_000_000, description="Messages an hour")
     scheduled_at: Moment | None = Field(
@@ -194,6 +197,7 @@ class CampaignOut(api.ApiModel):
     message_template: str
     audience: dict[str, Any]
     audio_asset_id: int | None
+    keypad: dict[str, Any] | None
     provider: str | None
     throttled_rate: int | None
     quiet_hours: str | None
@@ -219,7 +223,10 @@ class CampaignPage(api.ApiModel):
 
 
 class RecipientOut(api.ApiModel):
-    """`phone` is masked for tokens that may not change contacts."""
+    """`phone` is masked for tokens that may not change contacts.
+
+    Of a call: the keys that were pressed in it, and how many seconds it lasted.
+    """
 
     id: int
     phone: str
@@ -235,6 +242,8 @@ class RecipientOut(api.ApiModel):
     next_attempt_at: str | None
     sent_at: str | None
     updated_at: str | None
+    keys: str
+    duration: int | None
 
 
 class RecipientPage(api.ApiModel):
@@ -257,6 +266,7 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
         message_template=campaign.message_template,
         audience=campaign.audience,
         audio_asset_id=campaign.audio_asset_id,
+        keypad=campaign.keypad,
         provider=campaign.provider,
         throttled_rate=campaign.throttled_rate,
         quiet_hours=campaign.quiet_hours,
@@ -281,7 +291,9 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
     )
 
 
-def recipient_out(row: Recipient, currency: str, masked: bool) -> RecipientOut:
+def recipient_out(
+    row: Recipient, currency: str, masked: bool, call: Mapping[str, Any] | None = None
+) -> RecipientOut:
     """The JSON of one recipient."""
     return RecipientOut(
         id=row.id,
@@ -298,6 +310,8 @@ def recipient_out(row: Recipient, currency: str, masked: bool) -> RecipientOut:
         next_attempt_at=isoformat(row.next_attempt_at),
         sent_at=isoformat(row.sent_at),
         updated_at=isoformat(row.updated_at),
+        keys=call["keys"] if call else "",
+        duration=call["duration"] if call else None,
     )
 
 

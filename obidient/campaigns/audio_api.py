@@ -71,8 +71,8 @@ def audio_out(row: AudioAsset) -> AudioOut:
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "JSON with the https address of a recording. Or multipart/form-data with the "
-        "recording itself in `file` (MP3 or WAV, 16 MB and 10 minutes at most) and its `title`.",
+        "description": "JSON with the https address of a recording. Or multipart/form-data with "
+        "the recording itself in `file` (MP3 or WAV, 16 MB and 10 minutes at most) and `title`.",
         "content": {"application/json": {"schema": AudioIn.model_json_schema(by_alias=True)}},
     }
 }

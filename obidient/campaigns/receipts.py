@@ -16,7 +16,7 @@ import orjson
 from flask import Flask
 
 from obidient import queues, registry
-from obidient.campaigns import replies, voice_calls, voice_keys
+from obidient.campaigns import inbox, replies, voice_calls, voice_keys
 from obidient.campaigns.models import Recipient
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.reports import apply_reports
@@ -237,6 +237,8 @@ def _apply_reports(readings: list[Reading]) -> None:
         reports = [report for one in group for report in one.reports()]
         left = voice_calls.settle(provider, reports) if _is_voice(provider) else reports
         unmatched = set(apply_reports(provider, left))
+        if unmatched:
+            unmatched -= inbox.apply_reports(provider, list(unmatched))
         for one in group:
             if unmatched.intersection(one.reports()):
                 _wait(one)

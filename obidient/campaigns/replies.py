@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from flask import Flask, current_app
 
+from obidient.campaigns import inbox
 from obidient.campaigns.keywords import keyword
 from obidient.campaigns.models import Campaign, Recipient
 from obidient.campaigns.receipt_models import InboundText, RawCallback
@@ -63,6 +64,9 @@ def keep(message: IncomingMessage, callback: RawCallback) -> None:
     )
     if is_new and not meaning:
         _tell_listeners(callback.provider, provider_id)
+    if is_new and meaning == "help":
+        made = InboundText.select(InboundText.id).where(InboundText.callback_id == callback.id)
+        inbox.help_wanted(made.get().id, phone)
     wish = meaning in ("stop", "start") and phone.startswith("+")
     if is_new and wish and not _superseded(phone, callback):
         if meaning == "stop":

@@ -30,8 +30,8 @@ def progress(provider: str, event: CallProgress) -> bool:
 
 def _press(call: VoiceCall, key: str) -> None:
     campaign = Campaign.get_or_none(Campaign.id == call.campaign_id)
-    menu = campaign.keypad if campaign else None
-    choice = next((one for one in menu["choices"] if one["key"] == key), None) if menu else None
+    menu = voice_menu.choices(campaign.keypad if campaign else None)
+    choice = next((one for one in menu if one.key == key), None)
     if choice is None:
         return
     is_new = (
@@ -39,14 +39,14 @@ def _press(call: VoiceCall, key: str) -> None:
             recipient_id=call.recipient_id,
             campaign_id=call.campaign_id,
             key=key,
-            action=choice["action"],
+            action=choice.action,
             at=utcnow(),
         )
         .on_conflict(conflict_target=[KeyPress.recipient_id, KeyPress.key], action="IGNORE")
         .as_rowcount()
         .execute()
     )
-    if is_new and choice["action"] == "stop":
+    if is_new and choice.action == "stop":
         suppress(call.phone, EVERY_CHANNEL, "stop-key", "Asked for it in a call")
 
 
@@ -59,15 +59,14 @@ def answers(campaign: Campaign) -> list[dict[str, Any]]:
         .tuples()
     )
     counted: dict[str, int] = dict(pressed)
-    menu = campaign.keypad or {"choices": []}
     return [
         {
-            "key": one["key"],
-            "action": one["action"],
-            "label": voice_menu.label(one),
-            "people": int(counted.get(one["key"], 0)),
+            "key": one.key,
+            "action": one.action,
+            "label": voice_menu.label(campaign.keypad, one),
+            "people": int(counted.get(one.key, 0)),
         }
-        for one in menu["choices"]
+        for one in voice_menu.choices(campaign.keypad)
     ]
 
 

@@ -32,7 +32,7 @@ def of(campaign: Campaign, recipient_id: int) -> Script:
         text=text,
         audio_url=audio_url(campaign),
         prompt=voice_menu.prompt(menu) if menu else "",
-        choices=voice_menu.choices(menu) if menu else (),
+        choices=voice_menu.choices(menu),
     )
 
 

@@ -1,5 +1,6 @@
-"""Africa's Talking: SMS through their official SDK, made safe for bulk."""
+"""Africa's Talking: SMS and voice through their official SDK, made safe for bulk."""
 
 from .sms import AfricasTalkingSms
+from .voice import AfricasTalkingVoice
 
-__all__ = ["AfricasTalkingSms"]
+__all__ = ["AfricasTalkingSms", "AfricasTalkingVoice"]

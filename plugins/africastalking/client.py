@@ -10,6 +10,7 @@ from typing import Any
 
 from africastalking.Application import ApplicationService
 from africastalking.SMS import SMSService
+from africastalking.Voice import VoiceService
 from obidient.plugin import ProviderStopped, RequestRetry
 
 from .transport import Response, Transport, Uncertain, retry_after
@@ -67,6 +68,25 @@ class Sms(_Service, SMSService):  # type: ignore[misc]
         return super()._make_request(url, method, *more, **named)
 
 
+class Voice(_Service, VoiceService):  # type: ignore[misc]
+    """The SDK's voice service; its `call` sends no reference of ours, so there is one that does."""
+
+    def _init_service(self) -> None:
+        super()._init_service()
+        if self._elsewhere:
+            self._baseUrl = self._elsewhere
+
+    def call_as(self, caller: str, phones: list[str], reference: str) -> Any:
+        data = {
+            "username": self._username,
+            "from": caller,
+            "to": ",".join(phones),
+            "clientRequestId": reference,
+        }
+        url = self._make_url("/call")
+        return self._make_request(url, "POST", headers=self._headers, params=None, data=data)
+
+
 class Application(_Service, ApplicationService):  # type: ignore[misc]
     """The SDK's account service."""
 
@@ -78,11 +98,16 @@ class Client:
         self.account = account
         transport = Transport(account.connections, account.read_timeout)
         self._sms = Sms(account, transport)
+        self._voice = Voice(account, transport)
         self._application = Application(account, transport)
 
     def send(self, text: str, phones: list[str], sender: str | None, enqueue: bool) -> Any:
         """Their parsed answer. Raises Uncertain, RequestRetry or ProviderStopped."""
         return self._sms.send(text, phones, sender_id=sender, enqueue=enqueue)
+
+    def call(self, caller: str, phones: list[str], reference: str) -> Any:
+        """Their parsed answer. Raises Uncertain, RequestRetry or ProviderStopped."""
+        return self._voice.call_as(caller, phones, reference)
 
     def user_data(self) -> Any:
         """The account's data. Raises Uncertain, RequestRetry or ProviderStopped."""

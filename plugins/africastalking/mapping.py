@@ -140,7 +140,7 @@ def outcomes(
     of_number = _by_number(entries)
     stops: set[int] = set()
     for message in messages:
-        found = of_number.get(_digits(message.phone), [])
+        found = of_number.get(phone_digits(message.phone), [])
         yield from _outcome(message, found, _parts(said), stops)
     yield from (_stop(code, balance_text) for code in sorted(stops))
 
@@ -160,7 +160,7 @@ def _by_number(entries: list[Any]) -> dict[str, list[_Entry]]:
     found: dict[str, list[_Entry]] = {}
     for entry in entries:
         if isinstance(entry, dict):
-            found.setdefault(_digits(entry.get("number")), []).append(_entry(entry))
+            found.setdefault(phone_digits(entry.get("number")), []).append(_entry(entry))
     return found
 
 
@@ -221,7 +221,8 @@ def _parts(said: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _digits(number: Any) -> str:
+def phone_digits(number: Any) -> str:
+    """A number without the ways of writing it."""
     return "".join(filter(str.isdecimal, str(number or "")))
 
 

@@ -31,6 +31,9 @@ from obidient.plugin import (
 
 from .fate import Fate, Report
 from .postman import Postman
+from .voice import VoiceSimulator
+
+__all__ = ["SmsSimulator", "VoiceSimulator"]
 
 COST = Money(Decimal("2.50"), "NGN")
 #: Reports of one job: the queue takes what this process can't keep.

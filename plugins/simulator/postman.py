@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import urllib3
 
@@ -19,13 +20,22 @@ PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
 PATIENCE = 1800.0
 
 
-class Postman:
-    """Keeps reports until they are due and delivers each, like a network that means well."""
+class Due(Protocol):
+    """Something to do at a moment (monotonic seconds); the earlier comes first."""
+
+    due: float
+
+
+T = TypeVar("T", bound=Due)
+
+
+class Courier(Generic[T]):
+    """Keeps errands until they are due and does each, like a network that means well."""
 
     def __init__(self, address: Callable[[], str], log: logging.Logger) -> None:
         self._address, self._log = address, log
-        self._waiting: list[Report] = []
-        self._in_hand: dict[int, Report] = {}
+        self._waiting: list[T] = []
+        self._in_hand: dict[int, T] = {}
         self._change = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._troubles = 0
@@ -33,7 +43,7 @@ class Postman:
         self._closed = False
         self._pool = urllib3.PoolManager(maxsize=THREADS, retries=False)
 
-    def add(self, reports: list[Report]) -> bool:
+    def add(self, reports: list[T]) -> bool:
         """False when there is no room, or this process stops: nothing was taken."""
         with self._change:
             if self._closed or len(self._waiting) + len(reports) > MOST_KEPT:
@@ -44,7 +54,7 @@ class Postman:
             self._change.notify_all()
         return True
 
-    def take_back(self) -> list[Report]:
+    def take_back(self) -> list[T]:
         """Everything that was not posted yet; from now on nothing is taken or posted."""
         with self._change:
             self._closed = True
@@ -69,7 +79,7 @@ class Postman:
                 if not posted and not self._closed:
                     heapq.heappush(self._waiting, report)
 
-    def _next(self) -> Report | None:
+    def _next(self) -> T | None:
         """The next report when it is due; None when this process stops."""
         with self._change:
             while not self._closed:
@@ -86,23 +96,27 @@ class Postman:
                 return report
         return None
 
-    def _post(self, report: Report) -> bool:
+    def _post(self, report: T) -> bool:
         """True when it is done with: posted, refused for good, or too old."""
+        raise NotImplementedError
+
+    def ask(self, report: T, address: str, form: dict[str, str]) -> str | None:
+        """Post a form: the answer, "" when refused for good, None to try again later."""
         try:
             answer = self._pool.request(
-                "POST", self._address(), fields=report.form(), encode_multipart=False, timeout=10
+                "POST", address, fields=form, encode_multipart=False, timeout=10
             )
         except urllib3.exceptions.HTTPError as error:
-            return self._trouble(report, type(error).__name__)
+            return "" if self._trouble(report, type(error).__name__) else None
         if answer.status < 300:
             self._troubles = 0
-            return True
+            return answer.data.decode("utf-8", "replace")
         if answer.status in (403, 404):
             self._log.warning("our own webhook refuses reports: HTTP %s", answer.status)
-            return True
-        return self._trouble(report, f"HTTP {answer.status}")
+            return ""
+        return "" if self._trouble(report, f"HTTP {answer.status}") else None
 
-    def _trouble(self, report: Report, said: str) -> bool:
+    def _trouble(self, report: T, said: str) -> bool:
         """Nobody is at home: all wait a little, and say so once."""
         now = time.monotonic()
         if now - report.due > PATIENCE:
@@ -116,3 +130,10 @@ class Postman:
                 self._troubles += 1
                 self._resting_until = now + pause
         return False
+
+
+class Postman(Courier[Report]):
+    """Delivers reports of texts."""
+
+    def _post(self, report: Report) -> bool:
+        return self.ask(report, self._address(), report.form()) is not None

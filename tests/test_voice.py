@@ -1,0 +1,390 @@
+"""Voice campaigns through the pretended phones: staged, called, listened to, answered, counted."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from test_end_to_end import follow
+
+from obidient import registry
+from obidient.campaigns import control, delivery, receipts, states, voice_calls, voice_menu
+from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.receipt_models import RawCallback
+from obidient.campaigns.staging import stage
+from obidient.campaigns.states import Result
+from obidient.campaigns.voice_models import KeyPress, VoiceCall
+from obidient.clock import utcnow
+from obidient.contacts.models import Contact, Suppression
+from obidient.contacts.suppression import suppress
+from obidient.plugin import Provider
+
+TOKEN = "webhook-token-of-the-tests"
+HOOK = f"/api/communications/webhooks/simulator-voice/events?token={TOKEN}"
+ROWS = [{"phone": f"+23480355{n:05d}", "first_name": f"Ada & <{n}>"} for n in range(300)]
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return environ | {
+        "VOICE_RATE_LIMIT_PER_SECOND": "1000",
+        "SIMULATOR_VOICE_DELAY": "0.05",
+        "SIMULATOR_VOICE_SPEED": "0.01",
+        "SIMULATOR_VOICE_LATENCY": "0",
+        "SIMULATOR_VOICE_LINES": "20",
+        "SIMULATOR_VOICE_REDIAL_MINUTES": "0.01",
+    }
+
+
+def campaign_of(people: int, **more: Any) -> Campaign:
+    Contact.insert_many(ROWS[:people]).execute()
+    values = {
+        "channel": "voice",
+        "title": "Call",
+        "message_template": "Hello {{first_name}}, see you on Saturday",
+        "audience": {"everyone": True},
+        "keypad": voice_menu.USUAL,
+    }
+    return control.create(values | more)
+
+
+def simulator() -> Provider:
+    found = registry.current().find("simulator-voice")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def calling(app: Flask) -> Iterator[Callable[..., Campaign]]:
+    """A campaign that is staged and sending, with nobody at work on it."""
+
+    def begin(people: int, **more: Any) -> Campaign:
+        campaign = control.launch(campaign_of(people, **more).id)
+        stage(campaign.id)
+        return control.get(campaign.id)
+
+    yield begin
+
+
+def call(campaign: Campaign, number: int = 100) -> list[tuple[int, str, str]]:
+    """Claim and record as a worker does: (recipient, phone, session)."""
+    provider, made = simulator(), []
+    batch = Batch.select().where(Batch.campaign_id == campaign.id).first()
+    lease = timedelta(seconds=40)
+    claimed = voice_calls.claim(campaign, provider, batch.number, number, lease)
+    results = []
+    for one in claimed:
+        session = f"call-{one.id}-{one.attempt}-test"
+        results.append(Result(one.id, one.attempt, RecipientStatus.SENT, provider_id=session))
+        made.append((one.id, one.phone, session))
+    voice_calls.record(campaign.id, provider, results)
+    return made
+
+
+def ended(client: FlaskClient, session: str, **form: str) -> None:
+    """The network reports the end of a call."""
+    fields = {"sessionId": session, "isActive": "0", "durationInSeconds": "9", "amount": "2.70"}
+    taken = {"status": "Completed", "hangupCause": "NORMAL_CLEARING"}
+    assert client.post(HOOK, data=fields | taken | form).status_code == 200
+
+
+def unanswered(client: FlaskClient, session: str, cause: str = "NO_ANSWER") -> None:
+    fields = {"status": "NotAnswered", "hangupCause": cause, "durationInSeconds": "0"}
+    ended(client, session, **fields, amount="0")
+
+
+def due_now() -> None:
+    Recipient.update(next_attempt_at=utcnow() - timedelta(seconds=1)).where(
+        Recipient.next_attempt_at.is_null(False)
+    ).execute()
+
+
+def counts(campaign: Campaign) -> dict[str, int]:
+    """The counters, after checking that they are the rows'."""
+    now = control.get(campaign.id)
+    found = {status.column: getattr(now, status.column) for status in RecipientStatus}
+    for status in RecipientStatus:
+        rows = Recipient.select().where(
+            Recipient.campaign_id == campaign.id, Recipient.status == status
+        )
+        assert rows.count() == found[status.column], status
+    return {name: number for name, number in found.items() if number}
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_every_call_of_a_campaign_ends_in_a_true_state(
+    app: Flask,
+    server: Callable[[], str],
+    worker: Callable[..., subprocess.Popen[bytes]],
+    environ: dict[str, str],
+) -> None:
+    server()
+    worker(
+        SIMULATOR_VOICE_SILENT="3", SIMULATOR_VOICE_REPEATS="30", SIMULATOR_VOICE_LONGEST_CALL="8"
+    )
+    campaign = campaign_of(300)
+    control.launch(campaign.id)
+    most = 0
+
+    def over(now: Campaign) -> bool:
+        nonlocal most
+        open_calls = (VoiceCall.until > utcnow()) & VoiceCall.ended_at.is_null()
+        most = max(most, VoiceCall.select().where(open_calls).count())
+        return now.status == "completed"
+
+    follow(campaign.id, over, 90)
+    assert most <= 20
+    # A moment for the last callbacks that a worker has not looked at yet.
+    wait_until(lambda: not receipts.summary().get("new"))
+    found = counts(campaign)
+    assert sum(found.values()) == 300
+    assert set(found) <= {"sent", "delivered", "undelivered"}
+    assert found["delivered"] > 200
+    assert found["undelivered"] > 10
+    lost = VoiceCall.select().where(VoiceCall.ended_at.is_null()).count()
+    assert found.get("sent", 0) <= lost
+    pressed = KeyPress.select().where(KeyPress.campaign_id == campaign.id).count()
+    assert pressed > 50
+    stopped = {row.phone for row in Suppression.select()}
+    nines = KeyPress.select().where(KeyPress.action == "stop").count()
+    assert len(stopped) == nines > 0
+    billed = sum(row.cost_e4 or 0 for row in VoiceCall.select())
+    assert control.get(campaign.id).cost_e4 == billed > 0
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.both
+def test_no_more_calls_begin_than_there_are_lines(calling: Callable[..., Campaign]) -> None:
+    campaign = calling(50)
+    assert len(call(campaign, 15)) == 15
+    assert len(call(campaign, 15)) == 5
+    assert call(campaign, 15) == []
+    assert counts(campaign) == {"queued": 30, "sent": 20}
+
+
+def test_a_line_is_free_again_once_its_call_has_ended(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign = calling(50)
+    made = call(campaign, 20)
+    ended(client, made[0][2])
+    ended(client, made[0][2])
+    receipts.apply_due()
+    assert len(call(campaign, 20)) == 1
+
+
+def test_a_call_whose_end_is_never_reported_frees_its_line_in_time(
+    calling: Callable[..., Campaign],
+) -> None:
+    campaign = calling(25)
+    call(campaign, 20)
+    VoiceCall.update(until=utcnow()).execute()
+    assert len(call(campaign, 20)) == 5
+    VoiceCall.update(until=utcnow()).execute()
+    assert states.complete(campaign.id)
+    assert counts(campaign) == {"sent": 25}
+
+
+def test_calls_that_did_not_begin_take_no_line(calling: Callable[..., Campaign]) -> None:
+    campaign, provider = calling(30), simulator()
+    claimed = voice_calls.claim(campaign, provider, 0, 20, timedelta(seconds=40))
+    bad = [Result(one.id, one.attempt, RecipientStatus.FAILED, code="x") for one in claimed]
+    voice_calls.record(campaign.id, provider, bad)
+    assert VoiceCall.select().count() == 0
+    assert voice_calls.free_lines(provider, 20) == 20
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("cause", ["USER_BUSY", "NO_ANSWER"])
+def test_who_did_not_answer_is_called_again_on_the_same_day_and_only_so_often(
+    calling: Callable[..., Campaign], client: FlaskClient, cause: str
+) -> None:
+    campaign = calling(1, quiet_hours="")
+    (first,) = call(campaign)
+    for _ in range(5):
+        unanswered(client, first[2], cause)
+    receipts.apply_due()
+    now = Recipient.get_by_id(first[0])
+    late = (utcnow() + timedelta(hours=1)).hour == 0
+    if late:
+        pytest.skip("too late in the day to call again")
+    assert counts(campaign) == {"queued": 1}
+    assert now.next_attempt_at > utcnow() - timedelta(seconds=1)
+    assert not states.complete(campaign.id)
+    due_now()
+    (second,) = call(campaign)
+    unanswered(client, first[2], cause)
+    receipts.apply_due()
+    assert counts(campaign) == {"sent": 1}
+    unanswered(client, second[2], cause)
+    receipts.apply_due()
+    assert counts(campaign) == {"undelivered": 1}
+    assert states.complete(campaign.id)
+
+
+def test_who_refused_is_left_in_peace(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign = calling(1)
+    (made,) = call(campaign)
+    unanswered(client, made[2], "CALL_REJECTED")
+    receipts.apply_due()
+    assert counts(campaign) == {"undelivered": 1}
+
+
+def test_a_late_word_that_somebody_answered_cancels_the_second_call(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign = calling(1, quiet_hours="")
+    (made,) = call(campaign)
+    unanswered(client, made[2])
+    receipts.apply_due()
+    ended(client, made[2])
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 1}
+    due_now()
+    assert call(campaign) == []
+
+
+def test_a_report_that_comes_before_the_call_is_recorded_waits_for_it(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign, provider = calling(1), simulator()
+    (one,) = voice_calls.claim(campaign, provider, 0, 1, timedelta(seconds=40))
+    ended(client, "early", callerNumber=one.phone, clientRequestId=f"{campaign.id}-x")
+    receipts.apply_due()
+    assert counts(campaign) == {"sending": 1}
+    voice_calls.record(
+        campaign.id, provider, [Result(one.id, 1, RecipientStatus.SENT, provider_id="early")]
+    )
+    RawCallback.update(due_at=utcnow()).execute()
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 1}
+    assert control.get(campaign.id).cost_e4 == 27_000
+
+
+def test_a_call_in_doubt_is_settled_by_its_end(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign, provider = calling(2), simulator()
+    claimed = voice_calls.claim(campaign, provider, 0, 2, timedelta(seconds=40))
+    doubt = [Result(one.id, 1, RecipientStatus.UNCONFIRMED, code="unknown") for one in claimed]
+    voice_calls.record(campaign.id, provider, doubt)
+    for number, one in enumerate(claimed):
+        form = {"callerNumber": one.phone, "clientRequestId": f"{campaign.id}-x"}
+        if number:
+            ended(client, f"s{number}", **form)
+        else:
+            busy = {"status": "NotAnswered", "hangupCause": "USER_BUSY", "durationInSeconds": "0"}
+            ended(client, "s0", **form, **busy)
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 1, "undelivered": 1}
+
+
+@pytest.mark.both
+def test_ends_replayed_five_times_and_shuffled_count_once(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    import random
+
+    campaign = calling(20)
+    made = call(campaign, 20)
+    posts = [(session, n) for n, (_, _, session) in enumerate(made)] * 5
+    random.Random(7).shuffle(posts)
+    for session, n in posts:
+        if n % 4 == 3:
+            unanswered(client, session, "CALL_REJECTED")
+        else:
+            ended(client, session)
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 15, "undelivered": 5}
+    assert control.get(campaign.id).cost_e4 == 15 * 27_000
+
+
+def test_who_texts_stop_between_staging_and_calling_is_not_called(
+    calling: Callable[..., Campaign],
+) -> None:
+    campaign = calling(3)
+    suppress(ROWS[1]["phone"], source="stop-reply")
+    assert {phone for _, phone, _ in call(campaign)} == {ROWS[0]["phone"], ROWS[2]["phone"]}
+    assert counts(campaign) == {"sent": 2, "skipped": 1}
+
+
+def test_the_keys_people_press_are_kept_obeyed_and_counted(
+    calling: Callable[..., Campaign], client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    campaign = calling(3)
+    made = call(campaign)
+    for (_, _, session), key in zip(made, "129", strict=True):
+        form = {"sessionId": session, "isActive": "1"}
+        assert b"GetDigits" in client.post(HOOK, data=form).data
+        for _ in range(3):
+            client.post(HOOK, data=form | {"dtmfDigits": key})
+    receipts.apply_due()
+    answer = client.get(
+        f"/api/communications/campaigns/{campaign.id}/answers", headers=auth("organiser")
+    ).json
+    assert [(one["key"], one["action"], one["people"]) for one in answer["keys"]] == [
+        ("1", "repeat", 1),
+        ("2", "callback", 1),
+        ("9", "stop", 1),
+    ]
+    assert (answer["made"], answer["answered"]) == (3, 3)
+    assert [row.phone for row in Suppression.select()] == [made[2][1]]
+    people = client.get(
+        f"/api/communications/campaigns/{campaign.id}/recipients", headers=auth("organiser")
+    ).json
+    assert sorted(row["keys"] for row in people["items"]) == ["1", "2", "9"]
+
+
+def test_a_key_that_stands_for_nothing_is_not_kept(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    made = call(calling(1))
+    form = {"sessionId": made[0][2], "isActive": "1", "dtmfDigits": "7"}
+    assert b"GetDigits" in client.post(HOOK, data=form).data
+    receipts.apply_due()
+    assert KeyPress.select().count() == 0
+
+
+def test_a_keypad_menu_is_checked_when_it_is_written(
+    client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    body = {
+        "channel": "voice",
+        "title": "T",
+        "messageTemplate": "Hello",
+        "audience": {"everyone": True},
+    }
+    url, who = "/api/communications/campaigns", auth("organiser")
+    for keys in ({}, {"12": {"action": "stop"}}, {"1": {"action": "sing"}}):
+        assert (
+            client.post(url, json=body | {"keypad": {"keys": keys}}, headers=who).status_code == 422
+        )
+    keypad = {"keys": {"1": {"action": "answer", "label": "Yes"}, "0": {"action": "stop"}}}
+    made = client.post(url, json=body | {"keypad": keypad}, headers=who)
+    assert made.status_code == 201
+    assert made.json["keypad"]["keys"]["1"]["label"] == "Yes"
+    assert voice_menu.prompt(made.json["keypad"]) == (
+        "For Yes, press 1. To get no more calls from us, press 0."
+    )
+
+
+def test_a_worker_that_finds_all_lines_busy_waits_for_one(calling: Callable[..., Campaign]) -> None:
+    campaign = calling(50)
+    call(campaign, 20)
+    batch = Batch.select().where(Batch.campaign_id == campaign.id).first()
+    delivery.send_batch(campaign.id, batch.id)
+    assert VoiceCall.select().count() == 20
+    assert Batch.get_by_id(batch.id).state == "ready"
