@@ -104,7 +104,7 @@ def measure(embedded: bool, people: int, workers: int, cases: list[Case]) -> Non
             invite(number)
             for _ in range(workers):
                 rig.worker("sms")
-            time.sleep(3)  # they have started by then; starting is not what is measured
+            rig.wait_for_workers()
             call = 1 if "{{" in case.template else CALL
             alone = baseline(url, case, workers, call)
             rate, memory = campaign(rig, case, number)

@@ -37,7 +37,7 @@ def arrivals(
         invite(rate * seconds)
         for _ in range(workers):
             rig.worker("sms")
-        time.sleep(4)
+        rig.wait_for_workers()
         found = control.create(
             {"title": "Pace", "message_template": template, "audience": {"everyone": True}}
         )

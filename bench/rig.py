@@ -17,10 +17,11 @@ from flask import Flask
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from servers import PostgresServer, RedisServer, free_port  # noqa: E402
+from servers import PostgresServer, RedisServer, free_port, wait_for  # noqa: E402
 from standin_africastalking import API_KEY  # noqa: E402
 
 from obidient import create_app, database  # noqa: E402
+from obidient.operations.ticker import living_workers  # noqa: E402
 
 
 class Rig:
@@ -93,6 +94,11 @@ class Rig:
         )
         self.workers.append(child)
         return child
+
+    def wait_for_workers(self) -> None:
+        """Until each has been heard of: how long they take to start is not what is measured."""
+        wait_for(lambda: len(living_workers()) >= len(self.workers), 60, "the workers")
+        database.release()
 
     def _end_workers(self) -> None:
         for child in self.workers:
