@@ -4,6 +4,7 @@ Counted by request, never by sheet: a device that comes back after a day sends 5
 web process counts for itself, so nothing is slower or refused while Redis is away.
 """
 
+from flask import Flask, current_app
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -13,12 +14,15 @@ SHEETS = parse("120/minute")
 #: A photo of 10 MB in pieces of 64 KB is 160 requests.
 PHOTOS = parse("600/minute")
 
-_limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+def init_app(app: Flask) -> None:
+    app.extensions["obidient.sync_pace"] = SlidingWindowCounterRateLimiter(MemoryStorage())
 
 
 def check(limit: RateLimitItem, kind: str, token_id: int) -> None:
     """Raises 429, with the seconds to wait, when a token asks too often."""
-    if not _limiter.hit(limit, kind, str(token_id)):
+    limiter: SlidingWindowCounterRateLimiter = current_app.extensions["obidient.sync_pace"]
+    if not limiter.hit(limit, kind, str(token_id)):
         raise TooManyRequests(
             "This device asks too often. Nothing is lost: wait a little, then send many sheets "
             "in one request.",

@@ -224,10 +224,10 @@ Agent.app = (() => {
     drawing = setTimeout(() => { if (!Agent.form.isOpen() && !document.querySelector("form.signin, dialog[open]")) home(); }, 40);
   };
 
-  const changed = (what) => {
+  const changed = (what, elsewhere) => {
     if (what === "session") { if (!Agent.form.isOpen()) home(); return; }
     if (what === "sending" || what === "sent") { document.getElementById("net")?.replaceWith(net()); }
-    if (what === "drafts") Agent.form.refresh();
+    if (what === "drafts" && elsewhere) Agent.form.refresh();
     redraw();
   };
 

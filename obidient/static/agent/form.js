@@ -35,15 +35,19 @@ Agent.form = (() => {
 
   /* Keep it first; nothing else matters as much. */
   const typed = async (name, value) => {
-    open.values[name] = value;
-    open.anyway = false;
+    const form = open;
+    form.values[name] = value;
+    form.typed += 1;
+    form.anyway = false;
     judge();
     try {
-      await store.type(open.who, open.election.electionId, name, value);
+      await store.type(form.who, form.election.electionId, name, value);
       saved(true);
       store.announce("drafts");
     } catch {
       saved(false);
+    } finally {
+      form.stored += 1;
     }
   };
 
@@ -181,7 +185,7 @@ Agent.form = (() => {
     const draft = await store.get("drafts", store.draftKey(who, election.electionId));
     open = {
       who, election, values: { ...(draft?.values || {}) }, corrects: draft?.corrects || null,
-      tried: false, anyway: false,
+      tried: false, anyway: false, typed: 0, stored: 0,
     };
     show(
       top(h("button.quiet", { type: "button", id: "back", onclick: close }, `‹ ${say("form.back")}`),
@@ -207,11 +211,15 @@ Agent.form = (() => {
     await photo();
   };
 
-  /* Another window changed this entry: show it, but never under the finger. */
+  /* Another window changed this entry: show it, but never under the finger, and never in the
+     place of what was typed here and is still being kept. */
   const refresh = async () => {
-    if (!open) return;
-    const draft = await store.get("drafts", store.draftKey(open.who, open.election.electionId));
-    if (!draft || !open) return;
+    const form = open;
+    if (!form) return;
+    const before = form.typed;
+    const draft = await store.get("drafts", store.draftKey(form.who, form.election.electionId));
+    if (!draft || open !== form) return;
+    if (form.typed !== before || form.stored !== form.typed) { setTimeout(refresh, 300); return; }
     for (const input of inputs()) {
       const value = draft.values[input.name] || "";
       if (input !== document.activeElement && input.value !== value) {

@@ -66,9 +66,9 @@ Agent.store = (() => {
   /* Tell every window, this one too, that something changed. */
   const announce = (what) => {
     channel?.postMessage(what);
-    listeners.forEach((listener) => listener(what));
+    listeners.forEach((listener) => listener(what, false));
   };
-  if (channel) channel.onmessage = (event) => listeners.forEach((tell) => tell(event.data));
+  if (channel) channel.onmessage = (event) => listeners.forEach((tell) => tell(event.data, true));
   const listen = (listener) => listeners.push(listener);
 
   const uuid = () => {

@@ -1,0 +1,110 @@
+"""The intake room: what comes in, what waits, who is silent, and any sheet as it was received."""
+
+import json
+from typing import Any
+
+from flask import Response as FlaskResponse
+from flask import flash, redirect, request
+from werkzeug.wrappers import Response
+
+from obidient.accounts import users
+from obidient.accounts.models import User
+from obidient.admin.base import SecureView, done, expose, needs
+from obidient.areas import area_name
+from obidient.errors import NotFound, Problem
+from obidient.results import outcomes
+from obidient.results.inbox import decode
+from obidient.results.models import Submission
+from obidient.sync import photos, pins, room, texts
+
+
+class Intake(SecureView):
+    scopes = ("results:review",)
+    icon = "download"
+    lead = "What agents send: how much waits, what is refused and why, and who is silent."
+
+    @expose("/")
+    def index(self) -> Any:
+        wanted = request.args.get("search", "")
+        statuses, reasons = room.by_status()
+        return self.render(
+            "admin/results/intake.html",
+            wanted=wanted,
+            found=room.search(wanted) if wanted.strip() else None,
+            flow=room.flow(),
+            statuses=statuses,
+            reasons=reasons,
+            silence=room.silence(),
+            texts=room.texts_to_review(),
+        )
+
+    @expose("/live")
+    def live(self) -> Any:
+        return self.render("admin/results/intake_flow.html", flow=room.flow())
+
+    @expose("/silent/<code>/")
+    def silent(self, code: str) -> Any:
+        """The LGAs of a state, or the agents of an LGA."""
+        is_state = len(code) == 2
+        return self.render(
+            "admin/results/intake_silent.html",
+            page_title=f"Not heard from: {area_name(code)}",
+            code=code,
+            silence=room.silence(code) if is_state else [],
+            agents=[] if is_state else room.silent_agents(code),
+            area_name=area_name,
+        )
+
+    @expose("/sheets/<int:row_id>/")
+    def sheet(self, row_id: int) -> Any:
+        """One sheet as it was received, and what became of it."""
+        row: Submission | None = Submission.get_or_none(Submission.id == row_id)
+        if row is None:
+            raise NotFound("There is no such sheet.")
+        return self.render(
+            "admin/results/intake_sheet.html",
+            page_title=f"Sheet {row.submission_id}",
+            row=row,
+            told=outcomes.tell([row])[0],
+            sender=_sender(row.agent),
+            payload=json.dumps(decode(row.payload), indent=2, ensure_ascii=False),
+            photos=room.photos_of(row.submission_id),
+        )
+
+    @expose("/photos/<photo_id>.jpg")
+    def photo(self, photo_id: str) -> Response:
+        answer = FlaskResponse(photos.shown(photo_id), content_type="image/jpeg")
+        answer.headers["Cache-Control"] = "private, max-age=3600"
+        return answer
+
+    @expose("/texts/<int:row_id>/<verb>", methods=("POST",))
+    def decide(self, row_id: int, verb: str) -> Response:
+        """Take a text in, or put it aside."""
+        actions = {
+            "accept": (lambda: texts.accept(row_id), "Taken in; it counts in a moment."),
+            "dismiss": (lambda: texts.dismiss(row_id), "Put aside."),
+        }
+        if verb not in actions:
+            raise NotFound("There is no such thing to do with a text.")
+        action, sentence = actions[verb]
+        return done(action, sentence, self.get_url(".index"))
+
+    @expose("/pin", methods=("POST",))
+    @needs("admin", "set agents' PINs")
+    def pin(self) -> Response:
+        """A new PIN for an agent, shown once."""
+        try:
+            agent = users.by_email(request.form.get("email", ""))
+            made = pins.set_pin(agent)
+        except Problem as error:
+            flash(error.detail, "error")
+        else:
+            flash(f"The PIN of {agent.email} is {made}. It is shown only now.", "success")
+        return redirect(self.get_url(".index"))
+
+
+def _sender(agent: str) -> str:
+    """Who sent a sheet, as people know them."""
+    kind, _, name = agent.partition(":")
+    user = User.get_or_none(User.id == int(name)) if kind == "user" and name.isdigit() else None
+    return str(user.email) if user else agent

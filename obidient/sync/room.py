@@ -1,0 +1,136 @@
+"""What the intake room looks at: how fast sheets come and go, who is silent, where one sheet is."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from peewee import JOIN, Case, fn
+
+from obidient.accounts.models import User
+from obidient.areas import LGAS, STATES, UNIT_RE
+from obidient.clock import utcnow
+from obidient.results.models import Election, Submission
+from obidient.results.sheets import MESSAGES
+from obidient.sync.devices import agent_key
+from obidient.sync.models import AgentHeard, Photo, TextReport
+
+#: Rows of a list.
+MOST = 100
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Cheap enough to ask every few seconds, however many sheets there are."""
+
+    waiting: int
+    oldest: datetime | None
+    decided_a_minute: int
+    texts_to_review: int
+
+
+def flow() -> Flow:
+    waiting = Submission.select().where(Submission.status == "received")
+    oldest = waiting.order_by(Submission.id).first()
+    decided = Submission.select().where(Submission.processed_at > utcnow() - timedelta(minutes=1))
+    return Flow(
+        waiting=waiting.count(),
+        oldest=oldest.received_at if oldest else None,
+        decided_a_minute=decided.count(),
+        texts_to_review=TextReport.select().where(TextReport.state == "review").count(),
+    )
+
+
+def by_status() -> tuple[dict[str, int], list[tuple[str, str, int]]]:
+    """Sheets by status; and those rejected by reason, the most frequent first."""
+    rows: Any = (
+        Submission.select(Submission.status, Submission.reason, fn.COUNT(Submission.id))
+        .group_by(Submission.status, Submission.reason)
+        .tuples()
+    )
+    statuses: dict[str, int] = {}
+    reasons = []
+    for status, reason, number in rows:
+        statuses[status] = statuses.get(status, 0) + number
+        if status == "rejected":
+            reasons.append((reason, MESSAGES.get(reason, reason), number))
+    return statuses, sorted(reasons, key=lambda one: (-one[2], one[0]))
+
+
+@dataclass(frozen=True)
+class Silence:
+    """How many agents of an area have not sent anything."""
+
+    code: str
+    name: str
+    agents: int
+    silent: int
+
+
+def silence(state: str = "") -> list[Silence]:
+    """By state, or by LGA within one; the most silent first."""
+    length = 5 if state else 2
+    place = fn.SUBSTR(User.polling_unit_code, 1, length)
+    rows: Any = (
+        User.select(place, fn.COUNT(User.id), fn.SUM(Case(None, [(_silent(), 1)], 0)))
+        .join(AgentHeard, JOIN.LEFT_OUTER, on=AgentHeard.user_id == User.id)
+        .where(_agents(state))
+        .group_by(place)
+        .tuples()
+    )
+    names = LGAS if state else STATES
+    found = [
+        Silence(code, names.get(code, code), agents, int(silent)) for code, agents, silent in rows
+    ]
+    return sorted(found, key=lambda one: (-one.silent, one.code))
+
+
+def silent_agents(lga: str) -> list[User]:
+    """Who in an LGA has sent nothing yet."""
+    query = (
+        User.select()
+        .join(AgentHeard, JOIN.LEFT_OUTER, on=AgentHeard.user_id == User.id)
+        .where(_agents(lga), _silent())
+    )
+    return list(query.order_by(User.polling_unit_code).limit(MOST))
+
+
+def _agents(area: str) -> Any:
+    mine = (User.role == "agent") & User.active & User.polling_unit_code.is_null(False)
+    return mine & User.polling_unit_code.startswith(area) if area else mine
+
+
+def _silent() -> Any:
+    return AgentHeard.user_id.is_null()
+
+
+def search(wanted: str) -> list[Submission]:
+    """Sheets by polling unit, agent's email, device, or their own id; the newest first."""
+    found = Submission.select().where(_meant(wanted.strip()))
+    return list(found.order_by(Submission.id.desc()).limit(MOST))
+
+
+def _meant(wanted: str) -> Any:
+    if UNIT_RE.fullmatch(wanted):
+        elections = [row.id for row in Election.select(Election.id)]
+        return Submission.election_id.in_([*elections, ""]) & (Submission.unit_code == wanted)
+    if "@" in wanted:
+        user = User.get_or_none(User.email == wanted.lower())
+        return Submission.agent == (agent_key(user) if user else "")
+    users = AgentHeard.select(AgentHeard.user_id).where(AgentHeard.device_id == wanted)
+    agents = [f"user:{row.user_id}" for row in users] + [f"device:{wanted}"]
+    return (Submission.submission_id == wanted) | Submission.agent.in_(agents)
+
+
+def photos_of(submission_id: str) -> list[Photo]:
+    query = Photo.select().where(Photo.submission_id == submission_id)
+    return list(query.order_by(Photo.created_at))
+
+
+def texts_to_review() -> list[tuple[TextReport, str]]:
+    """Texts that wait for somebody, each with its agent's email, if it has one."""
+    rows = list(
+        TextReport.select().where(TextReport.state == "review").order_by(TextReport.id).limit(MOST)
+    )
+    ids = [row.user_id for row in rows if row.user_id]
+    emails = {user.id: user.email for user in User.select().where(User.id.in_(ids))} if ids else {}
+    return [(row, emails.get(row.user_id, "")) for row in rows]
