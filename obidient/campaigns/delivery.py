@@ -37,7 +37,7 @@ SLICE = 1.0
 #: Seconds until a job that found no thread for its campaign is looked at again.
 NO_SEAT = 0.2
 #: Seconds after which it asks again whether the channel, the hour and the provider allow sending.
-LOOK = 0.25
+LOOK = 0.5
 #: Seconds until it is asked again whether a line is free.
 LINES_BUSY = 0.5
 #: Threads of this process that are working on each campaign.

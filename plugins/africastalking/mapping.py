@@ -28,6 +28,7 @@ from obidient.plugin import (
 )
 
 LAGOS = ZoneInfo("Africa/Lagos")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 #: The networks' ban on promotional messages ends then (NCC rule).
 MORNING = time(8, 0)
 
@@ -137,11 +138,11 @@ def outcomes(
     if not entries:
         yield _refused(said, balance_text)
         return
-    of_number = _by_number(entries)
+    of_number, parts = _by_number(entries), _parts(said)
     stops: set[int] = set()
     for message in messages:
         found = of_number.get(phone_digits(message.phone), [])
-        yield from _outcome(message, found, _parts(said), stops)
+        yield from _outcome(message, found, parts, stops)
     yield from (_stop(code, balance_text) for code in sorted(stops))
 
 
@@ -223,7 +224,7 @@ def _parts(said: str) -> int | None:
 
 def phone_digits(number: Any) -> str:
     """A number without the ways of writing it."""
-    return "".join(filter(str.isdecimal, str(number or "")))
+    return _NO_DIGITS.sub("", str(number or ""))
 
 
 def _refused(said: str, balance_text: Callable[[], str]) -> Stop:
