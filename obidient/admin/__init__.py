@@ -36,6 +36,7 @@ def _views() -> list[Any]:
     from obidient.admin.contacts import Contacts
     from obidient.admin.groups import Lists, Tags
     from obidient.admin.imports import Imports
+    from obidient.admin.intake import Intake
     from obidient.admin.optouts import OptOuts
     from obidient.admin.people import People
     from obidient.admin.plugins import Plugins
@@ -54,6 +55,7 @@ def _views() -> list[Any]:
         OptOuts("Opt-outs", "People", "admin_optouts", "opt-outs"),
         Results("Elections", "Results", "admin_results", "elections"),
         Review("Results room", "Results", "admin_review", "review"),
+        Intake("Intake", "Results", "admin_intake", "intake"),
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),
         People("Team and tokens", "Operations", "admin_people", "team"),
