@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import standin_voice
 import urllib3
+from standin_voice import Phones, Ways
 
 API_KEY = "stand-in-key"
 NAMES = {
@@ -58,8 +60,8 @@ class Behaviour:
     headers: dict[str, str] = field(default_factory=dict)
     #: "before" or "after" the message is accepted: the connection is reset.
     reset: str | None = None
-    #: number -> status code, else `code`
-    codes: dict[str, int] = field(default_factory=dict)
+    #: number -> status code, else `code`; of a call: its status, else Queued
+    codes: dict[str, Any] = field(default_factory=dict)
     code: int | str = 101
     #: The id of entries that are not accepted; they say "None".
     failed_id: str = "None"
@@ -106,6 +108,8 @@ class StandIn:
         self.requests: list[dict[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.balance_asked = 0
+        #: Phones ring once `phones.url` says where to ask for instructions.
+        self.phones = Phones(Ways())
         self.connections = 0
         self.most_at_once = 0
         self.at_once = 0
@@ -130,6 +134,7 @@ class StandIn:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._posters.shutdown(cancel_futures=True)
+        self.phones.stop()
 
     def serve_forever(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -174,6 +179,16 @@ class StandIn:
             self._report(number, message_id, "Success", self._delay)
         return message_id
 
+    def ring(self, number: str, reference: str) -> str:
+        session = f"ATVId_{secrets.token_hex(16)}"
+        self.accepted.append((number, reference, session))
+        if self._log:
+            line = {"number": number, "messageId": session, "text": reference, "at": time.time()}
+            self._log.write(json.dumps(line) + "\n")
+        if self.phones.url:
+            self.phones.ring(number, session, reference)
+        return session
+
     def _report(self, number: str, message_id: str, status: str, delay: float) -> None:
         form = {"id": message_id, "phoneNumber": number, "status": status, "networkCode": "62130"}
         self._loop.call_later(delay, self._posters.submit, self._post, form)
@@ -195,6 +210,8 @@ class StandIn:
             "requests": len(self.requests),
             "connections": self.connections,
             "mostAtOnce": self.most_at_once,
+            "mostCalls": self.phones.most_open,
+            "brokenXml": len(self.phones.broken),
         }
 
 
@@ -237,8 +254,8 @@ class _Connection(asyncio.Protocol):
     def _handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
         if path == "/stand-in":
             self._control(method, body)
-        elif method == "POST" and path == "/version1/messaging":
-            self._messaging(headers, body)
+        elif method == "POST" and path in ("/version1/messaging", "/call"):
+            self._messaging(path, headers, body)
         elif headers.get("apikey") != API_KEY:
             self._unauthorised()
         elif path == "/version1/user":
@@ -260,7 +277,7 @@ class _Connection(asyncio.Protocol):
             self._network.behave(**{name: changes[name] for name in changes if name in known})
         self._json(200, self._network.seen())
 
-    def _messaging(self, headers: dict[str, str], body: bytes) -> None:
+    def _messaging(self, path: str, headers: dict[str, str], body: bytes) -> None:
         form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
         network = self._network
         network.requests.append(form)
@@ -271,13 +288,16 @@ class _Connection(asyncio.Protocol):
         if how.leaves_doubt:
             network.doubtful.update(form.get("to", "").split(","))
         if how.latency or how.stall:
-            self._loop.call_later(how.latency + how.stall, self._react, how, headers, form)
+            self._loop.call_later(how.latency + how.stall, self._react, path, how, headers, form)
         else:
-            self._react(how, headers, form)
+            self._react(path, how, headers, form)
 
-    def _react(self, how: Behaviour, headers: dict[str, str], form: dict[str, str]) -> None:
+    def _react(
+        self, path: str, how: Behaviour, headers: dict[str, str], form: dict[str, str]
+    ) -> None:
         self._network.at_once -= 1
-        missing = [name for name in ("username", "to", "message") if not form.get(name)]
+        other = "from" if path == "/call" else "message"
+        missing = [name for name in ("username", "to", other) if not form.get(name)]
         if how.reset == "before":
             self._reset()
         elif how.status is not None:
@@ -287,6 +307,8 @@ class _Connection(asyncio.Protocol):
         elif missing:
             text = f"Request is missing required form field '{missing[0]}'"
             self._answer(400, text.encode())
+        elif path == "/call":
+            self._call(how, form)
         else:
             self._deliver(how, headers, form)
         if how.hang_up:
@@ -311,6 +333,23 @@ class _Connection(asyncio.Protocol):
             shown = shown[::-1] if how.backwards else shown
             answer = {"SMSMessageData": {"Message": how.refusal or said, "Recipients": shown}}
             self._json(201, answer, how.content_type, how.cut)
+
+    def _call(self, how: Behaviour, form: dict[str, str]) -> None:
+        answer = standin_voice.answer(
+            form,
+            lambda number: str(how.codes.get(number, "Queued")),
+            self._network.ring,
+            how.refusal,
+        )
+        entries = answer["entries"]
+        assert isinstance(entries, list)
+        answer["entries"] = [one for one in entries if one["phoneNumber"] not in how.omit]
+        if how.reset == "after":
+            self._reset()
+        elif how.garbage is not None:
+            self._answer(200, how.garbage, how.content_type)
+        else:
+            self._json(200, answer, how.content_type, how.cut)
 
     def _entry(self, how: Behaviour, number: str, text: str) -> dict[str, Any]:
         code = how.codes.get(number, how.code)
@@ -370,8 +409,12 @@ def main(make: Callable[..., StandIn] = StandIn) -> None:
     parser.add_argument("--receipts", default="", help="post delivery reports to this address")
     parser.add_argument("--delay", type=float, default=0.5, help="seconds until the report")
     parser.add_argument("--behave", default="{}", help="JSON as for POST /stand-in")
+    parser.add_argument("--events", default="", help="post what happens in calls to this address")
+    parser.add_argument("--phones", default="{}", help='JSON of Ways, like {"busy": 10}')
     chosen = parser.parse_args()
     network = make(chosen.port, chosen.log, chosen.receipts, chosen.delay)
+    network.phones.ways = Ways(**json.loads(chosen.phones))
+    network.phones.url = chosen.events
     network.behave(**{"latency": chosen.latency} | json.loads(chosen.behave))
     print(f"AT_BASE_URL={network.url} AT_USERNAME=sandbox AT_API_KEY={API_KEY}", flush=True)
     network.serve_forever()
