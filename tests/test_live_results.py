@@ -400,39 +400,6 @@ def test_an_invalidation_leaves_other_keys_alone(
     ]
 
 
-@pytest.fixture
-def own_redis(redis_server: RedisServer) -> Iterator[RedisServer]:
-    server = RedisServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-def test_when_redis_stops_memory_takes_over_and_gives_back(
-    environ: dict[str, str], world: Election, own_redis: RedisServer
-) -> None:
-    made = create_app(environ | {"REDIS_URL": own_redis.url})
-    with made.app_context():
-        client = made.test_client()
-        client.get(URL)
-        own_redis.stop()
-        for number in range(3):
-            live.current()._entries.clear()
-            take(sheet(f"c{number}", UNITS[1 + number]))
-            answer = client.get(URL)
-            assert answer.json["summary"]["pollingUnitsReported"] == 3 + number
-        live.invalidate("abc123")
-        own_redis.start()
-        store = redis.Redis.from_url(own_redis.url)
-        give_up = time.monotonic() + 10
-        while not store.exists("live-results:abc123"):
-            live.current()._entries.clear()
-            assert client.get(URL).status_code == 200
-            assert time.monotonic() < give_up, "Redis is back but not used"
-            time.sleep(0.05)
-        store.close()
-
-
 def test_a_redis_that_swallows_everything_delays_one_request_at_most(
     environ: dict[str, str], world: Election
 ) -> None:

@@ -410,7 +410,10 @@ def settle_one(rng: random.Random) -> None:
     rows = list(Submission.select().where(Submission.status == "accepted").order_by(Submission.id))
     if rows:
         row = rng.choice(rows)
-        how: dict[str, Any] = rng.choice([{"void": True}, {"submission": row.id}])
+        typed = {"accreditedVoters": 90, "votes": {"LP": 41, "PDP": 7}, "validVotes": 48}
+        how: dict[str, Any] = rng.choice(
+            [{"void": True}, {"submission": row.id}, {"figures": typed}]
+        )
         review.settle("abc123", row.unit_code, "because", **how)
 
 
