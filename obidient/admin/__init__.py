@@ -30,12 +30,14 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _views() -> list[Any]:
     """The menu, in its order: what a view is called, its group, its endpoint, its address."""
+    from obidient.admin.audio import Recordings
     from obidient.admin.audit import Audit
     from obidient.admin.campaigns import Campaigns
     from obidient.admin.composer import Composer
     from obidient.admin.contacts import Contacts
     from obidient.admin.groups import Lists, Tags
     from obidient.admin.imports import Imports
+    from obidient.admin.inbox import Inbox
     from obidient.admin.intake import Intake
     from obidient.admin.optouts import OptOuts
     from obidient.admin.people import People
@@ -48,6 +50,8 @@ def _views() -> list[Any]:
     return [
         Campaigns("Campaigns", "Campaigns", "admin_campaigns", "campaigns"),
         Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
+        Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
+        Inbox("Replies", "Campaigns", "admin_inbox", "replies"),
         Contacts(Contact, "Contacts", "People", "admin_contacts", "contacts"),
         Imports("Import", "People", "admin_imports", "import"),
         Tags(Tag, "Tags", "People", "admin_tags", "tags"),

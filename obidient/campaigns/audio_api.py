@@ -133,12 +133,17 @@ def _upload() -> AudioAsset:
 
 
 def _link() -> AudioAsset:
+    row = add_link(request.get_json())
+    audio_links.check_later(row.id)
+    return row
+
+
+def add_link(given: Any) -> AudioAsset:
+    """Name a recording by its address. Raises Invalid with what is wrong with it."""
     try:
-        body = AudioIn.model_validate(request.get_json())
+        body = AudioIn.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
         raise Invalid(f"Correct {place}: {first['msg']}.") from None
-    row = audio.add_link(body.title, body.url)
-    audio_links.check_later(row.id)
-    return row
+    return audio.add_link(body.title, body.url)

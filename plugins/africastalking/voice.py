@@ -57,7 +57,7 @@ class AfricasTalkingVoice(AccountProvider):
         )
         longest_call = FloatField(
             "Seconds until a call counts as over",
-            [NumberRange(30, 7200)],
+            [NumberRange(5, 7200)],
             default=600.0,
             description="For calls whose end they never report",
         )

@@ -1,0 +1,270 @@
+"""Recordings: told by their content, measured, refused with the reason, served in parts."""
+
+import io
+import struct
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from mutagen.ogg import OggPage
+from standin_africastalking import API_KEY
+
+from obidient.campaigns import audio, audio_links, control, voice_script
+from obidient.campaigns.receipt_models import AudioAsset
+from obidient.contacts.models import Contact
+from obidient.errors import Invalid
+
+URL = "/api/communications/audio-assets"
+
+
+def wav(seconds: float = 1.0) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(1)
+        out.setframerate(8000)
+        out.writeframes(b"\x80" * int(8000 * seconds))
+    return file.getvalue()
+
+
+def mp3(frames: int = 77) -> bytes:
+    """MPEG-1 layer III, 128 kbit/s, 44.1 kHz: a frame is 417 bytes and 26.12 ms of silence."""
+    return (b"\xff\xfb\x90\xc4" + bytes(413)) * frames
+
+
+def ogg(seconds: float = 2.0) -> bytes:
+    """The headers of a Vorbis stream, and a last page that says when it ends."""
+    first, second, last = OggPage(), OggPage(), OggPage()
+    first.packets = [
+        b"\x01vorbis" + struct.pack("<IBIiiiB", 0, 1, 8000, 0, 16000, 0, 0xB8) + b"\x01"
+    ]
+    first.first = True
+    second.packets = [b"\x03vorbis" + struct.pack("<I", 0) + struct.pack("<I", 0) + b"\x01"]
+    second.sequence, second.position = 1, 0
+    last.packets, last.sequence, last.position = [bytes(50)], 2, int(8000 * seconds)
+    last.last = True
+    for page in (first, second, last):
+        page.serial = 7
+    first.position = 0
+    return first.write() + second.write() + last.write()
+
+
+def upload(
+    client: FlaskClient, headers: dict[str, str], body: bytes, name: str = "a.mp3", **form: str
+) -> Any:
+    data = {"file": (io.BytesIO(body), name), **form}
+    return client.post(URL, data=data, headers=headers, content_type="multipart/form-data")
+
+
+@pytest.fixture
+def organiser(auth: Callable[..., dict[str, str]]) -> dict[str, str]:
+    return auth("organiser")
+
+
+@pytest.mark.both
+@pytest.mark.parametrize(
+    ("body", "kind", "seconds"),
+    [(wav(1.5), "audio/wav", 1.5), (mp3(), "audio/mpeg", 2.0), (ogg(), "audio/ogg", 2.0)],
+)
+def test_a_recording_is_known_by_its_content_and_measured(
+    client: FlaskClient, organiser: dict[str, str], body: bytes, kind: str, seconds: float
+) -> None:
+    made = upload(client, organiser, body, "misnamed.txt", title="Greeting")
+    assert made.status_code == 201, made.json
+    assert made.json["contentType"] == kind
+    assert made.json["size"] == len(body)
+    assert made.json["duration"] == pytest.approx(seconds, abs=0.1)
+    assert client.get(URL, headers=organiser).json["items"][0]["title"] == "Greeting"
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (b"", "no MP3"),
+        (b"%PDF-1.4 not a sound", "no MP3"),
+        (b"\x7fELF" + bytes(100), "no MP3"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "damaged"),
+        (b"OggS" + bytes(100), "damaged"),
+        (b"ID3" + bytes(100), "damaged"),
+        (wav(700), "longer than 10 minutes"),
+    ],
+)
+def test_what_is_no_recording_is_refused_with_the_reason(
+    client: FlaskClient, organiser: dict[str, str], body: bytes, word: str
+) -> None:
+    refused = upload(client, organiser, body)
+    assert refused.status_code == 422
+    assert word in refused.json["detail"]
+    assert AudioAsset.select().count() == 0
+    assert not list(audio.folder().glob("*")) if audio.folder().exists() else True
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(
+    client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    refused = upload(client, organiser, bytes(audio.LARGEST + 200_000))
+    assert refused.status_code == 413
+    assert "16 MB" in refused.json["detail"]
+
+
+def test_uploading_takes_the_right_to_write_campaigns(
+    client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    assert upload(client, {}, wav()).status_code == 401
+    assert upload(client, auth("viewer"), wav()).status_code == 403
+
+
+class TestNetwork:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        account = {"AT_USERNAME": "sandbox", "AT_API_KEY": API_KEY, "AT_VOICE_CALLER_ID": "+2341"}
+        return environ | account
+
+    def test_what_the_network_cannot_play_is_refused(
+        self, client: FlaskClient, organiser: dict[str, str]
+    ) -> None:
+        refused = upload(client, organiser, ogg())
+        assert refused.status_code == 422
+        assert "Save it as MP3 or WAV" in refused.json["detail"]
+
+
+# ---- serving ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(client: FlaskClient, organiser: dict[str, str]) -> str:
+    made = upload(client, organiser, wav(2)).json["url"]
+    return "/" + made.split("/", 3)[3]
+
+
+def test_it_is_served_without_a_session_and_may_be_kept(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.data) == (200, wav(2))
+    assert answer.content_type == "audio/wav"
+    assert "public" in answer.headers["Cache-Control"]
+    assert "Set-Cookie" not in answer.headers
+    again = client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_parts_of_it_are_served_to_who_asks_for_them(client: FlaskClient, path: str) -> None:
+    part = client.get(path, headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.data) == (206, wav(2)[100:200])
+    assert part.headers["Content-Range"] == f"bytes 100-199/{len(wav(2))}"
+    beyond = client.get(path, headers={"Range": "bytes=99999999-"})
+    assert beyond.status_code == 416
+
+
+def test_its_address_cannot_be_guessed(client: FlaskClient, path: str) -> None:
+    secret = path.split("/")[2].partition(".")[0]
+    assert len(secret) >= 32
+    for wrong in ("/audio/1.wav", "/audio/.wav", f"/audio/{secret}.mp3", f"/audio/{secret}"):
+        assert client.get(wrong).status_code == 404
+    assert client.get(f"/audio/{secret[:-1]}x.wav").status_code == 404
+    assert client.get("/audio/../obidient.db").status_code == 404
+
+
+def test_a_recording_that_a_campaign_plays_stays(
+    app: Flask, client: FlaskClient, organiser: dict[str, str], path: str
+) -> None:
+    row = AudioAsset.get()
+    campaign = control.create(
+        {"channel": "voice", "title": "T", "audience": {}, "audio_asset_id": row.id}
+    )
+    assert voice_script.audio_url(campaign) == audio.address(row)
+    assert client.delete(f"{URL}/{row.id}", headers=organiser).status_code == 409
+    control.delete(campaign.id)
+    assert client.delete(f"{URL}/{row.id}", headers=organiser).status_code == 204
+    assert client.get(path).status_code == 404
+    assert list(audio.folder().iterdir()) == []
+
+
+# ---- addresses ----------------------------------------------------------------------------------
+
+
+def test_an_address_is_taken_as_before(client: FlaskClient, organiser: dict[str, str]) -> None:
+    body = {"title": "Elsewhere", "url": "https://example.org/a.mp3"}
+    made = client.post(URL, json=body, headers=organiser)
+    assert made.status_code == 201
+    assert (made.json["url"], made.json["title"]) == (body["url"], "Elsewhere")
+    for url in ("http://example.org/a.mp3", "https://", "ftp://x/y", "https://a b/"):
+        assert client.post(URL, json=body | {"url": url}, headers=organiser).status_code == 422
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]"])
+def test_an_address_in_a_private_network_is_not_asked(app: Flask, host: str) -> None:
+    kind, problem = audio_links.look(f"https://{host}/secret")
+    assert kind == ""
+    assert "private network" in problem
+
+
+def test_an_address_that_leads_nowhere_says_so(app: Flask) -> None:
+    row = audio.add_link("T", "https://no-such-host.invalid/a.mp3")
+    audio_links.check(row.id)
+    assert "can't be reached" in AudioAsset.get_by_id(row.id).problem
+
+
+# ---- in the admin -------------------------------------------------------------------------------
+
+
+def sign_in(client: FlaskClient, user: Any) -> None:
+    with client.session_transaction() as session:
+        session["_user_id"] = user.get_id()
+        session["_fresh"] = True
+
+
+def test_it_is_listened_to_in_the_admin(
+    app: Flask, client: FlaskClient, make_user: Callable[..., Any], path: str
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    sign_in(client, make_user("organiser"))
+    page = client.get("/admin/recordings/").text
+    assert f'<audio controls preload="none" src="{path}"' in page
+    data = {"file": (io.BytesIO(mp3()), "b.mp3"), "title": "Second <one>"}
+    added = client.post("/admin/recordings/upload", data=data, follow_redirects=True)
+    assert "Second &lt;one&gt;" in added.text
+    wrong = {"file": (io.BytesIO(b"hello"), "c.mp3")}
+    refused = client.post("/admin/recordings/upload", data=wrong, follow_redirects=True)
+    assert "This is no MP3" in refused.text
+    link = {"title": "Away", "url": "http://example.org/x.mp3"}
+    refused = client.post("/admin/recordings/link", data=link, follow_redirects=True)
+    assert "Correct url" in refused.text
+    assert AudioAsset.select().count() == 2
+
+
+def test_who_may_only_look_cannot_add(
+    app: Flask, client: FlaskClient, make_user: Callable[..., Any]
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    sign_in(client, make_user("viewer"))
+    assert "Upload a recording" not in client.get("/admin/recordings/").text
+    data = {"file": (io.BytesIO(wav()), "b.wav")}
+    assert client.post("/admin/recordings/upload", data=data).status_code == 403
+
+
+def test_the_parser_is_given_what_nobody_should_send(tmp_path: Path) -> None:
+    import random
+
+    chance = random.Random(3)
+    for body in (wav(0.2), mp3(5), ogg()):
+        for _ in range(60):
+            broken = bytearray(body)
+            for _ in range(8):
+                broken[chance.randrange(min(len(broken), 200))] = chance.randrange(256)
+            try:
+                audio.examine(io.BytesIO(bytes(broken)))
+            except Invalid:
+                continue
+
+
+def test_a_campaign_with_a_recording_of_ours_gives_networks_its_whole_address(
+    app: Flask, client: FlaskClient, organiser: dict[str, str], path: str
+) -> None:
+    Contact.create(phone="+2348035550001")
+    listed = client.get(URL, headers=organiser).json["items"][0]["url"]
+    assert listed.startswith("http")
+    assert listed.endswith(path)
