@@ -26,3 +26,9 @@ def bare(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 def plain_view(anything: str) -> Response:
     """As it is usually written."""
     return Response(_store.get("live-results:big") or b"{}", mimetype="application/json")
+
+
+def reads(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """The body is read, and that is all."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    return bare(environ, start_response)

@@ -153,7 +153,7 @@ Agent.app = (() => {
         store.announce("photos");
         sender.kick();
       } catch (error) {
-        await ask(say(error?.name === "QuotaExceededError" ? "photo.full" : "photo.unreadable"), "", "OK", say("form.back"));
+        await ask(say(error?.name === "QuotaExceededError" ? "photo.full" : "photo.unreadable"), "", say("ask.good"));
       }
     } });
     return h("span", {}, h("label.button", { htmlFor: id }, say("home.photo.add")), pick);
@@ -227,7 +227,7 @@ Agent.app = (() => {
   const changed = (what, elsewhere) => {
     if (what === "session") { if (!Agent.form.isOpen()) home(); return; }
     if (what === "sending" || what === "sent") { document.getElementById("net")?.replaceWith(net()); }
-    if (what === "drafts" && elsewhere) Agent.form.refresh();
+    if (elsewhere && ["drafts", "reports"].includes(what)) Agent.form.refresh();
     redraw();
   };
 

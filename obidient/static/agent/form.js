@@ -38,6 +38,7 @@ Agent.form = (() => {
     const form = open;
     form.values[name] = value;
     form.typed += 1;
+    form.kept = true;
     form.anyway = false;
     judge();
     try {
@@ -124,7 +125,7 @@ Agent.form = (() => {
       const key = store.draftKey(open.who, open.election.electionId);
       const made = await store.commit(open.who, key, figures, device);
       close();
-      if (!made) await ask(say("form.elsewhere"), "", "OK", say("form.back"));
+      if (!made) await ask(say("form.elsewhere"), "", say("ask.good"));
       store.announce("reports");
       Agent.app.sendSoon();
     } catch {
@@ -136,7 +137,7 @@ Agent.form = (() => {
   const close = () => { open = null; Agent.app.home(); };
 
   const discard = async () => {
-    if (!await ask(say("form.discard"), say("form.discard.sure"))) return;
+    if (!await ask(say("form.discard"), say("form.discard.sure"), say("ask.yes"), say("ask.no"))) return;
     await store.discard(store.draftKey(open.who, open.election.electionId));
     store.announce("drafts");
     close();
@@ -186,6 +187,7 @@ Agent.form = (() => {
     open = {
       who, election, values: { ...(draft?.values || {}) }, corrects: draft?.corrects || null,
       tried: false, anyway: false, typed: 0, stored: 0,
+      kept: Boolean(draft),
     };
     show(
       top(h("button.quiet", { type: "button", id: "back", onclick: close }, `‹ ${say("form.back")}`),
@@ -218,7 +220,14 @@ Agent.form = (() => {
     if (!form) return;
     const before = form.typed;
     const draft = await store.get("drafts", store.draftKey(form.who, form.election.electionId));
-    if (!draft || open !== form) return;
+    if (open !== form) return;
+    if (!draft) {
+      if (!form.kept) return;
+      close();
+      await ask(say("form.elsewhere"), "", say("ask.good"));
+      return;
+    }
+    form.kept = true;
     if (form.typed !== before || form.stored !== form.typed) { setTimeout(refresh, 300); return; }
     for (const input of inputs()) {
       const value = draft.values[input.name] || "";

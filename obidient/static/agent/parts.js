@@ -29,13 +29,13 @@ Agent.parts = (() => {
     day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
   });
 
-  /* A question that must be answered; resolves with true or false. */
-  const ask = (title, text, yes = say("ask.yes"), no = say("ask.no")) => new Promise((resolve) => {
+  /* A question with two answers, or news with one; resolves with whether it was `yes`. */
+  const ask = (title, text, yes, no) => new Promise((resolve) => {
     const close = (answer) => { box.close(); box.remove(); resolve(answer); };
     const box = h("dialog", { oncancel: () => close(false) },
       h("h2", {}, title), text ? h("p", {}, text) : null,
       h("div.row", {},
-        h("button.quiet", { type: "button", onclick: () => close(false) }, no),
+        no ? h("button.quiet", { type: "button", onclick: () => close(false) }, no) : null,
         h("button.primary", { type: "button", onclick: () => close(true) }, yes)));
     document.body.append(box);
     box.showModal();

@@ -59,19 +59,26 @@ Agent.photos = (() => {
       size: photo.size, mediaType: "image/jpeg",
     } });
     let answer = asked;
+    let most = PIECE;
     while (answer?.ours && answer.status < 300 && answer.data.state === "partial") {
+      const known = answer;
       const from = answer.data.received;
       await store.update("photos", photo.photoId, (record) => { record.offset = from; });
       store.announce("photos");
       answer = await Agent.server.ask("PUT", `/photos/${photo.photoId}/pieces/${from}`, {
-        token, bytes: photo.bytes.slice(from, from + PIECE),
+        token, bytes: photo.bytes.slice(from, from + most),
       });
+      // Something on the way takes only little at once.
+      if (answer?.status === 413 && most > 4096) {
+        most >>= 1;
+        answer = known;
+      }
       // Another window was faster, or the last answer was lost: ask where to go on.
       if (answer?.status === 409) answer = await Agent.server.ask("GET", `/photos/${photo.photoId}`, { token });
     }
     if (answer?.ours && answer.status < 300) {
       await settle(photo, answer.data.state === "stored" ? "done" : "refused");
-    } else if (answer?.ours && [404, 413, 415, 422].includes(answer.status)) {
+    } else if (answer?.ours && [404, 422].includes(answer.status)) {
       await settle(photo, "refused");
     } else {
       return answer || { status: 0 };

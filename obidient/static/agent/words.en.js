@@ -143,8 +143,9 @@ Agent.words = {
   "out.unsent.many": "{n} reports have not reached the server. They stay on this phone and go out when you sign in again here.",
   "out.yes": "Sign out",
   "out.no": "Stay signed in",
-  "ask.yes": "Yes",
-  "ask.no": "No",
+  "ask.yes": "Yes, throw it away",
+  "ask.no": "Keep it",
+  "ask.good": "All right",
 };
 
 Agent.say = (key, values = {}) => {
