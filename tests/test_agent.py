@@ -343,10 +343,14 @@ def test_a_full_phone_says_so_and_loses_nothing_that_was_kept(phone: Phone, web:
     context, page = opened(phone, web)
     context.set_offline(True)
     report(page, "e-00")
-    full = "() => { throw new DOMException('full', 'QuotaExceededError'); }"
     page.evaluate(
-        f"() => {{ const real = IDBObjectStore.prototype.put; IDBObjectStore.prototype.put = {full};"
-        " globalThis.makeRoom = () => { IDBObjectStore.prototype.put = real; }; }"
+        """() => {
+            const real = IDBObjectStore.prototype.put;
+            globalThis.makeRoom = () => { IDBObjectStore.prototype.put = real; };
+            IDBObjectStore.prototype.put = () => {
+                throw new DOMException("full", "QuotaExceededError");
+            };
+        }"""
     )
     page.click('[data-election="e-01"] button')
     page.wait_for_selector("#send")

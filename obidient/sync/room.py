@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from peewee import JOIN, Case, fn
+from peewee import JOIN, SQL, Case, fn
 
 from obidient.accounts.models import User
 from obidient.areas import LGAS, STATES, UNIT_RE
@@ -74,7 +74,8 @@ def silence(state: str = "") -> list[Silence]:
         User.select(place, fn.COUNT(User.id), fn.SUM(Case(None, [(_silent(), 1)], 0)))
         .join(AgentHeard, JOIN.LEFT_OUTER, on=AgentHeard.user_id == User.id)
         .where(_agents(state))
-        .group_by(place)
+        # By its place: to PostgreSQL two parameters of the same value are two expressions.
+        .group_by(SQL("1"))
         .tuples()
     )
     names = LGAS if state else STATES
