@@ -4,7 +4,6 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
 from types import TracebackType
 
 from servers import free_port
@@ -33,6 +32,8 @@ class FlakyProxy:
         self.mode = "pass"
         self.times: int | None = None
         self.large: int | None = None
+        #: The paths that have trouble.
+        self.only = "/api/"
         self.seen: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._open = True
@@ -95,7 +96,7 @@ class FlakyProxy:
         self._forward(line, head, body, mode == "lost")
 
     def _mode_for(self, path: str, length: int) -> str:
-        if not path.startswith("/api/"):
+        if self.only not in path:
             return "pass"
         if self.large is not None and length > self.large:
             return "413"
@@ -150,7 +151,3 @@ def _reset(line: socket.socket) -> None:
     """Close with a reset, not with a farewell."""
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     line.close()
-
-
-def counts_of(seen: list[str], wanted: Callable[[str], bool]) -> int:
-    return sum(1 for one in seen if wanted(one))

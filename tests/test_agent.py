@@ -329,10 +329,11 @@ def test_a_result_counts_before_its_photo_which_goes_on_where_it_stopped(
     page.click("#send")
     page.wait_for_selector("#reports")
     # The line takes only little at once, and loses answers: the result is not held up by that.
+    web.line.only = "/pieces/"
     web.line.large = 20_000
+    web.line.set("lost", times=2)
     context.set_offline(False)
     until(page, lambda: states(page) == ["counted"])
-    web.line.set("lost", times=2)
     until(page, lambda: Photo.select().where(Photo.state == "stored").exists(), 90, "the photo")
     until(page, lambda: "Photo received" in page.inner_text("#reports"))
     assert any(one.startswith("lost") and "pieces" in one for one in web.line.seen)
