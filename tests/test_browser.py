@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
@@ -150,35 +151,69 @@ def links(page: Page) -> list[str]:
     return [href.split("#")[0] for href in found if href.startswith("/") and "?" not in href]
 
 
-def test_every_page_keeps_to_itself_and_fits_a_phone(
-    site: tuple[Page, Witness], make_user: Callable[..., User]
-) -> None:
-    page, _ = site
-    contacts_demo.load()
-    results_demo.load()
-    campaign = control.create(
-        {"title": "A town hall with quite a long name, which has to fit as well",
-         "message_template": "Hi {{first_name}}", "audience": {"everyone": True}}
-    )  # fmt: skip
-    control.launch(campaign.id)
-    database.release()
-    sign_in(page, make_user("admin"))
-    page.set_viewport_size(PHONE)
-    todo, seen, wide = ["/admin/", "/results/", "/password"], set[str](), list[str]()
+def crawl(page: Page) -> Iterator[str]:
+    """Visit one page of each kind that an admin can reach, and yield its path."""
+    todo, seen = ["/admin/", "/results/", "/password"], set[str]()
     while todo and len(seen) < 90:
         path = todo.pop(0)
         kind = re.sub(r"/\d[\d-]*|/(?:ele|are)[^/]*/[^/]+", "/n", path)
-        if (
-            kind in seen
-            or path.endswith((".csv", ".json", "/logout"))
-            or path.startswith(("/api/", "/static/"))
-        ):
+        if kind in seen or path.endswith((".csv", ".json", "/logout")):
+            continue
+        if path.startswith(("/api/", "/static/")):
             continue
         seen.add(kind)
         answer = page.goto(path)
         assert answer is not None and answer.status < 400, path
-        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
-            wide.append(path)
+        yield path
         todo += links(page)
-    assert wide == []
     assert len(seen) > 25
+
+
+@pytest.fixture
+def full(app: Flask) -> None:
+    """People, an election with results, and a campaign that is being sent."""
+    contacts_demo.load()
+    results_demo.load()
+    campaign = control.create(
+        {
+            "title": "A town hall with quite a long name, which has to fit as well",
+            "message_template": "Hi {{first_name}}",
+            "audience": {"everyone": True},
+        }
+    )
+    control.launch(campaign.id)
+    database.release()
+
+
+@pytest.mark.usefixtures("full")
+def test_every_page_keeps_to_itself_and_fits_a_phone(
+    site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, _ = site
+    sign_in(page, make_user("admin"))
+    page.set_viewport_size(PHONE)
+    wide = [
+        path
+        for path in crawl(page)
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]
+    ]
+    assert wide == []
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_accessibility_finding(
+    scheme: str, site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, _ = site
+    page.emulate_media(
+        color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+    )
+    sign_in(page, make_user("admin"))
+    serious = [
+        f"{path}: {finding['id']}: {finding['nodes'][0]['target']}"
+        for path in crawl(page)
+        for finding in Axe().run(page).response["violations"]
+        if finding["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
