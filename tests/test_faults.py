@@ -218,7 +218,7 @@ def test_a_network_that_hangs_does_not_hold_up_another_provider_s_campaign(
         create_app(environ | both).app_context(),
         process("obidient", "worker", "sms", environ=environ | both, cwd=ROOT),
     ):
-        large = launch("Hello")
+        launch("Hello")
         wait_for(lambda: network.at_once == 4, what="the large campaign's calls")
         small = control.create(
             {
