@@ -1,6 +1,6 @@
 """A campaign in a storm of faults, seed after seed: nobody lost, nobody written to twice.
 
-    python bench/faults.py [--seeds 25] [--people 20000] [--embedded] [--first 1]
+    python bench/faults.py [--seeds 25] [--people 20000] [--embedded] [--first 1] [--channel voice]
 
 Real worker processes send through a stand-in of Africa's Talking while a schedule drawn from the
 seed kills workers with SIGKILL, wipes and restarts Redis, restarts PostgreSQL (also without letting
@@ -45,6 +45,7 @@ class Storm:
     """What happened, and whom it may have left in doubt."""
 
     seed: int
+    channel: str = "sms"
     faults: Counter[str] = field(default_factory=Counter)
     #: phones of recipients that were claimed when a worker was killed
     claimed: set[str] = field(default_factory=set)
@@ -110,7 +111,7 @@ class Weather:
         self.start_worker()
 
     def start_worker(self) -> subprocess.Popen[bytes]:
-        return self.rig.worker("sms")
+        return self.rig.worker(self.storm.channel)
 
     def wipe_redis(self) -> None:
         import redis
@@ -139,18 +140,31 @@ def look(campaign_id: int) -> Campaign:
     return found
 
 
-def run(seed: int, people: int, embedded: bool, rate: int = 2500) -> Storm:
+#: Calls whose ends nobody reports: their lines are free again after a few seconds.
+VOICE = {
+    "AT_VOICE_CALLER_ID": "+2342013300000",
+    "AFRICASTALKING_VOICE_READ_TIMEOUT": "1",
+    "AFRICASTALKING_VOICE_MAX_BATCH": str(CALL),
+    "AFRICASTALKING_VOICE_LINES": "10000",
+    "AFRICASTALKING_VOICE_LONGEST_CALL": "5",
+    "VOICE_WORKER_CONCURRENCY": str(THREADS),
+}
+
+
+def run(seed: int, people: int, embedded: bool, rate: int = 2500, channel: str = "sms") -> Storm:
     """One campaign through one storm, at `rate` messages a second."""
     chance = random.Random(seed)
-    storm = Storm(seed)
+    storm = Storm(seed, channel)
+    rates = {f"{name}_RATE_LIMIT_PER_SECOND": str(rate) for name in ("SMS", "VOICE")}
     with (
         StandIn() as network,
         Rig(
             embedded,
             **network_settings(network.url, read_timeout=1),
             SMS_WORKER_CONCURRENCY=str(THREADS),
-            SMS_RATE_LIMIT_PER_SECOND=str(rate),
             LOG_LEVEL="error",
+            **rates,
+            **VOICE,
         ) as rig,
     ):
         weather = Weather(rig, network, storm, chance)
@@ -158,7 +172,12 @@ def run(seed: int, people: int, embedded: bool, rate: int = 2500) -> Storm:
         invite(people)
         template = "Hello" if seed % 2 else "Hello {{first_name}}"
         campaign = control.create(
-            {"title": "Storm", "message_template": template, "audience": {"everyone": True}}
+            {
+                "channel": channel,
+                "title": "Storm",
+                "message_template": template,
+                "audience": {"everyone": True},
+            }
         )
         # Now and then nobody hears of the launch: its job is lost with Redis.
         deaf = not embedded and seed % 5 == 0
@@ -226,11 +245,12 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--embedded", action="store_true", help="SQLite and a file for the queue")
+    parser.add_argument("--channel", choices=["sms", "voice"], default="sms")
     chosen = parser.parse_args()
     where = "SQLite, queue in a file" if chosen.embedded else "PostgreSQL, Redis"
     print(f"{chosen.people:,} recipients, two workers, {where}", flush=True)
     for seed in range(chosen.first, chosen.first + chosen.seeds):
-        storm = run(seed, chosen.people, chosen.embedded)
+        storm = run(seed, chosen.people, chosen.embedded, channel=chosen.channel)
         print(storm.line(), flush=True)
         if storm.problems:
             sys.exit(1)

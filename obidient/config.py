@@ -256,8 +256,8 @@ class Settings:
             if variable == "PLUGINS" and given is None:
                 values[name] = None
                 continue
-            # An empty PLUGINS or QUIET_HOURS says "none"; elsewhere empty means unset.
-            keep_empty = variable in {"PLUGINS", "QUIET_HOURS"}
+            # For these, empty says "none"; elsewhere it means unset.
+            keep_empty = variable in {"PLUGINS", "QUIET_HOURS", "HELP_REPLY"}
             text = given if given is not None and (given.strip() or keep_empty) else spec["default"]
             try:
                 values[name] = spec["parse"](text)

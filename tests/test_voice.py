@@ -196,6 +196,24 @@ def test_a_call_whose_end_is_never_reported_frees_its_line_in_time(
     assert counts(campaign) == {"sent": 25}
 
 
+def test_a_call_that_somebody_took_was_heard_even_if_its_end_is_never_reported(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign = calling(2)
+    made = call(campaign)
+    client.post(HOOK, data={"sessionId": made[0][2], "isActive": "1"})
+    receipts.apply_due()
+    voice_calls.sweep()
+    assert counts(campaign) == {"sent": 2}
+    VoiceCall.update(until=utcnow() - timedelta(seconds=1)).execute()
+    voice_calls.sweep()
+    voice_calls.sweep()
+    assert counts(campaign) == {"sent": 1, "delivered": 1}
+    ended(client, made[0][2])
+    receipts.apply_due()
+    assert control.get(campaign.id).cost_e4 == 27_000
+
+
 def test_calls_that_did_not_begin_take_no_line(calling: Callable[..., Campaign]) -> None:
     campaign, provider = calling(30), simulator()
     claimed = voice_calls.claim(campaign, provider, 0, 20, timedelta(seconds=40))

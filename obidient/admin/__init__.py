@@ -12,10 +12,11 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Build the admin for this app: Flask-Admin remembers views, so it can't be shared."""
-    from obidient.admin import base, words
+    from obidient.admin import audio, base, words
     from obidient.admin.home import Home
 
     words.init_app(app)
+    audio.init_app(app)
     app.context_processor(base.frame_context)
     admin = Admin(
         app,

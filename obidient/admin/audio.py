@@ -1,17 +1,29 @@
 """Recordings for voice campaigns: uploaded, named by their address, listened to, thrown away."""
 
+from collections.abc import Callable
 from typing import Any
 
-from flask import request
+from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
-from obidient.campaigns import audio, audio_api, audio_links
+from obidient.campaigns import audio, audio_api, audio_links, by_network, voice_keys
 from obidient.campaigns.receipt_models import AudioAsset
 from obidient.errors import Invalid
 
 SCOPE = "campaigns:write"
+
+
+def init_app(app: Flask) -> None:
+    """Offer what came back of a campaign to its page."""
+    offered: dict[str, Callable[..., Any]] = {
+        "voice_answers": voice_keys.answers,
+        "voice_calls": voice_keys.calls,
+        "delivery_by_network": by_network.delivery,
+    }
+    for name, function in offered.items():
+        app.add_template_global(function, name)
 
 
 class Recordings(SecureView):

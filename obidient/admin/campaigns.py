@@ -19,6 +19,7 @@ from obidient.admin.campaign_view import audience_words, look, looks, provider_t
 from obidient.admin.explain import explain
 from obidient.areas import area_name
 from obidient.campaigns import control, decisions
+from obidient.campaigns.by_network import NETWORKS
 from obidient.campaigns.models import (
     CAMPAIGN_STATUSES,
     Campaign,
@@ -289,8 +290,6 @@ class Campaigns(SecureView):
 EXPORTED = (
     "phone name state lga status attempts sent_at network cost currency error_code error_reason"
 ).split()
-#: MCC+MNC as networks report it.
-NETWORKS = {"62120": "Airtel", "62130": "MTN", "62150": "Glo", "62160": "9mobile"}
 
 
 def _json(body: Any) -> Response:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import flash, redirect, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 from wtforms import Form, SelectField, StringField
 from wtforms.validators import InputRequired, Length
@@ -10,11 +11,15 @@ from wtforms.validators import InputRequired, Length
 from obidient.admin import words
 from obidient.admin.base import PAGE, SecureView, done, expose
 from obidient.admin.contacts import SCOPE
-from obidient.contacts import suppression
+from obidient.contacts import optout_import, suppression
 from obidient.contacts.models import EVERY_CHANNEL, Suppression
 from obidient.contacts.phones import normalise
-from obidient.errors import Conflict, Invalid
+from obidient.errors import Conflict, Invalid, Problem
 from obidient.queues import current as queues
+
+#: More takes longer than somebody waits for a page.
+MOST_ROWS = 20_000
+LARGEST_FILE = 2 * 1024 * 1024
 
 
 class StopForm(Form):
@@ -78,6 +83,26 @@ class OptOuts(SecureView):
             raise Invalid(str(error)) from None
         if not suppression.suppress(phone, form.channel.data, note=(form.note.data or "").strip()):
             raise Conflict("This number is on the list already.")
+
+    @expose("/import", methods=("POST",))
+    def take_in(self) -> Response:
+        """Numbers of a CSV; the notice says what became of its rows."""
+        request.max_content_length = LARGEST_FILE
+        try:
+            file = request.files.get("file")
+            if file is None or not file.filename:
+                raise Invalid("Choose a CSV file first.")
+            channel = request.form.get("channel", EVERY_CHANNEL)
+            if channel not in (EVERY_CHANNEL, *queues().channels):
+                raise Invalid("Choose which messages they don't want.")
+            report = optout_import.run(optout_import.decoded(file.read()), channel, MOST_ROWS)
+        except RequestEntityTooLarge:
+            flash("The file is larger than 2 MB: import it on the server.", "error")
+        except Problem as error:
+            flash(error.detail, "error")
+        else:
+            flash(f"Imported: {report}", "success")
+        return redirect(self.get_url(".index"))
 
     @expose("/lift", methods=("POST",))
     def lift(self) -> Response:

@@ -16,6 +16,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         receipts,
         sweeper,
         tasks,
+        voice_calls,
         webhooks,
     )
     from obidient.operations import ticker
@@ -29,6 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "campaigns", sweeper.sweep, every=1.0)
     ticker.register(app, "receipts", receipts.sweep, every=1.0)
     ticker.register(app, "answers", inbox.sweep, every=5.0)
+    ticker.register(app, "calls", voice_calls.sweep, every=2.0)
     ticker.register(app, "clean", sweeper.clean, every=3600)
     ticker.register(app, "clean-receipts", receipts.clean, every=3600)
     api.register(app)

@@ -1,5 +1,6 @@
 """Recordings for voice campaigns: told by their content, kept in a folder, served to networks."""
 
+import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ _PARSERS = {
     "audio/wav": (WAVE,),
     "audio/ogg": (OggVorbis, OggOpus, OggFLAC),
 }
+
+logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("audio", __name__)
 
@@ -86,6 +89,7 @@ def _seconds(file: IO[bytes], kind: str) -> float | None:
             read: Any = parser
             length = float(read(file).info.length)
         except Exception:  # noqa: BLE001 - the library trips over bad files in many ways
+            logger.info("a file is no sound %s", parser.__name__)
             continue
         if length > 0:
             return round(length, 2)

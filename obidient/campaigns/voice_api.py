@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from obidient import api
 from obidient.accounts.tokens import scopes_now
-from obidient.campaigns import control, inbox, voice_keys
+from obidient.campaigns import by_network, control, inbox, voice_keys
 from obidient.campaigns.receipt_models import InboundText, TextAnswer
 from obidient.clock import isoformat
 from obidient.contacts.phones import mask
@@ -34,6 +34,20 @@ class AnswersOut(api.ApiModel):
     answered: int
     seconds: int
     keys: list[KeyOut]
+
+
+class NetworkOut(api.ApiModel):
+    """`code` is country and network, as in 62130 for MTN Nigeria; empty where none was reported."""
+
+    network: str
+    code: str
+    delivered: int
+    undelivered: int
+    sent: int
+
+
+class NetworksOut(api.ApiModel):
+    items: list[NetworkOut]
 
 
 class TextOut(api.ApiModel):
@@ -117,6 +131,14 @@ def register(blueprint: APIBlueprint) -> None:
         campaign = control.get(path.id)
         keys = [KeyOut(**one) for one in voice_keys.answers(campaign)]
         return api.json_response(AnswersOut(**voice_keys.calls(campaign.id), keys=keys))
+
+    @blueprint.get(
+        "/campaigns/<int:id>/networks", responses={200: NetworksOut}, security=api.BEARER
+    )
+    def campaign_networks(path: IdPath) -> Response:
+        """Delivery by phone company, as far as their reports name it."""
+        found = by_network.delivery(control.get(path.id))
+        return api.json_response(NetworksOut(items=[NetworkOut(**one) for one in found]))
 
     @blueprint.get("/inbound-texts", responses={200: TextPage}, security=api.BEARER)
     def list_inbound_texts(query: TextQuery) -> Response:

@@ -12,6 +12,7 @@ from obidient import registry
 from obidient.campaigns import states
 from obidient.campaigns.holds import quiet_hours_of, quiet_until
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.reports import apply_reports
 from obidient.campaigns.states import Claimed, Result
 from obidient.campaigns.voice_models import VoiceCall
 from obidient.clock import local, utcnow
@@ -126,6 +127,29 @@ def settle(provider: str, reports: Sequence[DeliveryReport]) -> list[DeliveryRep
         else:
             left += _end(call, row, report)
     return left
+
+
+def sweep() -> None:
+    """Calls whose end was never reported, but which somebody took: the message was heard."""
+    over = (
+        VoiceCall.select(VoiceCall.provider, VoiceCall.session_id)
+        .join(Recipient, on=(Recipient.id == VoiceCall.recipient_id))
+        .where(
+            VoiceCall.ended_at.is_null(),
+            VoiceCall.until < utcnow(),
+            VoiceCall.answered_at.is_null(False),
+            VoiceCall.session_id.is_null(False),
+            Recipient.status == SENT,
+        )
+        .limit(200)
+    )
+    heard: dict[str, list[DeliveryReport]] = {}
+    for call in over:
+        heard.setdefault(call.provider, []).append(
+            DeliveryReport(str(call.session_id), "delivered")
+        )
+    for provider, reports in heard.items():
+        apply_reports(provider, reports)
 
 
 def _end(call: VoiceCall, row: Recipient, report: DeliveryReport) -> list[DeliveryReport]:

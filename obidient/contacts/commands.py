@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from obidient.accounts import audit
 from obidient.cli import with_app
-from obidient.contacts import imports, suppression
+from obidient.contacts import imports, optout_import, suppression
 from obidient.contacts.phones import normalise
 from obidient.errors import Invalid
 
@@ -119,6 +119,15 @@ def suppress(phone: str, channel: str) -> None:
     g.audit_actor = "command line"
     suppression.suppress(_phone(phone), channel, "manual")
     click.echo("Nothing more will be sent to that number.")
+
+
+@contacts.command("opt-outs", help="Send nothing more to the numbers in a CSV.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--channel", default="*", help="Only this channel; every one by default.")
+@with_app
+def import_opt_outs(file: Path, channel: str) -> None:
+    g.audit_actor = "command line"
+    click.echo(str(optout_import.run(optout_import.decoded(file.read_bytes()), channel)))
 
 
 @contacts.command("unsuppress", help="Allow messages to a number again.")
