@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,9 @@ from results_world import UNITS, make_world, sheet
 from obidient import create_app, database
 from obidient.accounts import tokens
 from obidient.results import intake
+from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Submission
+from obidient.sync import together
 
 URL = "/api/sync/submissions"
 
@@ -316,3 +319,29 @@ def test_control_characters_in_a_devices_name_harm_nothing(
     world: Election, client: FlaskClient, agent: dict[str, str]
 ) -> None:
     assert send(client, agent, sheet("s-1", device="\0\ud800 x")).status_code == 202
+
+
+@pytest.mark.both
+def test_requests_that_write_together_fail_alone(world: Election, app: Flask) -> None:
+    errors: list[str] = []
+
+    def write(number: int) -> None:
+        def work() -> None:
+            receive([sheet(f"s-{number}", revision=number)], Sender())
+            if number % 3 == 0:
+                raise ValueError(f"no {number}")
+
+        with app.app_context():
+            try:
+                together.write(work)
+            except ValueError as error:
+                errors.append(str(error))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(errors) == sorted(f"no {number}" for number in range(0, 24, 3))
+    kept = {row.submission_id for row in Submission.select()}
+    assert kept == {f"s-{number}" for number in range(24) if number % 3}

@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from obidient import api, queues
 from obidient.api import ApiModel, json_response, requires
-from obidient.database import db
 from obidient.errors import NotFound
 from obidient.results import outcomes
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
-from obidient.sync import devices, pace
+from obidient.sync import devices, pace, together
 
 sync_api = api.blueprint("sync_api", "/api/sync", "sync", "Results from polling agents")
 
@@ -102,10 +101,14 @@ def submit(body: SubmissionsIn) -> Response:
     pace.check(pace.SHEETS, "sheets", g.token.id)
     # As they came, not as they were understood.
     sheets: Sequence[Mapping[str, Any]] = request.get_json()["submissions"]
-    with db.atomic():
-        receive(sheets, _sender())
-        if g.api_user.role == "agent":
-            devices.note_heard(g.api_user, str(sheets[-1].get("deviceId", "")))
+    user, sender = g.api_user, _sender()
+
+    def store() -> None:
+        receive(sheets, sender)
+        if sender.agent is not None:
+            devices.note_heard(user, str(sheets[-1].get("deviceId", "")))
+
+    together.write(store)
     _hint()
     items = [
         ReceivedOut(submission_id=sheet.submission_id, status="received")
