@@ -14,7 +14,9 @@ from mutagen.ogg import OggPage
 from standin_africastalking import API_KEY
 
 from obidient.campaigns import audio, audio_links, control, voice_script
+from obidient.campaigns.models import Campaign
 from obidient.campaigns.receipt_models import AudioAsset
+from obidient.campaigns.voice_models import KeyPress
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid
 
@@ -268,3 +270,37 @@ def test_a_campaign_with_a_recording_of_ours_gives_networks_its_whole_address(
     listed = client.get(URL, headers=organiser).json["items"][0]["url"]
     assert listed.startswith("http")
     assert listed.endswith(path)
+
+
+def test_a_menu_is_written_in_the_composer_and_its_answers_are_shown(
+    app: Flask, client: FlaskClient, make_user: Callable[..., Any]
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    sign_in(client, make_user("organiser"))
+    campaign = control.create({"title": "Call", "channel": "voice"})
+    address = f"/admin/compose/{campaign.id}/"
+    form = {
+        "title": "Call",
+        "message_template": "Hello",
+        "everyone": "yes",
+        "prompt": "",
+        "key_1": "repeat",
+        "key_2": "answer",
+        "label_2": "a lift & <more>",
+        "key_3": "sing",
+        "key_9": "stop",
+    }
+    assert client.post(address, data=form).status_code in (200, 302)
+    menu = control.get(campaign.id).keypad
+    assert sorted(menu["keys"]) == ["1", "2", "9"]
+    assert "a lift &amp; &lt;more&gt;" in client.get(address).text
+    emptied = {name: value for name, value in form.items() if not name.startswith("key_")}
+    client.post(address, data=emptied)
+    assert control.get(campaign.id).keypad is None
+    client.post(address, data=form)
+    Campaign.update(status="completed").where(Campaign.id == campaign.id).execute()
+    KeyPress.create(recipient_id=1, campaign_id=campaign.id, key="2", action="answer")
+    page = client.get(f"/admin/campaigns/{campaign.id}/").text
+    assert "Keys people pressed" in page
+    assert "a lift &amp; &lt;more&gt;" in page
+    assert "To get no more calls" in client.get(f"/admin/campaigns/{campaign.id}/message").text

@@ -16,7 +16,7 @@ from obidient.admin import words
 from obidient.admin.base import PAGE
 from obidient.admin.campaigns import local_moment
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import holds, text
+from obidient.campaigns import holds, text, voice_menu
 from obidient.campaigns.delivery import field_values
 from obidient.campaigns.models import Campaign, Recipient
 from obidient.clock import local, utcnow
@@ -203,6 +203,8 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
         values["audio_asset_id"] = int(form["audio_asset_id"])
     elif "audio_asset_id" in form:
         values["audio_asset_id"] = None
+    if "prompt" in form:
+        values["keypad"] = voice_menu.from_form(form)
     problems: dict[str, str] = {}
     for name, read in (
         ("throttled_rate", _pace),

@@ -16,6 +16,8 @@ ACTIONS = {
     "stop": ("To get no more calls from us", "You will get no more calls from us. Goodbye."),
     "answer": ("", "Thank you. Goodbye."),
 }
+#: As on a phone.
+KEYS = "1234567890"
 _SPOKEN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 Key = Annotated[str, Field(pattern=r"^[0-9]$")]
 
@@ -48,6 +50,20 @@ USUAL: dict[str, Any] = {
         "9": {"action": "stop", "label": "", "reply": ""},
     },
 }
+
+
+def from_form(form: Mapping[str, str]) -> dict[str, Any] | None:
+    """A menu as the composer's form has it; None when no key does anything."""
+    keys = {
+        key: {
+            "action": form[f"key_{key}"],
+            "label": form.get(f"label_{key}", "").strip()[:100],
+            "reply": form.get(f"reply_{key}", "").strip()[:300],
+        }
+        for key in KEYS
+        if form.get(f"key_{key}") in ACTIONS
+    }
+    return {"prompt": form.get("prompt", "").strip()[:500], "keys": keys} if keys else None
 
 
 def validate(given: Mapping[str, Any]) -> dict[str, Any]:
