@@ -406,3 +406,26 @@ def test_a_worker_that_finds_all_lines_busy_waits_for_one(calling: Callable[...,
     delivery.send_batch(campaign.id, batch.id)
     assert VoiceCall.select().count() == 20
     assert Batch.get_by_id(batch.id).state == "ready"
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("channel", ["sms", "voice"])
+def test_who_texts_stop_between_staging_and_sending_hears_nothing_on_either_channel(
+    calling: Callable[..., Campaign], client: FlaskClient, channel: str
+) -> None:
+    campaign = calling(3, channel=channel, keypad=None)
+    assert counts(campaign) == {"queued": 3}
+    form = {"from": ROWS[1]["phone"], "text": "Abeg stop", "id": "1"}
+    address = HOOK.replace("simulator-voice/events", "simulator-sms/incoming")
+    assert client.post(address, data=form).status_code == 200
+    receipts.apply_due()
+    batch = Batch.get(Batch.campaign_id == campaign.id)
+    end = time.monotonic() + 10
+    while control.get(campaign.id).queued and time.monotonic() < end:
+        delivery.send_batch(campaign.id, batch.id)
+    skipped = Recipient.get(Recipient.status == RecipientStatus.SKIPPED)
+    assert (skipped.phone, skipped.provider_id, skipped.attempts) == (ROWS[1]["phone"], None, 0)
+    found = counts(campaign)
+    assert found.pop("skipped") == 1
+    assert sum(found.values()) == 2
+    assert "queued" not in found

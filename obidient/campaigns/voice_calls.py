@@ -4,8 +4,9 @@ A call is open from the moment it is claimed until the network reports its end, 
 reports get lost, and a lost one must not occupy a line for ever.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from obidient import registry
@@ -110,14 +111,25 @@ def find(provider: str, session: str, phone: str | None, reference: str) -> Voic
 # ---- how calls end ------------------------------------------------------------------------------
 
 
+@dataclass
+class Tally:
+    """What a campaign's counters have to be changed by."""
+
+    moves: Counter[RecipientStatus] = field(default_factory=Counter)
+    cost_e4: int = 0
+    currency: str = ""
+
+
 def settle(provider: str, reports: Sequence[DeliveryReport]) -> list[DeliveryReport]:
     """Note how calls ended, in the caller's transaction; returns what is left to be applied.
 
     A report that leads to another call, or is about a call that another has followed, is done with
     here.
     """
-    left = []
-    for report in reports:
+    left: list[DeliveryReport] = []
+    tallies: dict[int, Tally] = {}
+    # In one order, and campaigns last: workers side by side must not wait for each other in a ring.
+    for report in sorted(reports, key=lambda one: one.provider_id):
         call = find(provider, report.provider_id, report.phone, report.reference)
         row = Recipient.get_or_none(Recipient.id == call.recipient_id) if call else None
         # Still being recorded: the report is looked at again in a moment.
@@ -125,7 +137,10 @@ def settle(provider: str, reports: Sequence[DeliveryReport]) -> list[DeliveryRep
         if call is None or row is None or early or report.status == "sent":
             left.append(report)
         else:
-            left += _end(call, row, report)
+            tally = tallies.setdefault(call.campaign_id, Tally())
+            left += _end(call, row, report, tally)
+    for campaign_id, tally in sorted(tallies.items()):
+        states.count(campaign_id, tally.moves, currency=tally.currency, cost_e4=tally.cost_e4)
     return left
 
 
@@ -152,8 +167,10 @@ def sweep() -> None:
         apply_reports(provider, reports)
 
 
-def _end(call: VoiceCall, row: Recipient, report: DeliveryReport) -> list[DeliveryReport]:
-    first = _note_end(call, report)
+def _end(
+    call: VoiceCall, row: Recipient, report: DeliveryReport, tally: Tally
+) -> list[DeliveryReport]:
+    first = _note_end(call, report, tally)
     if call.session_id is None:
         Recipient.update(provider_id=report.provider_id).where(
             Recipient.id == row.id, Recipient.provider_id.is_null()
@@ -164,6 +181,7 @@ def _end(call: VoiceCall, row: Recipient, report: DeliveryReport) -> list[Delive
         if followed:
             return []
         if first and report.unanswered and _call_again(call, row, report):
+            tally.moves.update({SENT: -1, QUEUED: 1})
             return []
     elif followed and row.provider_id:
         # Answered after all: the person need not be called again.
@@ -171,7 +189,7 @@ def _end(call: VoiceCall, row: Recipient, report: DeliveryReport) -> list[Delive
     return [replace(report, cost=None)]
 
 
-def _note_end(call: VoiceCall, report: DeliveryReport) -> bool:
+def _note_end(call: VoiceCall, report: DeliveryReport, tally: Tally) -> bool:
     """Free the line and add up what the call cost; False when that was done before."""
     cost = int(report.cost.amount * 10_000) if report.cost else 0
     changed = (
@@ -192,8 +210,8 @@ def _note_end(call: VoiceCall, report: DeliveryReport) -> bool:
             f"UPDATE recipient SET cost_e4 = coalesce(cost_e4, 0) + {mark()} WHERE id = {mark()}",
             (cost, call.recipient_id),
         )
-        currency = report.cost.currency if report.cost else ""
-        states.count(call.campaign_id, {}, currency=currency, cost_e4=cost)
+        tally.cost_e4 += cost
+        tally.currency = tally.currency or (report.cost.currency if report.cost else "")
     return True
 
 
@@ -218,7 +236,6 @@ def _call_again(call: VoiceCall, row: Recipient, report: DeliveryReport) -> bool
         .execute()
     )
     if changed:
-        states.count(campaign.id, {SENT: -1, QUEUED: 1})
         mine = (Batch.campaign_id == campaign.id) & (Batch.number == row.batch)
         Batch.update(state="ready", next_at=due, hinted_until=None).where(
             mine, (Batch.state == "done") | (Batch.next_at > due)
