@@ -199,7 +199,8 @@ def run(name: str, embedded: bool, devices: int, reports: int, seconds: float) -
         ours = serving("wsgi:app", rig.environ, lambda port: wave(port, made, bodies, seconds))
         decided = wait_until_decided(devices * reports)
         after = baseline()
-        print(f"{name}: {devices:,} devices x {reports} reports within {seconds:.0f} s")
+        busy = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        print(f"{name}: {devices:,} devices x {reports} reports within {seconds:.0f} s; {busy}")
         print(line_of("  intake", ours))
         print(line_of("  bare server, same bodies", before + after))
         print(f"  all decided {decided:.1f} s after the last request")
