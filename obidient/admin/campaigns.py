@@ -1,8 +1,5 @@
 """Campaigns: the list, one campaign live, its recipients, and every control."""
 
-import csv
-import io
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,30 +10,25 @@ from werkzeug.wrappers import Response as WebResponse
 
 from obidient.accounts import audit
 from obidient.accounts.models import AuditEntry
-from obidient.admin import words
+from obidient.admin import recipients, words
 from obidient.admin.base import PAGE, SecureView, done, expose, may, needs
 from obidient.admin.campaign_view import audience_words, look, looks, provider_title, throughput
 from obidient.admin.explain import explain
-from obidient.areas import area_name
 from obidient.campaigns import control, decisions
 from obidient.campaigns.by_network import NETWORKS
 from obidient.campaigns.models import (
     CAMPAIGN_STATUSES,
     Campaign,
     CampaignError,
-    Recipient,
     RecipientStatus,
 )
 from obidient.config import settings
-from obidient.contacts.imports import safe_cell
 from obidient.contacts.models import Contact
-from obidient.contacts.phones import normalise
 from obidient.errors import Invalid, Problem
 
 WRITE = "campaigns:write"
 #: htmx stops asking when it gets this.
 STOP_POLLING = 286
-EXPORT_CHUNK = 2_000
 
 
 def local_moment(text: str) -> datetime:
@@ -175,8 +167,8 @@ class Campaigns(SecureView):
         campaign = control.get(campaign_id)
         status = request.args.get("status", "")
         phone = request.args.get("phone", "").strip()
-        query, wrong = _recipients(campaign, status, phone)
-        rows, more = _recipient_page(query, status, request.args.get("after", ""))
+        query, wrong = recipients.find(campaign, status, phone)
+        rows, more = recipients.page_of(query, status, request.args.get("after", ""))
         ids = [row.contact_id for row in rows if row.contact_id]
         names = {row.id: row.display_name for row in Contact.select().where(Contact.id.in_(ids))}
         return self._page(
@@ -210,7 +202,9 @@ class Campaigns(SecureView):
             "Content-Disposition": f'attachment; filename="campaign-{campaign_id}-{shown}.csv"'
         }
         return Response(
-            stream_with_context(_csv(campaign, status)), content_type="text/csv", headers=headers
+            stream_with_context(recipients.as_csv(campaign, status)),
+            content_type="text/csv",
+            headers=headers,
         )
 
     def _page(self, tab: str, campaign: Campaign, **more: Any) -> Any:
@@ -287,11 +281,6 @@ class Campaigns(SecureView):
         return done(lambda: action(campaign_id), sentence, page)
 
 
-EXPORTED = (
-    "phone name state lga status attempts sent_at network cost currency error_code error_reason"
-).split()
-
-
 def _json(body: Any) -> Response:
     return Response(orjson.dumps(body), content_type="application/json")
 
@@ -330,74 +319,3 @@ def _price(campaign: Campaign) -> str:
     if not handed_over or not campaign.cost_e4:
         return ""
     return words.money(campaign.cost_e4 // handed_over, campaign.currency)
-
-
-def _recipients(campaign: Campaign, status: str, phone: str) -> tuple[Any, str]:
-    """The query for a page of recipients, and what is wrong with the number searched for."""
-    query = Recipient.select().where(Recipient.campaign_id == campaign.id)
-    if phone:
-        try:
-            return query.where(Recipient.phone == normalise(phone)), ""
-        except ValueError as error:
-            return query.where(Recipient.id.is_null()), str(error)
-    if status in {one.column for one in RecipientStatus}:
-        query = query.where(Recipient.status == RecipientStatus[status.upper()])
-    return query, ""
-
-
-def _recipient_page(query: Any, status: str, after: str) -> tuple[list[Recipient], str]:
-    """A page in the order of an index, from a cursor `batch-id` on, and the next cursor."""
-    batch, _, last = after.partition("-")
-    if batch.isdigit() and last.isdigit():
-        place = (int(batch), int(last))
-        if status:
-            query = query.where(
-                (Recipient.batch > place[0])
-                | ((Recipient.batch == place[0]) & (Recipient.id > place[1]))
-            )
-        else:
-            query = query.where(Recipient.id > place[1])
-    order = (Recipient.batch, Recipient.id) if status else (Recipient.id,)
-    rows = list(query.order_by(*order).limit(PAGE + 1))
-    if len(rows) <= PAGE:
-        return rows, ""
-    rows = rows[:PAGE]
-    return rows, f"{rows[-1].batch}-{rows[-1].id}"
-
-
-def _csv(campaign: Campaign, status: str) -> Iterator[str]:
-    yield "\ufeff" + _csv_lines([EXPORTED])
-    last = 0
-    while True:
-        query, _ = _recipients(campaign, status, "")
-        rows = list(query.where(Recipient.id > last).order_by(Recipient.id).limit(EXPORT_CHUNK))
-        if not rows:
-            return
-        last = rows[-1].id
-        ids = [row.contact_id for row in rows if row.contact_id]
-        people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
-        yield _csv_lines([_csv_row(campaign, row, people.get(row.contact_id or 0)) for row in rows])
-
-
-def _csv_row(campaign: Campaign, row: Recipient, person: Contact | None) -> list[str]:
-    state, lga = (person.state_code, person.lga_code) if person else (None, None)
-    return [
-        row.phone,
-        safe_cell(person.display_name if person else ""),
-        area_name(state) if state else "",
-        area_name(lga) if lga else "",
-        RecipientStatus(row.status).column,
-        str(row.attempts),
-        f"{row.sent_at:%Y-%m-%d %H:%M:%S}" if row.sent_at else "",
-        NETWORKS.get(row.network, safe_cell(row.network)),
-        f"{row.cost_e4 / 10_000:.4f}" if row.cost_e4 is not None else "",
-        safe_cell(campaign.currency),
-        safe_cell(row.error_code),
-        safe_cell(row.error_reason),
-    ]
-
-
-def _csv_lines(rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
