@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator
 
+import faults
 import pytest
 from flask import Flask
 from standin_africastalking import API_KEY, StandIn
@@ -101,3 +102,12 @@ def test_the_settings_of_an_operator_make_it_the_carrier(app: Flask) -> None:
     assert chosen.name == "africastalking-voice"
     assert chosen.check().ok
     assert chosen.lines == 30
+
+
+@pytest.mark.slow
+def test_a_storm_of_faults_loses_no_call_and_calls_nobody_twice() -> None:
+    """The short version of `bench/faults.py --channel voice`."""
+    storm = faults.run(seed=3, people=800, embedded=True, rate=150, channel="voice")
+    assert storm.problems == []
+    assert storm.kills > 0
+    assert storm.accepted >= 500
