@@ -1,28 +1,48 @@
 """Request bodies that come gzipped: unpacked before anything reads them, never beyond a limit."""
 
+import contextlib
 import zlib
 from io import BytesIO
 
 from flask import request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
+#: So much of a body that is too large is read and thrown away: who is still sending when the line
+#: is cut never sees the answer.
+_PATIENCE = 64 * 2**20
+
 
 def unpack(most: int) -> None:
     """Put the plain body in the place of a gzipped one; `most` bytes, packed and unpacked."""
-    request.max_content_length = most
     coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity", "gzip", "x-gzip"):
+        raise UnsupportedMediaType("Compress the body with gzip, or not at all.")
     try:
-        if coding in ("", "identity"):
-            # Read here, so that one that is too large is refused in our words.
-            request.get_data()
-        elif coding in ("gzip", "x-gzip"):
-            request.stream = BytesIO(_inflate(request.get_data(cache=False), most))
-        else:
-            raise UnsupportedMediaType("Compress the body with gzip, or not at all.")
+        body = _read(most)
+        plain = _inflate(body, most) if coding.endswith("gzip") else body
     except RequestEntityTooLarge:
+        _drain()
         raise RequestEntityTooLarge(
             f"The body is larger than {most // 2**20} MB. Send it in smaller parts."
         ) from None
+    request.stream = BytesIO(plain)
+
+
+def _read(most: int) -> bytes:
+    # One more than allowed: a body that comes in chunks is otherwise cut off at the limit unsaid.
+    request.max_content_length = most + 1
+    body = request.get_data(cache=False)
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    return body
+
+
+def _drain() -> None:
+    left = _PATIENCE
+    stream = request.environ["wsgi.input"]
+    with contextlib.suppress(OSError, ValueError):
+        while left > 0 and (piece := stream.read(min(left, 2**16))):
+            left -= len(piece)
 
 
 def _inflate(packed: bytes, most: int) -> bytes:

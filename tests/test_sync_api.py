@@ -1,6 +1,7 @@
 """`/api/sync`: whatever a device sends is kept, decided by the worker, and told back."""
 
 import gzip
+import http.client
 import json
 import socket
 import threading
@@ -345,3 +346,19 @@ def test_requests_that_write_together_fail_alone(world: Election, app: Flask) ->
     assert sorted(errors) == sorted(f"no {number}" for number in range(0, 24, 3))
     kept = {row.submission_id for row in Submission.select()}
     assert kept == {f"s-{number}" for number in range(24) if number % 3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunked", [False, True])
+def test_whoever_sends_too_much_can_read_what_to_do(
+    world: Election, server: Callable[[], str], agent: dict[str, str], chunked: bool
+) -> None:
+    address = server().removeprefix("http://")
+    body = b" " * (9 * 2**20)
+    line = http.client.HTTPConnection(address, timeout=30)
+    headers = agent | {"Content-Type": "application/json"}
+    line.request("POST", URL, iter([body]) if chunked else body, headers)
+    answer = line.getresponse()
+    assert answer.status == 413
+    assert b"Send it in smaller parts." in answer.read()
+    line.close()
