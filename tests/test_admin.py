@@ -13,8 +13,10 @@ from flask.testing import FlaskClient
 
 from obidient import jobs, queues
 from obidient.accounts.models import ApiToken, AuditEntry, User
-from obidient.campaigns import control, staging
+from obidient.admin import trial
+from obidient.campaigns import control, inbox, staging
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.receipt_models import TextAnswer
 from obidient.contacts import demo, suppression
 from obidient.contacts.models import Contact, ContactTag, Suppression, Tag
 from obidient.database import db
@@ -351,6 +353,41 @@ def test_sending_asks_again_when_the_audience_has_grown(
     page = sign_in("organiser").post(f"/admin/compose/{campaign.id}/send", people="12")
     assert "it was 12, now it is 400" in page
     assert control.get(campaign.id).status == "draft"
+
+
+def test_a_test_message_goes_to_one_phone_and_counts_in_no_campaign(
+    app: Flask, sign_in: Callable[..., Person], people: list[Contact]
+) -> None:
+    campaign, organiser = written(), sign_in("organiser")
+    review = f"/admin/compose/{campaign.id}/review"
+    assert "Send a test to your phone" in organiser.get(review)
+    page = organiser.post(f"/admin/compose/{campaign.id}/try", phone="0803 555 0199")
+    assert "The test is on its way" in page and "•••0199" in page
+    made = TextAnswer.get()
+    assert made.phone == "+2348035550199"
+    assert "{{" not in made.text and "come to" in made.text
+    inbox.send(made.id)
+    assert TextAnswer.get_by_id(made.id).state in ("sent", "delivered", "undelivered", "failed")
+    assert not Recipient.select().exists()
+    assert control.get(campaign.id).status == "draft"
+    entry = AuditEntry.get(AuditEntry.action == "campaign.tried")
+    assert "0803555" not in entry.summary and "35550199" not in entry.summary
+
+
+def test_a_test_message_is_refused_where_it_may_not_go(
+    app: Flask, sign_in: Callable[..., Person], people: list[Contact]
+) -> None:
+    campaign, organiser = written(), sign_in("organiser")
+    url = f"/admin/compose/{campaign.id}/try"
+    suppression.suppress("+2348035550199", source="manual")
+    assert "has opted out" in organiser.post(url, phone="08035550199")
+    assert "digits" in organiser.post(url, phone="0803")
+    sign_in("viewer").post(url, status=403, phone="08035550198")
+    assert not TextAnswer.select().exists()
+    for number in range(trial.MOST + 1):
+        page = organiser.post(url, phone=f"080355502{number:02d}")
+    assert "Wait a while" in page
+    assert TextAnswer.select().count() == trial.MOST
 
 
 def test_an_unfinished_draft_says_what_is_missing_and_is_not_sent(

@@ -111,6 +111,9 @@ def test_a_newcomer_imports_writes_sends_and_watches(
     expect(side).to_contain_text("1 part")
     page.get_by_role("button", name="Review").click()
     expect(page.locator(".sample")).to_have_count(10)
+    page.get_by_label("Your phone number").fill("0803 555 9999")
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.locator("#trials")).to_contain_text("Delivered", timeout=30_000)
     page.get_by_role("button", name="Send 40 text messages").click()
     page.get_by_role("dialog").get_by_role("button", name="Send 40 text messages").click()
     # It is watched, not reloaded.
@@ -217,3 +220,41 @@ def test_no_page_has_a_serious_accessibility_finding(
         if finding["impact"] in ("serious", "critical")
     ]
     assert serious == []
+
+
+#: What each role finds in the menu, and what it must not.
+MENUS = {
+    "organiser": (("Campaigns", "Replies", "Contacts", "Import", "Elections"), "Team and tokens"),
+    "reviewer": (("Campaigns", "Elections", "Results room"), "Contacts"),
+    "viewer": (("Campaigns", "Elections"), "Contacts"),
+    "agent": ((), "Campaigns"),
+}
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("role", MENUS)
+def test_a_role_sees_what_it_may_do_and_nothing_else(
+    role: str, site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, witness = site
+    page.goto("/admin/")
+    page.get_by_label("Email").fill(make_user(role).email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state()
+    seen, unseen = MENUS[role]
+    menu = page.get_by_role("navigation", name="Main")
+    for name in seen:
+        expect(menu.get_by_role("link", name=name, exact=True)).to_be_visible()
+    expect(menu.get_by_role("link", name=unseen, exact=True)).to_have_count(0)
+    answer = page.goto("/admin/team/")
+    assert answer is not None and answer.status == 403
+    if role != "agent":
+        number = 1 if role == "organiser" else 0
+        page.goto("/admin/campaigns/")
+        expect(page.get_by_role("link", name="Write a campaign")).to_have_count(number)
+        page.get_by_role("link", name=re.compile("^A town hall")).click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("A town hall")
+        expect(page.get_by_role("button", name="Pause", exact=True)).to_have_count(number)
+    # The refusals were meant to be seen.
+    witness.complaints[:] = [one for one in witness.complaints if "403" not in one]

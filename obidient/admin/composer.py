@@ -9,9 +9,10 @@ from werkzeug.wrappers import Response
 
 from obidient import registry
 from obidient.admin import draft as drafts
-from obidient.admin import words
-from obidient.admin.base import SecureView, expose
+from obidient.admin import trial, words
+from obidient.admin.base import SecureView, done, expose
 from obidient.admin.campaign_view import audience_words
+from obidient.admin.campaigns import STOP_POLLING
 from obidient.areas import LGAS, STATES
 from obidient.campaigns import control
 from obidient.campaigns import text as texts
@@ -108,7 +109,27 @@ class Composer(SecureView):
             samples=[drafts.preview(found, number) for number in _spread(found)],
             segments=texts.segments,
             batches=-(-found.people // settings().batch_size(campaign.channel)),
+            trial_phone=trial.phone(),
+            **_trials(campaign_id),
         )
+
+    @expose("/<int:campaign_id>/try", methods=("POST",))
+    def try_out(self, campaign_id: int) -> Response:
+        """One message to the writer's own phone, before anybody else gets it."""
+        return done(
+            lambda: trial.send(
+                drafts.work_out(self._draft(campaign_id)), request.form.get("phone", "")
+            ),
+            "The test is on its way. What comes of it shows below.",
+            self.get_url(".review", campaign_id=campaign_id, _anchor="try"),
+        )
+
+    @expose("/<int:campaign_id>/trials")
+    def trials(self, campaign_id: int) -> Any:
+        """What came of the tests, asked for until it is settled."""
+        found = _trials(campaign_id)
+        part = self.render("admin/campaigns/_trials.html", **found)
+        return part, STOP_POLLING if found["trials_settled"] else 200
 
     @expose("/<int:campaign_id>/send", methods=("POST",))
     def send(self, campaign_id: int) -> Response:
@@ -133,6 +154,15 @@ class Composer(SecureView):
         if campaign.status != "draft":
             raise Conflict("This campaign has been launched: clone it to change the copy.")
         return campaign
+
+
+def _trials(campaign_id: int) -> dict[str, Any]:
+    rows = trial.latest(campaign_id)
+    return {
+        "trials": rows,
+        "trials_settled": trial.is_settled(rows),
+        "campaign_id": campaign_id,
+    }
 
 
 def _check_ready(found: drafts.Draft, seen: int) -> None:

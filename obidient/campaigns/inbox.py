@@ -4,8 +4,9 @@ An answer is one SMS through the channel's provider. It is noted, committed, the
 and like every message never sent again when nobody knows whether it left.
 """
 
-import itertools
+import collections
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from obidient.plugin import (
     Defer,
     DeliveryReport,
     Message,
+    Outcome,
     ProviderStopped,
     Rejected,
     RequestRetry,
@@ -142,8 +144,7 @@ def send(answerId: int) -> None:
     database.release()
     state, error, provider_id = "unconfirmed", "The provider gave no answer", None
     try:
-        outcome = next(itertools.islice(provider.send([message]), 1), None)
-        state, error, provider_id = _outcome(outcome)
+        state, error, provider_id = _outcome(_first(provider.send([message])))
     except ProviderStopped as stopped:
         state, error = "failed", str(stopped)
     except RequestRetry as refused:
@@ -154,6 +155,18 @@ def send(answerId: int) -> None:
     if state == "queued" and row.created_at < utcnow() - PATIENCE:
         state = "failed"
     database.persist(lambda: _record(answerId, state, error, provider_id))
+
+
+def _first(outcomes: Iterable[Outcome] | None) -> Outcome | None:
+    """The one outcome; the rest is run to its end, since providers tidy up after their last."""
+    rest = iter(outcomes or ())
+    found = next(rest, None)
+    try:
+        collections.deque(rest, maxlen=0)
+    except Exception:
+        # What is known about the message stays known.
+        logger.exception("A provider failed after it had answered")
+    return found
 
 
 def _outcome(outcome: object) -> tuple[str, str, str | None]:
