@@ -212,6 +212,11 @@ class Settings:
     error_pause_percent: int = setting(
         "30", _whole(1, 100), "this share of what it tried since it last began failed"
     )
+    approval_above: int = setting(
+        "0",
+        _whole(0, 1_000_000_000),
+        "More people than this need a second person's approval; 0: never",
+    )
     live_results_ttl: int = setting("60", _whole(1, 86_400), "Seconds a live summary is cached")
     timezone: ZoneInfo = setting("Africa/Lagos", _timezone, "The zone of every clock shown")
     quiet_hours: QuietHours | None = setting(

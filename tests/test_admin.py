@@ -4,6 +4,7 @@ import io
 import logging
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,10 @@ from flask.testing import FlaskClient
 from obidient import jobs, queues
 from obidient.accounts.models import ApiToken, AuditEntry, User
 from obidient.admin import trial
-from obidient.campaigns import control, inbox, staging
+from obidient.campaigns import audience, control, inbox, staging
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import TextAnswer
+from obidient.config import settings
 from obidient.contacts import demo, suppression
 from obidient.contacts.models import Contact, ContactTag, Suppression, Tag
 from obidient.database import db
@@ -388,6 +390,37 @@ def test_a_test_message_is_refused_where_it_may_not_go(
         page = organiser.post(url, phone=f"080355502{number:02d}")
     assert "Wait a while" in page
     assert TextAnswer.select().count() == trial.MOST
+
+
+@pytest.mark.both
+def test_a_large_campaign_needs_a_second_person(
+    app: Flask, sign_in: Callable[..., Person], people: list[Contact]
+) -> None:
+    app.extensions["obidient.settings"] = replace(settings(), approval_above=100)
+    writer, second = sign_in("organiser"), sign_in("organiser")
+    writer.post("/admin/compose/", title="Rally", channel="sms")
+    campaign = Campaign.get(Campaign.title == "Rally")
+    base = f"/admin/compose/{campaign.id}"
+    text = {"message_template": "Come. Reply STOP to opt out.", "everyone": "yes"}
+    writer.post(f"{base}/", title="Rally", **text)
+    everybody = str(len(people))
+    assert "You wrote this campaign" in writer.post(f"{base}/approve")
+    assert "has to approve it first" in writer.post(f"{base}/send", people=everybody)
+
+    assert "Approved by" in second.post(f"{base}/approve")
+    assert "somebody else has to send it" in second.post(f"{base}/send", people=everybody)
+    # A word changed, and it is no longer what was approved.
+    control.update(campaign.id, {"message_template": "Stay. Reply STOP to opt out."})
+    assert "has to approve it first" in writer.post(f"{base}/send", people=everybody)
+    assert control.get(campaign.id).status == "draft"
+
+    second.post(f"{base}/approve")
+    writer.post(f"{base}/send", people=everybody)
+    assert control.get(campaign.id).status == "sending"
+    # A small one needs nobody.
+    small = written(audience={"states": ["24"]}, title="Small")
+    assert audience.count(small.audience, "sms").total <= 100
+    assert control.launch(small.id).status == "sending"
 
 
 def test_an_unfinished_draft_says_what_is_missing_and_is_not_sent(

@@ -8,13 +8,15 @@ from flask import flash, redirect, request
 from werkzeug.wrappers import Response
 
 from obidient import registry
+from obidient.accounts import actor
+from obidient.accounts.models import User
 from obidient.admin import draft as drafts
 from obidient.admin import trial, words
 from obidient.admin.base import SecureView, done, expose
 from obidient.admin.campaign_view import audience_words
 from obidient.admin.campaigns import STOP_POLLING
 from obidient.areas import LGAS, STATES
-from obidient.campaigns import control
+from obidient.campaigns import approval, control
 from obidient.campaigns import text as texts
 from obidient.campaigns.models import Campaign
 from obidient.campaigns.receipt_models import AudioAsset
@@ -110,6 +112,7 @@ class Composer(SecureView):
             segments=texts.segments,
             batches=-(-found.people // settings().batch_size(campaign.channel)),
             trial_phone=trial.phone(),
+            **_approval(found),
             **_trials(campaign_id),
         )
 
@@ -122,6 +125,15 @@ class Composer(SecureView):
             ),
             "The test is on its way. What comes of it shows below.",
             self.get_url(".review", campaign_id=campaign_id, _anchor="try"),
+        )
+
+    @expose("/<int:campaign_id>/approve", methods=("POST",))
+    def approve(self, campaign_id: int) -> Response:
+        """A second person has read it and agrees."""
+        return done(
+            lambda: approval.approve(self._draft(campaign_id)),
+            "Approved. Its writer can send it now.",
+            self.get_url(".review", campaign_id=campaign_id),
         )
 
     @expose("/<int:campaign_id>/trials")
@@ -162,6 +174,20 @@ def _trials(campaign_id: int) -> dict[str, Any]:
         "trials": rows,
         "trials_settled": trial.is_settled(rows),
         "campaign_id": campaign_id,
+    }
+
+
+def _approval(found: drafts.Draft) -> dict[str, Any]:
+    """Whether a second person is needed, who that was, and why it can't be this one."""
+    given = approval.find(found.campaign)
+    user = actor()
+    return {
+        "needs_approval": approval.is_needed(found.people),
+        "approval": given,
+        "approver": User.get_or_none(User.id == given.user_id) if given else None,
+        "approved_by_me": bool(given and user and given.user_id == user.id),
+        "why_not_approve": approval.why_not(found.campaign),
+        "approval_above": settings().approval_above,
     }
 
 

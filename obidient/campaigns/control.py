@@ -9,8 +9,8 @@ from typing import Any
 
 from obidient import queues, registry
 from obidient.accounts import actor, audit
+from obidient.campaigns import approval, staging, states, text, voice_menu
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import staging, states, text, voice_menu
 from obidient.campaigns.feed import feed
 from obidient.campaigns.models import Campaign, ChannelState
 from obidient.clock import utcnow
@@ -128,6 +128,7 @@ def launch(campaign_id: int) -> Campaign:
     if not campaign.message_template and campaign.audio_asset_id is None:
         raise Invalid("Write a message first.")
     audiences.validate(campaign.audience)
+    approval.check(campaign)
     later = campaign.scheduled_at is not None and campaign.scheduled_at > utcnow()
     with db.atomic():
         if later:
