@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 from obidient import database
 from obidient.accounts.models import User
 from obidient.campaigns import control
+from obidient.campaigns.models import Campaign
 from obidient.contacts import demo as contacts_demo
 from obidient.contacts.models import Contact, Tag
 from obidient.results import demo as results_demo
@@ -156,7 +157,9 @@ def links(page: Page) -> list[str]:
 
 def crawl(page: Page) -> Iterator[str]:
     """Visit one page of each kind that an admin can reach, and yield its path."""
-    todo, seen = ["/admin/", "/results/", "/password"], set[str]()
+    drafts = Campaign.select().where(Campaign.status == "draft")
+    reviews = [f"/admin/compose/{draft.id}/review" for draft in drafts]
+    todo, seen = ["/admin/", "/results/", "/password", *reviews], set[str]()
     while todo and len(seen) < 90:
         path = todo.pop(0)
         kind = re.sub(r"/\d[\d-]*|/(?:ele|are)[^/]*/[^/]+", "/n", path)
@@ -185,6 +188,14 @@ def full(app: Flask) -> None:
         }
     )
     control.launch(campaign.id)
+    control.create(
+        {
+            "title": "Draft",
+            "message_template": "Hi",
+            "audience": {"states": ["24"]},
+            "channel": "sms",
+        }
+    )
     database.release()
 
 
