@@ -41,22 +41,27 @@ Agent.form = (() => {
     form.kept = true;
     form.anyway = false;
     judge();
+    let kept = false;
+    saved(null);
+    // With what could not be kept before.
+    const fields = { ...form.lost, [name]: value };
     try {
-      await store.type(form.who, form.election.electionId, name, value);
-      saved(true);
+      await store.type(form.who, form.election.electionId, fields);
+      kept = true;
+      form.lost = {};
       store.announce("drafts");
-    } catch {
-      saved(false);
-    } finally {
-      form.stored += 1;
-    }
+    } catch { form.lost = fields; }
+    form.stored += 1;
+    if (!kept) saved(false);
+    else if (form.stored === form.typed) saved(true);
   };
 
+  /* true: all of it is kept; false: it can't be; null: not yet. */
   const saved = (good) => {
     const line = document.getElementById("saved");
     if (!line) return;
-    line.textContent = say(good ? "form.saved" : "form.unsaved");
-    line.className = good ? "saved" : "saved bad";
+    line.textContent = good === null ? "" : say(good ? "form.saved" : "form.unsaved");
+    line.className = good === false ? "saved bad" : "saved";
   };
 
   /* Mark fields and say what doesn't agree. */
@@ -171,8 +176,7 @@ Agent.form = (() => {
   const take = async (file) => {
     const { electionId } = open.election;
     try {
-      const first = Object.entries(open.values)[0] || ["registered", ""];
-      await store.type(open.who, electionId, ...first);
+      await store.type(open.who, electionId, { ...open.values });
       await Agent.photos.keep(open.who, file, { draftKey: store.draftKey(open.who, electionId) });
       await photo();
     } catch (error) {
@@ -186,7 +190,7 @@ Agent.form = (() => {
     const draft = await store.get("drafts", store.draftKey(who, election.electionId));
     open = {
       who, election, values: { ...(draft?.values || {}) }, corrects: draft?.corrects || null,
-      tried: false, anyway: false, typed: 0, stored: 0,
+      tried: false, anyway: false, typed: 0, stored: 0, lost: {},
       kept: Boolean(draft),
     };
     show(

@@ -96,13 +96,13 @@ Agent.store = (() => {
   const draftKey = (who, electionId) =>
     `${who.agent.id}|${electionId}|${who.pollingUnit.code}`;
 
-  /* Keep one field of an entry, whatever another window does to the others. */
-  const type = (who, electionId, name, value) => change(["drafts"], async (s) => {
+  /* Keep some fields of an entry, whatever another window does to the others. */
+  const type = (who, electionId, fields) => change(["drafts"], async (s) => {
     const key = draftKey(who, electionId);
     const draft = (await found(s.drafts.get(key))) || {
       key, agentId: who.agent.id, electionId, unit: who.pollingUnit.code, values: {}, corrects: null,
     };
-    draft.values[name] = value;
+    Object.assign(draft.values, fields);
     draft.changedAt = Date.now();
     await found(s.drafts.put(draft));
     return draft;
