@@ -72,7 +72,7 @@ def places(campaign: int) -> Iterator[tuple[str, str]]:
         f"{page}/live",
         f"{page}/recipients",
         f"{page}/recipients?status=failed",
-        f"{page}/recipients?q=%2B2348000000077",
+        f"{page}/recipients?phone=%2B2348000000077",
         f"{page}/timeline",
         f"{page}/message",
         "/admin/contacts/",
