@@ -1,6 +1,7 @@
 """What the benchmarks share: real servers on free ports, a migrated database, worker processes."""
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -55,6 +56,8 @@ class Rig:
         else:
             self._servers()
         self.environ |= self._more
+        # The app sets the level for its whole process, which may have other work after this.
+        self._stack.callback(logging.getLogger().setLevel, logging.getLogger().level)
         self.app: Flask = create_app(self.environ)
         self._stack.callback(self._disconnect)
         self._stack.enter_context(self.app.app_context())

@@ -28,6 +28,7 @@ from obidient.contacts.csvfile import CsvFile
 from obidient.contacts.models import Contact, ContactList, ContactListMember, ContactTag, Tag
 from obidient.contacts.phones import mask, normalise
 from obidient.errors import Invalid
+from obidient.jobs import Job
 
 ROOT = Path(__file__).parent.parent
 Cli = Callable[..., Result]
@@ -381,3 +382,13 @@ def test_a_suppressed_number_stays_so_until_lifted(app: Flask) -> None:
     assert suppression.suppressed([phone], "sms") == set()
     assert suppression.suppress(phone, source="manual")
     assert suppression.suppressed([phone], "voice") == {phone}
+
+
+@pytest.mark.parametrize("name", ["9", "true", "null", '{"a": 1}'])
+def test_a_list_may_have_a_name_that_looks_like_json(
+    name: str, client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    form = {"file": (io.BytesIO(b"phone\n08035550001\n"), "a.csv"), "list": name}
+    answer = client.post("/api/contacts/import", data=form, headers=auth("organiser"))
+    assert answer.status_code == 202, answer.text
+    assert Job.get_by_id(answer.json["id"]).params["list"] == name

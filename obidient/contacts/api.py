@@ -9,7 +9,7 @@ import orjson
 from flask import Flask, Response, current_app, request, send_file
 from flask_openapi3.models.file import FileStorage
 from flask_openapi3.openapi import OpenAPI
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from obidient import api, jobs
 from obidient.accounts import actor, audit
@@ -42,6 +42,14 @@ class ImportForm(BaseModel):
     list_name: str = Field("", alias="list", max_length=100, pattern=r"^[^\x00]*$")
     tags: str = Field("", max_length=500, pattern=r"^[^\x00]*$", description="Separated by commas")
     mapping: str = Field("", max_length=2000, description="JSON object: field to column title")
+
+    @field_validator("list_name", "tags", "mapping", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        """A list may be called 9, which the reader of forms takes for a number."""
+        name = str(info.field_name)
+        written = request.form.get(cls.model_fields[name].alias or name)
+        return value if isinstance(value, str) else written
 
 
 class Started(api.ApiModel):
