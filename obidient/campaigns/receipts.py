@@ -17,6 +17,7 @@ from flask import Flask
 
 from obidient import queues, registry
 from obidient.campaigns import inbox, replies, voice_calls, voice_keys
+from obidient.campaigns.counts import Counts
 from obidient.campaigns.models import Recipient
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.reports import apply_reports
@@ -213,7 +214,9 @@ def _apply(readings: list[Reading]) -> None:
     for one in readings:
         one.state = one.flaw or ("applied" if one.events else "nothing")
         one.error = one.flaw_error
-    _apply_reports(readings)
+    counts = Counts()
+    _hold_calls(readings)
+    _apply_reports(readings, counts)
     for one in readings:
         for event in one.events:
             if isinstance(event, IncomingMessage):
@@ -224,10 +227,23 @@ def _apply(readings: list[Reading]) -> None:
                 known = voice_keys.progress(one.callback.provider, event)
                 if not known:
                     _wait(one)
+    counts.write()
     _finish(readings)
 
 
-def _apply_reports(readings: list[Reading]) -> None:
+def _hold_calls(readings: list[Reading]) -> None:
+    sessions: dict[str, set[str]] = {}
+    for one in readings:
+        if _is_voice(one.callback.provider):
+            named = {
+                e.provider_id for e in one.events if isinstance(e, DeliveryReport | CallProgress)
+            }
+            sessions.setdefault(one.callback.provider, set()).update(named)
+    for provider in sorted(sessions):
+        voice_calls.hold(provider, sessions[provider])
+
+
+def _apply_reports(readings: list[Reading], counts: Counts) -> None:
     of_provider: dict[str, list[Reading]] = {}
     for one in readings:
         if one.reports():
@@ -235,8 +251,8 @@ def _apply_reports(readings: list[Reading]) -> None:
     for provider in sorted(of_provider):
         group = of_provider[provider]
         reports = [report for one in group for report in one.reports()]
-        left = voice_calls.settle(provider, reports) if _is_voice(provider) else reports
-        unmatched = set(apply_reports(provider, left))
+        left = voice_calls.settle(provider, reports, counts) if _is_voice(provider) else reports
+        unmatched = set(apply_reports(provider, left, counts))
         if unmatched:
             unmatched -= inbox.apply_reports(provider, list(unmatched))
         for one in group:

@@ -1,13 +1,12 @@
 """Delivery reports raise the recipients they are about; used by the receipts worker."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from peewee import SQL
 
+from obidient.campaigns.counts import Counts
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.states import count
 from obidient.clock import utcnow
 from obidient.database import db, is_postgres, mark, rows_sql
 from obidient.plugin import DeliveryReport
@@ -29,12 +28,16 @@ _COLUMNS = {
 _ROUNDS = 4
 
 
-def apply_reports(provider: str, reports: Sequence[DeliveryReport]) -> list[DeliveryReport]:
+def apply_reports(
+    provider: str, reports: Sequence[DeliveryReport], counts: Counts | None = None
+) -> list[DeliveryReport]:
     """Apply reports of one provider in one transaction; returns those that match nobody (yet).
 
     A report finds its recipient by the provider's message id, else by phone when exactly one is
-    open and that one is unconfirmed. It only ever raises.
+    open and that one is unconfirmed. It only ever raises. Who has more to do in the transaction
+    gives `counts`, and writes them at its end.
     """
+    mine = counts or Counts()
     strongest: dict[str, DeliveryReport] = {}
     for report in reports:
         known = strongest.get(report.provider_id)
@@ -45,7 +48,7 @@ def apply_reports(provider: str, reports: Sequence[DeliveryReport]) -> list[Deli
         for _ in range(_ROUNDS):
             found = _find(provider, list(open_reports.values()))
             unmatched -= set(found)
-            changed = _raise(found, open_reports)
+            changed = _raise(found, open_reports, mine)
             open_reports = {
                 key: report
                 for key, report in open_reports.items()
@@ -53,6 +56,8 @@ def apply_reports(provider: str, reports: Sequence[DeliveryReport]) -> list[Deli
             }
             if not open_reports:
                 break
+        if counts is None:
+            mine.write()
     return [report for report in reports if report.provider_id in unmatched]
 
 
@@ -116,7 +121,9 @@ def _only_open(provider: str, phones: set[str]) -> dict[str, Recipient]:
     }
 
 
-def _raise(found: dict[str, Recipient], reports: dict[str, DeliveryReport]) -> set[str]:
+def _raise(
+    found: dict[str, Recipient], reports: dict[str, DeliveryReport], counts: Counts
+) -> set[str]:
     """Raise what is still as it was read; returns the message ids of what was raised."""
     wanted = [
         (row, reports[key])
@@ -145,7 +152,9 @@ def _raise(found: dict[str, Recipient], reports: dict[str, DeliveryReport]) -> s
     done = {row[0] for row in db.execute_sql(sql, (*params, now, now)).fetchall()}
     raised = [(row, report) for row, report in wanted if row.id in done]
     _note_reasons(raised)
-    _count(raised)
+    for row, report in raised:
+        old, new = RecipientStatus(row.status), _TARGETS[report.status]
+        counts.move(row.campaign_id, {old: -1, new: 1})
     return {report.provider_id for _, report in raised}
 
 
@@ -162,14 +171,3 @@ def _note_reasons(raised: list[tuple[Recipient, DeliveryReport]]) -> None:
                 error_code=(report.reason or "undelivered")[:100],
                 error_reason=report.reason or "The network could not deliver it",
             ).where(Recipient.id == row.id).execute()
-
-
-def _count(raised: list[tuple[Recipient, DeliveryReport]]) -> None:
-    moves: dict[int, Counter[RecipientStatus]] = {}
-    for row, report in raised:
-        of_campaign = moves.setdefault(row.campaign_id, Counter())
-        of_campaign[RecipientStatus(row.status)] -= 1
-        of_campaign[_TARGETS[report.status]] += 1
-    # Sorted: two workers that count the same campaigns lock them in the same order.
-    for campaign_id in sorted(moves):
-        count(campaign_id, moves[campaign_id])

@@ -379,9 +379,9 @@ def carry_out(campaign_id: int, limit: int = 5_000) -> bool:
         if number:
             count(campaign_id, Counter({status: -number, to: number}))
         else:
-            Campaign.update(decision="").where(Campaign.id == campaign_id).execute()
             if to == QUEUED:
                 reopen_batches(campaign_id)
+            Campaign.update(decision="").where(Campaign.id == campaign_id).execute()
     return bool(number)
 
 

@@ -4,13 +4,13 @@ A call is open from the moment it is claimed until the network reports its end, 
 reports get lost, and a lost one must not occupy a line for ever.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from obidient import registry
 from obidient.campaigns import states
+from obidient.campaigns.counts import Counts
 from obidient.campaigns.holds import quiet_hours_of, quiet_until
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.reports import apply_reports
@@ -74,9 +74,8 @@ def claim(
 def record(campaign_id: int, provider: Provider, results: Sequence[Result]) -> None:
     """As `states.record`; calls that did not begin give their lines back."""
     with db.atomic():
-        states.record(campaign_id, results)
         until = utcnow() + timedelta(seconds=provider.longest_call)
-        for result in results:
+        for result in sorted(results, key=lambda one: one.id):
             mine = (
                 (VoiceCall.recipient_id == result.id)
                 & (VoiceCall.attempt == result.attempt)
@@ -87,6 +86,19 @@ def record(campaign_id: int, provider: Provider, results: Sequence[Result]) -> N
                 VoiceCall.update(until=until, **changes).where(mine).execute()
             else:
                 VoiceCall.delete().where(mine).execute()
+        states.record(campaign_id, results)
+
+
+def hold(provider: str, sessions: Iterable[str]) -> None:
+    """Lock these calls, in one order, before any of them is changed.
+
+    Workers side by side have reports of the same calls in hand; SQLite has one writer anyway.
+    """
+    if is_postgres():
+        calls = VoiceCall.select(VoiceCall.id).where(
+            VoiceCall.provider == provider, VoiceCall.session_id.in_(sorted(set(sessions)))
+        )
+        list(calls.order_by(VoiceCall.id).for_update())
 
 
 def find(provider: str, session: str, phone: str | None, reference: str) -> VoiceCall | None:
@@ -111,24 +123,15 @@ def find(provider: str, session: str, phone: str | None, reference: str) -> Voic
 # ---- how calls end ------------------------------------------------------------------------------
 
 
-@dataclass
-class Tally:
-    """What a campaign's counters have to be changed by."""
-
-    moves: Counter[RecipientStatus] = field(default_factory=Counter)
-    cost_e4: int = 0
-    currency: str = ""
-
-
-def settle(provider: str, reports: Sequence[DeliveryReport]) -> list[DeliveryReport]:
+def settle(
+    provider: str, reports: Sequence[DeliveryReport], counts: Counts
+) -> list[DeliveryReport]:
     """Note how calls ended, in the caller's transaction; returns what is left to be applied.
 
     A report that leads to another call, or is about a call that another has followed, is done with
     here.
     """
     left: list[DeliveryReport] = []
-    tallies: dict[int, Tally] = {}
-    # In one order, and campaigns last: workers side by side must not wait for each other in a ring.
     for report in sorted(reports, key=lambda one: one.provider_id):
         call = find(provider, report.provider_id, report.phone, report.reference)
         row = Recipient.get_or_none(Recipient.id == call.recipient_id) if call else None
@@ -137,10 +140,7 @@ def settle(provider: str, reports: Sequence[DeliveryReport]) -> list[DeliveryRep
         if call is None or row is None or early or report.status == "sent":
             left.append(report)
         else:
-            tally = tallies.setdefault(call.campaign_id, Tally())
-            left += _end(call, row, report, tally)
-    for campaign_id, tally in sorted(tallies.items()):
-        states.count(campaign_id, tally.moves, currency=tally.currency, cost_e4=tally.cost_e4)
+            left += _end(call, row, report, counts)
     return left
 
 
@@ -168,9 +168,9 @@ def sweep() -> None:
 
 
 def _end(
-    call: VoiceCall, row: Recipient, report: DeliveryReport, tally: Tally
+    call: VoiceCall, row: Recipient, report: DeliveryReport, counts: Counts
 ) -> list[DeliveryReport]:
-    first = _note_end(call, report, tally)
+    first = _note_end(call, report, counts)
     if call.session_id is None:
         Recipient.update(provider_id=report.provider_id).where(
             Recipient.id == row.id, Recipient.provider_id.is_null()
@@ -181,7 +181,7 @@ def _end(
         if followed:
             return []
         if first and report.unanswered and _call_again(call, row, report):
-            tally.moves.update({SENT: -1, QUEUED: 1})
+            counts.move(call.campaign_id, {SENT: -1, QUEUED: 1})
             return []
     elif followed and row.provider_id:
         # Answered after all: the person need not be called again.
@@ -189,7 +189,7 @@ def _end(
     return [replace(report, cost=None)]
 
 
-def _note_end(call: VoiceCall, report: DeliveryReport, tally: Tally) -> bool:
+def _note_end(call: VoiceCall, report: DeliveryReport, counts: Counts) -> bool:
     """Free the line and add up what the call cost; False when that was done before."""
     cost = int(report.cost.amount * 10_000) if report.cost else 0
     changed = (
@@ -205,13 +205,12 @@ def _note_end(call: VoiceCall, report: DeliveryReport, tally: Tally) -> bool:
     )
     if not changed:
         return False
-    if cost:
+    if cost and report.cost:
         db.execute_sql(
             f"UPDATE recipient SET cost_e4 = coalesce(cost_e4, 0) + {mark()} WHERE id = {mark()}",
             (cost, call.recipient_id),
         )
-        tally.cost_e4 += cost
-        tally.currency = tally.currency or (report.cost.currency if report.cost else "")
+        counts.spend(call.campaign_id, cost, report.cost.currency)
     return True
 
 
