@@ -88,11 +88,17 @@ def help_wanted(inbound_id: int, phone: str) -> None:
     lately = TextAnswer.select().where(
         TextAnswer.phone == phone,
         TextAnswer.automatic,
+        TextAnswer.text == text,
         TextAnswer.created_at > utcnow() - ONE_HELP,
     )
     if not lately.exists():
-        made = TextAnswer.create(inbound_id=inbound_id, phone=phone, text=text, automatic=True)
-        db.after_commit(lambda: hint(made.id))
+        say(inbound_id, phone, text)
+
+
+def say(inbound_id: int, phone: str, text: str) -> None:
+    """The system answers a text; in the caller's transaction."""
+    made = TextAnswer.create(inbound_id=inbound_id, phone=phone, text=text, automatic=True)
+    db.after_commit(lambda: hint(made.id))
 
 
 def hint(answer_id: int) -> None:

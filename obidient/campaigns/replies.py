@@ -1,5 +1,6 @@
 """Texts that people send us: kept once, linked to who and what they answer, and STOP obeyed."""
 
+import re
 from collections.abc import Callable
 
 from flask import Flask, current_app
@@ -16,6 +17,9 @@ from obidient.plugin import IncomingMessage, OptOut
 
 #: A reply is looked for among this many campaigns, the latest first.
 _LOOK_BACK = 30
+#: A PIN as it is written in a text, and as bytes that may be percent-encoded.
+PIN = re.compile(r"\bpin\W*[0-9]+", re.IGNORECASE)
+_ENCODED_PIN = re.compile(rb"(pin(?:%[0-9a-f]{2}|[^%\w])*)[0-9]+", re.IGNORECASE)
 #: What a person may take back with START; what the team entered stays until the team lifts it.
 _OWN_WORD = ("stop-reply", "stop-key", "provider", "code-406")
 
@@ -62,6 +66,7 @@ def keep(message: IncomingMessage, callback: RawCallback) -> None:
         .as_rowcount()
         .execute()
     )
+    _hide_pin(message, callback)
     if is_new and not meaning:
         _tell_listeners(callback.provider, provider_id)
     if is_new and meaning == "help":
@@ -73,6 +78,14 @@ def keep(message: IncomingMessage, callback: RawCallback) -> None:
             suppress(phone, EVERY_CHANNEL, "stop-reply", "Asked for it in a text")
         else:
             _allow_again(phone)
+
+
+def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:
+    """Callbacks are kept for weeks and shown to operators; an agent's PIN is nobody's to read."""
+    if PIN.search(message.text):
+        RawCallback.update(body=_ENCODED_PIN.sub(rb"\1XXXX", callback.body)).where(
+            RawCallback.id == callback.id
+        ).execute()
 
 
 def opt_out(event: OptOut, callback: RawCallback) -> None:

@@ -50,10 +50,7 @@ def up(migrator, db):
         state = CharField(max_length=10)
         reason = TextField()
         submission_id = CharField(max_length=100)
-        reply = TextField()
-        reply_state = CharField(max_length=10)
-        attempts = IntegerField()
-        due_at = DateTimeField()
+        answer = CharField(max_length=10)
         received_at = DateTimeField()
 
         class Meta:
@@ -61,8 +58,7 @@ def up(migrator, db):
 
     db.create_tables([AgentHeard, AgentPin, Photo, TextReport])
     db.execute_sql(
-        "CREATE INDEX text_report_open ON text_report (due_at) "
-        "WHERE state = 'new' OR reply_state IN ('due', 'sending')"
+        "CREATE INDEX text_report_open ON text_report (id) WHERE state = 'new' OR answer = 'due'"
     )
     db.execute_sql("CREATE INDEX text_report_review ON text_report (id) WHERE state = 'review'")
     # For the intake room: what was decided in the last minute, and what one agent sent.

@@ -71,11 +71,8 @@ class TextReport(BaseModel):
     state = CharField(max_length=10, default="new")
     reason = TextField(default="")
     submission_id = CharField(max_length=100, default="")
-    #: What is or was answered; `reply_state`: empty, due, sending, sent, failed or unknown.
-    reply = TextField(default="")
-    reply_state = CharField(max_length=10, default="")
-    attempts = IntegerField(default=0)
-    due_at = UtcDateTimeField(default=utcnow)
+    #: Empty, due (what became of the sheet is not known yet) or told.
+    answer = CharField(max_length=10, default="")
     received_at = UtcDateTimeField(default=utcnow)
 
     class Meta:

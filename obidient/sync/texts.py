@@ -13,7 +13,10 @@ from typing import Any
 from obidient import queues
 from obidient.accounts import audit
 from obidient.accounts.models import User
+from obidient.campaigns import inbox
+from obidient.campaigns import text as spelling
 from obidient.campaigns.receipt_models import InboundText
+from obidient.campaigns.replies import PIN
 from obidient.clock import isoformat, utcnow
 from obidient.contacts import phones
 from obidient.database import db, is_postgres
@@ -22,7 +25,7 @@ from obidient.results import intake, outcomes
 from obidient.results.elections import parties_of
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Submission
-from obidient.sync import answers, devices, grammar, pins
+from obidient.sync import devices, grammar, pins
 from obidient.sync.grammar import ELECTION_WORDS, Report, Unclear
 from obidient.sync.models import TextReport
 
@@ -33,7 +36,8 @@ TASK = "texts"
 CHUNK = 100
 #: Answers a number gets in a day: texting costs money, and a forged number is somebody's.
 MOST_ANSWERS = 20
-_PIN = re.compile(r"\bpin\W*[0-9]+", re.IGNORECASE)
+#: Characters of an answer: three parts.
+LONGEST = 450
 
 
 def keep(text: InboundText) -> None:
@@ -44,7 +48,7 @@ def keep(text: InboundText) -> None:
         inbound_id=text.id, phone=text.phone, text=text.text, received_at=text.received_at
     ).on_conflict(conflict_target=[TextReport.inbound_id], action="IGNORE").execute()
     # The PIN is nobody's to read: it stays only until the text has been looked at.
-    hidden = _PIN.sub("PIN ••••", text.text)
+    hidden = PIN.sub("PIN ••••", text.text)
     InboundText.update(text=hidden).where(InboundText.id == text.id).execute()
 
 
@@ -55,24 +59,18 @@ def sweep() -> None:
 
 
 def _is_open() -> Any:
-    due = TextReport.due_at <= utcnow()
-    return due & ((TextReport.state == "new") | TextReport.reply_state.in_(["due", "sending"]))
+    return (TextReport.state == "new") | (TextReport.answer == "due")
 
 
 def work() -> None:
     """Look at new texts, decide the sheets they became, and answer."""
     new = TextReport.select(TextReport.id).where(TextReport.state == "new")
     taken = [row.id for row in list(new.order_by(TextReport.id).limit(CHUNK)) if _look_at(row.id)]
-    untold = list(
-        TextReport.select()
-        .where(TextReport.state == "taken", TextReport.reply_state == "due", TextReport.reply == "")
-        .limit(CHUNK)
-    )
+    untold = list(TextReport.select().where(TextReport.answer == "due").limit(CHUNK))
     if taken or untold:
         intake.process_waiting()
     for row in untold:
         _tell_outcome(row)
-    answers.send_due()
 
 
 def _look_at(row_id: int) -> bool:
@@ -84,7 +82,7 @@ def _look_at(row_id: int) -> bool:
         if row is None:
             return False
         _decide(row)
-        row.text = _PIN.sub("", row.text).strip()
+        row.text = PIN.sub("", row.text).strip()
         row.save()
         return bool(row.state == "taken")
 
@@ -99,14 +97,16 @@ def _decide(row: TextReport) -> None:
         election, report = understand(row.text, agent)
     except Unclear as refusal:
         row.state, row.reason = "refused", str(refusal)
-        _answer(row, f"Not understood. {refusal}")
+        if _may_answer(row):
+            _say(row, f"Not understood. {refusal}")
         return
     standing = pins.check(agent, report.pin) if report.pin is not None else "missing"
     if standing == "right":
         _take(row, agent, election, report)
         return
     row.state, (row.reason, more) = "review", _WITHOUT_PIN[standing]
-    _answer(row, f"We read: {report.write()}. {more}")
+    if _may_answer(row):
+        _say(row, f"We read: {report.write()}. {more}")
 
 
 _LOOKED_AT = "The results room looks at it before it counts."
@@ -182,17 +182,21 @@ def _take(row: TextReport, agent: User, election: Election, report: Report) -> N
     receive([sheet], Sender(devices.agent_key(agent), agent.polling_unit_code))
     devices.note_heard(agent, "sms")
     row.state, row.reason = "taken", ""
-    # Empty until the outcome is known.
-    _answer(row, "")
+    if _may_answer(row):
+        row.answer = "due"
 
 
-def _answer(row: TextReport, reply: str) -> None:
+def _may_answer(row: TextReport) -> bool:
     since = utcnow() - timedelta(days=1)
-    sent = TextReport.select().where(
-        TextReport.phone == row.phone, TextReport.received_at > since, TextReport.reply_state != ""
+    answered = TextReport.select().where(
+        TextReport.phone == row.phone, TextReport.received_at > since, TextReport.answer != ""
     )
-    if sent.count() < MOST_ANSWERS:
-        row.reply, row.reply_state, row.due_at = reply, "due", utcnow()
+    return bool(answered.count() < MOST_ANSWERS)
+
+
+def _say(row: TextReport, reply: str) -> None:
+    row.answer = "told"
+    inbox.say(row.inbound_id, row.phone, spelling.plain_spelling(reply)[:LONGEST])
 
 
 def _tell_outcome(row: TextReport) -> None:
@@ -209,9 +213,10 @@ def _tell_outcome(row: TextReport) -> None:
         reply = f"Not counted: {told.message} We read: {read_as}. Send it again, corrected."
     else:
         reply = f"{told.message} {read_as}. Parties not named have 0."
-    TextReport.update(reply=reply).where(
-        TextReport.id == row.id, TextReport.reply_state == "due"
-    ).execute()
+    with db.atomic():
+        mine = (TextReport.id == row.id) & (TextReport.answer == "due")
+        if TextReport.update(answer="told").where(mine).execute():
+            _say(row, reply)
 
 
 def _read_as(text: str, agent: User) -> str:
