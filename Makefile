@@ -10,8 +10,9 @@ run: $(VENV)/.installed
 	@$(BIN)/obidient up
 
 # Lint and types first: they are quick, and pytest's counts stay the last lines.
+# Three at a time, since many tests wait for something more than they work.
 test: $(VENV)/.installed-test browser lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

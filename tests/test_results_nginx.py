@@ -72,8 +72,10 @@ def configured(folder: Path, port: int, origin: int) -> Path:
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     main = folder / "nginx.conf"
+    # As root, nginx would give its processes to somebody who may not read this folder.
+    user = "user root;" if os.geteuid() == 0 else ""
     main.write_text(
-        f"daemon off; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"{user} daemon off; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;\n"
         f"events {{ worker_connections 512; }}\n"
         f"http {{ {temporary}\ninclude {folder}/site.conf; }}\n"
     )
@@ -99,11 +101,6 @@ def front(app: Flask, tmp_path: Path) -> Iterator[Front]:
     serving.start()
     folder = tmp_path / "nginx"
     folder.mkdir()
-    if os.geteuid() == 0:
-        # Its workers give up root, and write into the cache.
-        for above in (folder, *folder.parents[:3]):
-            above.chmod(0o755)
-        folder.chmod(0o777)
     main = configured(folder, found.port, origin.server_port)
     subprocess.run([program, "-t", "-q", "-c", str(main)], check=True)
     with subprocess.Popen([program, "-c", str(main)]) as running:
