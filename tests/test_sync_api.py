@@ -251,6 +251,7 @@ def test_a_gzipped_batch_is_as_good_as_a_plain_one(
         (gzip.compress(b" " * (9 * 2**20)), "gzip", 413),
         (b" " * (9 * 2**20), "identity", 413),
     ],
+    ids=["cut", "unpacked", "longer", "unknown", "bomb", "large"],
 )
 def test_a_body_that_is_damaged_or_too_large_is_refused_with_what_to_do(
     world: Election,
