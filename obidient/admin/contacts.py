@@ -24,7 +24,8 @@ from obidient.contacts.models import (
     Suppression,
     Tag,
 )
-from obidient.contacts.phones import mask, normalise
+from obidient.contacts.phones import mask
+from obidient.contacts.search import find
 from obidient.database import db
 from obidient.errors import NotFound
 from obidient.queues import current as queues
@@ -41,7 +42,7 @@ class Contacts(SecureModelView):
     noun = ("contact", "contacts")
     empty_title = "No contacts yet"
     empty_text = "Import a CSV file of your supporters; you see what would happen before it does."
-    search_hint = "Name or phone number"
+    search_hint = "Beginning of a name or number"
     list_template = "admin/contacts/list.html"
     edit_template = "admin/contacts/edit.html"
     can_edit = True
@@ -107,13 +108,9 @@ class Contacts(SecureModelView):
         execute: bool = True,
         page_size: int | None = None,
     ) -> Any:
-        """Search by number when it looks like one, by beginnings of names otherwise."""
-        query = self.get_query()
-        if search and search.strip():
-            query = query.where(_matches(search.strip()))
+        """By number when it looks like one, by the beginnings of names otherwise."""
         size = page_size or PAGE
-        rows = query.order_by(Contact.id.desc()).limit(size).offset((page or 0) * size)
-        return None, list(rows)
+        return None, find(self.get_query(), search or "", size, (page or 0) * size)
 
     def render(self, template: str, **more: Any) -> Any:
         if template == self.list_template:
@@ -229,25 +226,6 @@ def _get(contact_id: int) -> Contact:
     if person is None:
         raise NotFound("There is no such contact; it may have been deleted.")
     return person
-
-
-def _matches(search: str) -> Any:
-    """A condition on contacts; a phone number is looked up exactly, by its index."""
-    digits = "".join(character for character in search if character.isdigit())
-    if len(digits) >= 6 and not any(character.isalpha() for character in search):
-        try:
-            return Contact.phone == normalise(search)
-        except ValueError:
-            return Contact.phone.contains(digits.removeprefix("0"))
-    condition: Any = None
-    for word in search.split():
-        found = (
-            Contact.full_name.contains(word)
-            | Contact.first_name.startswith(word)
-            | Contact.last_name.startswith(word)
-        )
-        condition = found if condition is None else condition & found
-    return condition
 
 
 def _tags_of(ids: Sequence[int]) -> dict[int, list[str]]:

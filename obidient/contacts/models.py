@@ -45,6 +45,15 @@ class Contact(BaseModel):
         return self.full_name or f"{self.first_name} {self.last_name}".strip() or "No name"
 
 
+class FormerNumber(BaseModel):
+    """A number that a contact had before it was merged into another; nothing is sent to it."""
+
+    id = None
+    phone = CharField(max_length=16, primary_key=True)
+    contact_id = BigIntegerField(index=True)
+    noted_at = UtcDateTimeField(default=utcnow)
+
+
 class Tag(BaseModel):
     name = CharField(unique=True)
 
