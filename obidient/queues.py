@@ -7,6 +7,7 @@ queue: the attribute builds the app, with all its tasks, on first use.
 
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from huey.serializer import Serializer
 from huey.storage import BaseStorage, RedisStorage, SqliteStorage
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -74,16 +76,31 @@ class JSONSerializer(Serializer):  # type: ignore[misc]
         return Message(id=job.pop("id"), name=job.pop("task"), args=args, kwargs=job, **extra)
 
 
-class RedisQueueStorage(RedisStorage):  # type: ignore[misc]
-    """Huey's Redis storage under the operators' key names, `<prefix>:<queue>:wait` and so on."""
+#: Seconds that somebody who enqueues waits for a silent Redis, and for how long then nobody does.
+HINT_PATIENCE, AWAY = 0.5, 2.0
 
-    def __init__(self, name: str, **options: Any) -> None:
+
+class RedisQueueStorage(RedisStorage):  # type: ignore[misc]
+    """Huey's Redis storage under the operators' key names, `<prefix>:<queue>:wait` and so on.
+
+    Jobs are put in over connections of their own, `hints`, which give up soon: whoever has
+    committed a row must not wait for a queue.
+    """
+
+    def __init__(self, name: str, hints: ConnectionPool, **options: Any) -> None:
         super().__init__(name, clean_name=False, **options)
+        self._hints = self.redis_client(connection_pool=hints)
         self.queue_key = f"{name}:wait"
         self.schedule_key = f"{name}:delayed"
         self.result_key = f"{name}:results"
         self.counter_key = f"{name}:counters"
         self.notify_prefix = f"{name}:notify:"
+
+    def enqueue(self, data: bytes, priority: Any = None) -> None:
+        self._hints.lpush(self.queue_key, data)
+
+    def add_to_schedule(self, data: bytes, ts: datetime) -> None:
+        self._hints.zadd(self.schedule_key, {data: self.convert_ts(ts)})
 
 
 class FileQueueStorage(SqliteStorage):  # type: ignore[misc]
@@ -121,16 +138,17 @@ class ObidientHuey(Huey):  # type: ignore[misc]
         return Consumer(self, **options)
 
 
-def redis_pool(settings: Settings, **options: Any) -> ConnectionPool:
-    """A pool whose every call fails within a second when Redis is away; opens nothing yet."""
+def redis_pool(settings: Settings, patience: float = 5) -> ConnectionPool:
+    """A pool whose calls fail at once when Redis is gone, and after `patience` seconds when it is
+    silent; opens nothing yet.
+    """
     return ConnectionPool.from_url(
         settings.redis_url or "",
         max_connections=300,
-        socket_connect_timeout=1,
-        socket_timeout=5,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 1),
-        **options,
+        socket_connect_timeout=min(1, patience),
+        socket_timeout=patience,
+        # Once more on a new connection after a restart of Redis; never after a silence.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
 
 
@@ -151,6 +169,9 @@ class Queues:
         self.settings = settings
         self.channels = list(dict.fromkeys([*CORE_CHANNELS, *channels]))
         self._pool = None if settings.embedded else redis_pool(settings)
+        self._hints = None if settings.embedded else redis_pool(settings, HINT_PATIENCE)
+        #: Until then nothing is enqueued: the queue did not answer just now.
+        self._away_until = 0.0
         self._queues: dict[str, Huey] = {}
         self._tasks: dict[tuple[str, str], Any] = {}
         for channel in self.channels:
@@ -163,6 +184,7 @@ class Queues:
         storage: dict[str, Any]
         if self._pool is not None:
             storage = {"storage_class": RedisQueueStorage, "connection_pool": self._pool}
+            storage["hints"] = self._hints
         else:
             file = str(queue_file(self.settings))
             storage = {"storage_class": FileQueueStorage, "filename": file}
@@ -206,6 +228,8 @@ class Queues:
 
         The row that the job is about stays for the sweeper, so a caller need not do anything.
         """
+        if time.monotonic() < self._away_until:
+            return False
         try:
             job = self._tasks[self._name_of(queue), task].s(**ids)
             if delay > 0:
@@ -216,6 +240,7 @@ class Queues:
                 self[queue].enqueue(job)
         except (RedisError, OSError, sqlite3.Error) as error:
             logger.warning("queue %s can't be reached (%s): left to the sweeper", queue, error)
+            self._away_until = time.monotonic() + AWAY
             return False
         return True
 

@@ -70,7 +70,7 @@ class FlakyProxy:
 
     def _guarded(self, line: socket.socket) -> None:
         with line, contextlib.suppress(OSError):
-            line.settimeout(30)
+            line.settimeout(60)
             self._handle(line)
 
     def _handle(self, line: socket.socket) -> None:
@@ -108,7 +108,7 @@ class FlakyProxy:
         return mode
 
     def _forward(self, line: socket.socket, head: bytes, body: bytes, lose: bool) -> None:
-        with socket.create_connection(("127.0.0.1", self.target), 10) as server:
+        with socket.create_connection(("127.0.0.1", self.target), 60) as server:
             lines = [
                 one for one in head.split(b"\r\n") if not one.lower().startswith(b"connection")
             ]

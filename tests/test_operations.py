@@ -18,6 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playhouse.migrations import Runner
 from servers import RedisServer, free_port, wait_for
+from test_results_outages import BlackHole
 
 from obidient import create_app, database, queues
 from obidient.campaigns import control
@@ -49,6 +50,18 @@ def test_idle_embedded_queues_are_three_lines(cli: Cli, app: Flask) -> None:
     path = queues.queue_file(app.extensions["obidient.settings"])
     assert result.output == f"Queue file OK ({path}) using prefix: bulk-communications\n{IDLE}"
     assert result.exit_code == 0
+
+
+def test_a_silent_redis_is_asked_once_and_holds_up_nobody_after_that(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hole = BlackHole()
+    monkeypatch.setattr(queues, "AWAY", 600)
+    with create_app(environ | {"REDIS_URL": hole.url}).app_context():
+        told = [queues.current().enqueue(queues.MAINTENANCE, "apply_receipts") for _ in range(50)]
+    hole.close()
+    assert not any(told)
+    assert hole.connections == 1
 
 
 @pytest.mark.both

@@ -66,7 +66,7 @@ def complaints(page: Page) -> Iterator[list[str]]:
 
 def pass_time(page: Page, until: Callable[[], bool]) -> None:
     """Let the page's clock run, look by look, until something shows."""
-    for _ in range(20):
+    for _ in range(80):
         page.clock.run_for(6_000)
         page.wait_for_timeout(250)
         if until():
@@ -86,11 +86,14 @@ def test_the_first_load_is_small_and_an_unchanged_look_next_to_nothing(
     with page.expect_response(lambda answer: asked_for in answer.url):
         page.clock.run_for(8_000)
     for _ in range(3):
+        before = len(traffic.answers)
         traffic.bytes = 0
         with page.expect_response(lambda answer: asked_for in answer.url):
             page.clock.run_for(6_000)
         page.wait_for_load_state("networkidle")
-        assert traffic.bytes < 1_000
+        looks = [url for url, _ in traffic.answers[before:] if asked_for in url]
+        # A slow machine may have left one from before.
+        assert traffic.bytes < 1_000 * len(looks)
     assert (f"{counting}/api/live-results/elections/abc123/live-summary", 200) in traffic.answers
 
 
