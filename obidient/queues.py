@@ -6,6 +6,7 @@ queue: the attribute builds the app, with all its tasks, on first use.
 """
 
 import logging
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -102,6 +103,25 @@ class RedisQueueStorage(RedisStorage):  # type: ignore[misc]
     def add_to_schedule(self, data: bytes, ts: datetime) -> None:
         self._hints.zadd(self.schedule_key, {data: self.convert_ts(ts)})
 
+    def take_out(self, data: bytes) -> bool:
+        """Remove a job that waits or is scheduled; False when a worker has it by now."""
+        removed = self.conn.lrem(self.queue_key, 1, data)
+        return bool(removed or self.conn.zrem(self.schedule_key, data))
+
+    def to_front(self, data: bytes, due: bytes) -> bool:
+        """Make a job the next to be taken, as `due`; False when a worker has it by now."""
+        keys = (self.queue_key, self.schedule_key)
+        return bool(self.conn.eval(TO_FRONT, len(keys), *keys, data, due))
+
+
+#: In one step: a job that a worker has just taken must not come twice.
+TO_FRONT = """
+if redis.call("lrem", KEYS[1], 1, ARGV[1]) + redis.call("zrem", KEYS[2], ARGV[1]) == 0 then
+  return 0
+end
+return redis.call("rpush", KEYS[1], ARGV[2])
+"""
+
 
 class FileQueueStorage(SqliteStorage):  # type: ignore[misc]
     """Huey's SQLite storage, its file made at the first use and not at import."""
@@ -117,6 +137,34 @@ class FileQueueStorage(SqliteStorage):  # type: ignore[misc]
             connection.execute(statement)
         return connection
 
+    def take_out(self, data: bytes) -> bool:
+        """Remove a job that waits or is scheduled; False when a worker has it by now."""
+        with self.db(commit=True) as cursor:
+            return self._delete(cursor, data)
+
+    def to_front(self, data: bytes, due: bytes) -> bool:
+        """Make a job the next to be taken, as `due`; False when a worker has it by now."""
+        with self.db(commit=True) as cursor:
+            if not self._delete(cursor, data):
+                return False
+            cursor.execute(
+                "INSERT INTO task (queue, data, priority) SELECT ?, ?, "
+                "1 + coalesce(max(priority), 0) FROM task WHERE queue = ?",
+                (self.name, due, self.name),
+            )
+            return True
+
+    def _delete(self, cursor: sqlite3.Cursor, data: bytes) -> bool:
+        for table in ("task", "schedule"):
+            cursor.execute(
+                f"DELETE FROM {table} WHERE id = "
+                f"(SELECT id FROM {table} WHERE queue = ? AND data = ? LIMIT 1)",
+                (self.name, data),
+            )
+            if cursor.rowcount:
+                return True
+        return False
+
 
 class ObidientHuey(Huey):  # type: ignore[misc]
     """A queue whose tasks run inside the app, and give their database connection back."""
@@ -126,7 +174,8 @@ class ObidientHuey(Huey):  # type: ignore[misc]
     short: str
 
     def execute(self, task: Any, timestamp: datetime | None = None) -> Any:
-        with self.app.app_context(), self.app.extensions["obidient.ticker"].working(self.short):
+        ticker = self.app.extensions["obidient.ticker"]
+        with self.app.app_context(), ticker.working(self.short, task):
             try:
                 return super().execute(task, timestamp)
             finally:
@@ -136,6 +185,17 @@ class ObidientHuey(Huey):  # type: ignore[misc]
         from obidient.operations.consumer import Consumer
 
         return Consumer(self, **options)
+
+
+def new_id() -> str:
+    """A job's id begins with the time at which it was queued: it says how long it has waited."""
+    return f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(8)}"
+
+
+def queued_at(job_id: str) -> float | None:
+    """Seconds since 1970 at which a job of ours was queued."""
+    began, _, rest = job_id.partition("-")
+    return int(began, 16) / 1000 if len(began) == 12 and len(rest) == 16 else None
 
 
 def redis_pool(settings: Settings, patience: float = 5) -> ConnectionPool:
@@ -232,6 +292,7 @@ class Queues:
             return False
         try:
             job = self._tasks[self._name_of(queue), task].s(**ids)
+            job.id = new_id()
             if delay > 0:
                 job.eta = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=delay)
                 # Straight into the schedule: Huey's own way waits for a worker to move it there.

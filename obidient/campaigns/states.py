@@ -13,7 +13,7 @@ from typing import Any
 
 from peewee import Case, fn
 
-from obidient.campaigns import progress
+from obidient.campaigns import progress, tries
 from obidient.campaigns.models import (
     Batch,
     Campaign,
@@ -300,6 +300,7 @@ def _note(
     progress.note_errors(
         campaign_id, [(r.code, r.reason) for r in results if r.code and r.status != QUEUED]
     )
+    tries.note(results, now)
     sent = sum(r.status == SENT for r in results)
     failed = sum(r.status in (FAILED, UNCONFIRMED) for r in results)
     progress.note_throughput(campaign_id, now, sent, failed)

@@ -10,6 +10,7 @@ from obidient.clock import utcnow
 from obidient.operations.models import FailedJob
 from obidient.operations.outage import AWAY
 from obidient.operations.redact import redact
+from obidient.operations.ticker import Ticker
 from obidient.queues import Queues
 
 
@@ -58,6 +59,8 @@ def watch(queues: Queues) -> None:
             # A service that is away is no failure of the job: the sweeper asks for it again.
             if error is None or isinstance(error, AWAY) or task.retries:
                 return
+            ticker: Ticker = queues.app.extensions["obidient.ticker"]
+            ticker.failed(error)
             record(at, type(task).__name__, dict(task.kwargs or {}), error)
 
         queue.signal(signals.SIGNAL_ERROR)(note)

@@ -16,6 +16,8 @@ class WorkerProcess(BaseModel):
     queues = JSONField(default=list)
     #: queue -> jobs it is working on at the moment
     active = JSONField(default=dict)
+    #: the jobs themselves: queue, task, ids, and since when
+    current = JSONField(null=True)
     started_at = UtcDateTimeField(default=utcnow)
     beat_at = UtcDateTimeField(default=utcnow)
 
@@ -30,13 +32,15 @@ class TickerLease(BaseModel):
 
 
 class SweepRun(BaseModel):
-    """The last run of each registered sweep."""
+    """The last run of each registered sweep, and of each periodic job of a plugin."""
 
     id = None
     name = CharField(primary_key=True)
     ran_at = UtcDateTimeField(null=True)
     took_seconds = DoubleField(default=0)
     error = TextField(default="")
+    #: A person wants it run now.
+    asked_at = UtcDateTimeField(null=True)
 
 
 class FailedJob(BaseModel):

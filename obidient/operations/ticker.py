@@ -17,14 +17,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask
 
 from obidient import database
 from obidient.clock import utcnow
+from obidient.operations.history import Minutes
 from obidient.operations.models import SweepRun, TickerLease, WorkerProcess
 from obidient.operations.outage import AWAY, Outages
+from obidient.operations.redact import redact
 from obidient.operations.shutdown import stopping
+from obidient.operations.work import Work
 from obidient.queues import Queues
 
 logger = logging.getLogger(__name__)
@@ -67,10 +71,12 @@ class Ticker:
         self._pid = os.getpid()
         self.worker = f"{socket.gethostname()}-{self._pid}-{uuid.uuid4().hex[:6]}"
         self.queues: set[str] = set()
-        self.active: Counter[str] = Counter()
+        self.work: dict[int, Work] = {}
+        self.minutes = Minutes()
         self._threads: list[threading.Thread] = []
         self._leading_until = 0.0
         self._ask_again = 0.0
+        self._look_again = 0.0
         self._sweeping_since: float | None = None
 
     # -- begun by consumers --
@@ -89,15 +95,26 @@ class Ticker:
                     thread.start()
 
     @contextlib.contextmanager
-    def working(self, queue: str) -> Iterator[None]:
-        """Around each job, so that operators see how many are in work."""
+    def working(self, queue: str, task: Any) -> Iterator[None]:
+        """Around each job, so that operators see what is in work and how long such jobs take."""
+        me, work = threading.get_ident(), Work.of(queue, task)
         with self._lock:
-            self.active[queue] += 1
+            self.work[me] = work
         try:
             yield
         finally:
             with self._lock:
-                self.active[queue] -= 1
+                del self.work[me]
+            self.minutes.note(queue, work.waited, work.ran, bool(work.error))
+            if work.is_periodic:
+                self._guarded("database", lambda: self._note(work.name, work.ran, work.error))
+
+    def failed(self, error: BaseException) -> None:
+        """The job that this thread is working on has raised."""
+        with self._lock:
+            work = self.work.get(threading.get_ident())
+        if work is not None:
+            work.error = redact(f"{type(error).__name__}: {error}"[:2000])
 
     def join(self, seconds: float) -> None:
         """Wait for the threads after `stopping` is set, so that the lease is given back."""
@@ -137,11 +154,14 @@ class Ticker:
 
     def _beat(self) -> None:
         with self._lock:
-            active = {name: jobs for name, jobs in self.active.items() if jobs}
+            work = list(self.work.values())
             queues = sorted(self.queues)
+        active = dict(Counter(one.queue for one in work))
+        current = [one.shown() for one in work]
         values = {
             WorkerProcess.queues: queues,
             WorkerProcess.active: active,
+            WorkerProcess.current: current,
             WorkerProcess.beat_at: utcnow(),
         }
         WorkerProcess.insert(
@@ -150,6 +170,7 @@ class Ticker:
             pid=os.getpid(),
             queues=queues,
             active=active,
+            current=current,
         ).on_conflict(conflict_target=[WorkerProcess.name], update=values).execute()
         since = self._sweeping_since
         if since is not None and time.monotonic() - since < LONGEST_SWEEP:
@@ -160,6 +181,7 @@ class Ticker:
         TickerLease.update(until=utcnow() + LEASE).where(TickerLease.owner == self.worker).execute()
 
     def _leave(self) -> None:
+        self.minutes.flush(everything=True)
         WorkerProcess.delete().where(WorkerProcess.name == self.worker).execute()
 
     def _bring_forward(self) -> None:
@@ -187,6 +209,7 @@ class Ticker:
         due = [sweep for sweep in self.sweeps if now >= sweep.due]
         if not due or not self._lead(now):
             return
+        due += [sweep for sweep in self._asked_for(now) if sweep not in due]
         self._sweeping_since = now
         try:
             for sweep in due:
@@ -196,6 +219,18 @@ class Ticker:
                 self._run_one(sweep)
         finally:
             self._sweeping_since = None
+
+    def _asked_for(self, now: float) -> list[Sweep]:
+        """Sweeps that a person wants run now."""
+        if now < self._look_again:
+            return []
+        self._look_again = now + BEAT
+        rows = SweepRun.select(SweepRun.name).where(SweepRun.asked_at.is_null(False))
+        names = {row.name for row in rows}
+        found = [sweep for sweep in self.sweeps if sweep.name in names]
+        for sweep in found:
+            sweep.noted = 0.0
+        return found
 
     def _lead(self, now: float) -> bool:
         """Whether this process holds the lease, which it renews well before its end."""
@@ -242,12 +277,12 @@ class Ticker:
             error = f"{type(problem).__name__}: {problem}"
         if error != sweep.error or began - sweep.noted > NOTE:
             sweep.error, sweep.noted = error, began
-            self._note(sweep, time.monotonic() - began)
+            self._note(sweep.name, time.monotonic() - began, error)
 
     @staticmethod
-    def _note(sweep: Sweep, took: float) -> None:
-        values = {"ran_at": utcnow(), "took_seconds": took, "error": sweep.error}
-        SweepRun.insert(name=sweep.name, **values).on_conflict(
+    def _note(name: str, took: float, error: str) -> None:
+        values = {"ran_at": utcnow(), "took_seconds": took, "error": error, "asked_at": None}
+        SweepRun.insert(name=name, **values).on_conflict(
             conflict_target=[SweepRun.name], update=values
         ).execute()
 
@@ -279,6 +314,12 @@ def living_workers() -> list[WorkerProcess]:
     """Worker processes heard of lately."""
     query = WorkerProcess.select().where(WorkerProcess.beat_at > utcnow() - DEAD_AFTER)
     return list(query.order_by(WorkerProcess.host, WorkerProcess.pid))
+
+
+def lost_workers() -> list[WorkerProcess]:
+    """Worker processes that went silent without a word, within the last day."""
+    query = WorkerProcess.select().where(WorkerProcess.beat_at <= utcnow() - DEAD_AFTER)
+    return list(query.order_by(WorkerProcess.beat_at.desc()).limit(20))
 
 
 def forget_the_dead() -> None:
