@@ -1,26 +1,28 @@
 """Queues and workers: what waits, what failed and why, who works, and the few big levers."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from flask import flash, redirect, request
 from redis.exceptions import RedisError
 from werkzeug.wrappers import Response
 
+from obidient import jobs as long_jobs
 from obidient import queues
 from obidient.accounts import audit
-from obidient.admin import words
+from obidient.admin import queue_view, schedules, words
 from obidient.admin.base import SecureView, done, expose
-from obidient.campaigns import control
-from obidient.campaigns.models import ChannelState
-from obidient.errors import NotFound, Problem
-from obidient.operations import failed_jobs, health
-from obidient.operations.models import FailedJob, SweepRun
-from obidient.operations.ticker import living_workers
+from obidient.admin.queue_view import SHOWN
+from obidient.campaigns import control, feed
+from obidient.campaigns.models import Batch, Campaign, ChannelState, RecipientStatus
+from obidient.clock import utcnow
+from obidient.errors import Conflict, NotFound
+from obidient.operations import failed_jobs, health, history, queue_jobs
+from obidient.operations.models import FailedJob
+from obidient.operations.ticker import living_workers, lost_workers
 
-#: Waiting and scheduled jobs shown of a queue.
-SHOWN = 50
-TABS = ("failed", "waiting", "scheduled")
+TABS = ("failed", "waiting", "scheduled", "work")
 
 
 class Queues(SecureView):
@@ -35,66 +37,136 @@ class Queues(SecureView):
     def live(self) -> Any:
         return self.render("admin/operations/_queues.html", **_overview())
 
+    @expose("/run-now", methods=("POST",))
+    def run_now(self) -> Response:
+        """Something that runs by itself, now."""
+        name, queue = request.form.get("name", ""), request.form.get("queue", "")
+        sentence = f"Asked for: {name} runs within seconds, as soon as a worker is there."
+        return done(lambda: schedules.run_now(name, queue), sentence, self.get_url(".index"))
+
     @expose("/<queue_name>/")
     def queue(self, queue_name: str) -> Any:
-        """One queue: its failed, waiting and scheduled jobs."""
-        name = queue_name
-        _check(name)
+        """One queue: how it did, its jobs, and the work in the database that they are about."""
+        _check(queue_name)
         tab = request.args.get("tab", "failed")
-        states, problem = _states()
-        state = next((one for one in states if one.name == name), health.QueueState(name))
-        return self.render(
-            "admin/operations/queue.html",
-            page_title=f"{state.title} queue",
-            state=state,
-            problem=problem,
-            tab=tab if tab in TABS else "failed",
-            failed=_failed(name, request.args.get("before", type=int)),
-            jobs=_jobs(name, tab) if not problem else [],
-            paused=_paused(),
-            shown=SHOWN,
-        )
+        wanted = queue_view.search(request.args.get("q", ""), _channel(queue_name))
+        return self.render("admin/operations/queue.html", **_page(queue_name, tab, wanted))
 
     @expose("/<queue_name>/<verb>", methods=("POST",))
     def act(self, queue_name: str, verb: str) -> Response:
         """Pause, resume, clear."""
-        name = queue_name
-        _check(name)
-        channel = name.removesuffix("-broadcast")
-        actions = {
+        _check(queue_name)
+        channel = _channel(queue_name)
+        actions: dict[str, tuple[Callable[[], object], str]] = {
             "pause": (lambda: control.pause_channel(channel), "Paused: no provider call is made."),
             "resume": (lambda: control.resume_channel(channel), "Going on."),
-            "clear": (lambda: _clear(name), "Cleared. Recipients are safe: jobs come back."),
+            "clear": (
+                lambda: _clear(queue_name),
+                "Cleared. Nobody is lost: the jobs of batches come back by themselves.",
+            ),
         }
         if verb not in actions:
             raise NotFound("There is no such thing to do with a queue.")
         action, sentence = actions[verb]
-        return done(action, sentence, request.form.get("back") or self.get_url(".index"))
+        return done(action, sentence, self._back(queue_name))
+
+    @expose("/<queue_name>/jobs/<verb>", methods=("POST",))
+    def job(self, queue_name: str, verb: str) -> Response:
+        """One job: to the front, or out of the queue; or look at a batch next."""
+        _check(queue_name)
+        job_id, batch_id = request.form.get("job", ""), request.form.get("batch", 0, type=int)
+        actions: dict[str, tuple[Callable[[], object], str]] = {
+            "promote": (
+                lambda: queue_jobs.promote(queue_name, job_id),
+                "It is the next job of this queue.",
+            ),
+            "remove": (
+                lambda: queue_jobs.remove(queue_name, job_id),
+                "Taken out of the queue. People it was about are still in their batch.",
+            ),
+            "look": (lambda: _look(queue_name, batch_id), "A worker looks at this batch next."),
+        }
+        if verb not in actions:
+            raise NotFound("There is no such thing to do with a job.")
+        action, sentence = actions[verb]
+        return done(action, sentence, self._back(queue_name))
+
+    def _back(self, queue_name: str) -> str:
+        """The tab and search that a form was on."""
+        if request.form.get("tab") not in TABS or not queue_name:
+            return str(self.get_url(".index"))
+        here = {"tab": request.form["tab"], "q": request.form.get("q") or None}
+        return str(self.get_url(".queue", queue_name=queue_name, **here))
 
     @expose("/failed", methods=("POST",))
     def failed(self) -> Response:
-        """Try failed jobs again, or take them off the list."""
-        ids = request.form.getlist("rowid", type=int)
-        again = request.form.get("action") == "again"
-        rows = list(FailedJob.select().where(FailedJob.id.in_(ids)))
+        """Try failed jobs again, or take them off the list; those selected, or all of a search."""
+        again = request.form.get("action", "").startswith("again")
+        rows = _chosen_failures()
+        changed = 0
         for row in rows:
             if again and not _again(row):
                 flash(f"{row.task} can’t be tried again: no such job exists any more.", "error")
                 continue
             failed_jobs.deal_with(row.id)
-        if rows:
+            changed += 1
+        if changed:
             verb = "Tried again" if again else "Took off the list"
-            number = words.plural(len(rows), "failed job")
+            number = words.plural(changed, "failed job")
             audit.record("queue.failed", f"{verb}: {number}", "queue", rows[0].queue)
             flash(f"{verb}: {number}.", "success")
-        else:
+        elif not rows:
             flash("Select at least one job first.", "error")
-        return redirect(request.form.get("back") or self.get_url(".index"))
+        return redirect(self._back(request.form.get("queue", "")))
 
 
 def _check(name: str) -> None:
     if name not in queues.current().names():
         raise NotFound("There is no such queue.")
+
+
+def _channel(name: str) -> str:
+    return name.removesuffix("-broadcast")
+
+
+def _page(name: str, tab: str, wanted: queue_view.Search) -> dict[str, Any]:
+    states, problem = _states()
+    state = next((one for one in states if one.name == name), health.QueueState(name))
+    has_work = _channel(name) in queues.current().channels
+    tab = tab if tab in TABS else "failed"
+    failed = queue_view.failed(name, wanted)
+    before = request.args.get("before", type=int)
+    shown = failed.where(FailedJob.id < before) if before else failed
+    jobs = _jobs(name, tab, wanted) if not problem else []
+    work: list[queue_view.Work] = []
+    more = 0
+    if tab == "work" and has_work:
+        after = request.args.get("after", 0, type=int)
+        work, more = queue_view.batches(_channel(name), wanted, after)
+    about = [job.ids.get("campaignId") for job in jobs] + [row.campaign_id for row in wanted.people]
+    return {
+        "page_title": f"{state.title} queue",
+        "state": state,
+        "problem": problem,
+        "tab": tab,
+        "wanted": wanted,
+        "has_work": has_work,
+        "is_paused": name in _paused(),
+        "failed": list(shown.order_by(FailedJob.id.desc()).limit(SHOWN)),
+        "failed_number": failed.count(),
+        "jobs": jobs,
+        "behind": queue_view.people_behind(jobs),
+        "titles": queue_view.titles(about),
+        "work": work,
+        "more": more,
+        "work_number": queue_view.batch_count(_channel(name)) if has_work else None,
+        "most_counted": queue_view.MOST_COUNTED,
+        "long_jobs": _long_jobs() if name == queues.MAINTENANCE and tab == "waiting" else [],
+        "past": queue_view.past(name, request.args.get("span", "")),
+        "status_of": lambda row: RecipientStatus(row.status).column,
+        "shown": SHOWN,
+        "now": utcnow(),
+    }
 
 
 def _states() -> tuple[list[health.QueueState], str]:
@@ -116,8 +188,10 @@ def _overview() -> dict[str, Any]:
         "problem": problem,
         "channels": {queues.Queues.of_channel(name) for name in queues.current().channels},
         "paused": _paused(),
+        "lately": history.jobs_lately(5),
         "workers": living_workers(),
-        "sweeps": list(SweepRun.select().order_by(SweepRun.name)),
+        "lost": lost_workers(),
+        "schedules": schedules.schedules(),
         "failed": list(latest.order_by(FailedJob.id.desc()).limit(5)),
     }
 
@@ -128,35 +202,66 @@ def _paused() -> set[str]:
     return {queues.Queues.of_channel(row.channel) for row in rows}
 
 
-def _failed(name: str, before: int | None) -> list[FailedJob]:
-    query = FailedJob.select().where(FailedJob.queue == name, FailedJob.dealt_with_at.is_null())
-    if before:
-        query = query.where(FailedJob.id < before)
-    return list(query.order_by(FailedJob.id.desc()).limit(SHOWN))
+def _jobs(name: str, tab: str, wanted: queue_view.Search) -> list[queue_jobs.Listed]:
+    """What waits or is scheduled and fits the search."""
+    if tab not in ("waiting", "scheduled"):
+        return []
+    listed = queue_jobs.waiting if tab == "waiting" else queue_jobs.scheduled
+    limit = SHOWN if wanted.campaigns is None else queue_jobs.SEARCHED
+    return [job for job in listed(name, limit) if wanted.fits(job)][:SHOWN]
 
 
-def _jobs(name: str, tab: str) -> list[dict[str, Any]]:
-    """What waits or is scheduled; jobs carry ids only, so there is nothing to hide."""
-    queue = queues.current()[name]
-    found = queue.scheduled() if tab == "scheduled" else queue.pending(SHOWN)
-    return [
-        {"id": job.id, "task": type(job).__name__, "ids": dict(job.kwargs or {}), "eta": job.eta}
-        for job in found[:SHOWN]
-    ]
+def _long_jobs() -> list[long_jobs.Job]:
+    """Imports and the like that are not done: what the jobs of `maintenance` are about."""
+    rows = long_jobs.Job.select().where(long_jobs.Job.status.in_(["queued", "running"]))
+    return list(rows.order_by(long_jobs.Job.id.desc()).limit(SHOWN))
 
 
 def _clear(name: str) -> None:
     storage = queues.current().storage(name)
-    try:
+    with queue_jobs.reachable():
         storage.flush_queue()
         storage.flush_schedule()
-    except (RedisError, sqlite3.Error, OSError) as error:
-        raise Problem(f"The queue can’t be reached: {error}") from None
     audit.record("queue.cleared", f"Cleared the queue {name}", "queue", name)
 
 
+def _look(name: str, batch_id: int) -> None:
+    """Have a worker look at a batch next; it keeps to the times of people's next tries."""
+    batch = Batch.get_or_none(Batch.id == batch_id, Batch.state == "ready")
+    campaign = Campaign.get_or_none(Campaign.id == batch.campaign_id) if batch else None
+    if batch is None or campaign is None or _channel(name) != campaign.channel:
+        raise NotFound("This batch holds no work any more.")
+    if campaign.status != "sending":
+        raise Conflict(f"Its campaign is {campaign.status}: resume it first.")
+    Batch.update(hinted_until=utcnow() + feed.HINT_LASTS).where(Batch.id == batch.id).execute()
+    queue_jobs.first(name, "send_batch", campaignId=campaign.id, batchId=batch.id)
+    audit.record(
+        "queue.batch-first",
+        f"Put batch {batch.number + 1} of {campaign.title!r} to the front of {name}",
+        "campaign",
+        campaign.id,
+    )
+
+
+def _chosen_failures() -> list[FailedJob]:
+    if request.form.get("action", "").endswith("-all"):
+        name = request.form.get("queue", "")
+        _check(name)
+        wanted = queue_view.search(request.form.get("q", ""), _channel(name))
+        return list(queue_view.failed(name, wanted).order_by(FailedJob.id).limit(1_000))
+    ids = request.form.getlist("rowid", type=int)
+    return list(FailedJob.select().where(FailedJob.id.in_(ids)).order_by(FailedJob.id))
+
+
 def _again(row: FailedJob) -> bool:
+    """Queue a failed job anew; one that names a campaign alone looks at what is due of it."""
+    ids = dict(row.ids)
+    if row.task == "send_batch" and "batchId" not in ids:
+        campaign = Campaign.get_or_none(Campaign.id == ids.get("campaignId"))
+        if campaign is not None:
+            feed.feed(campaign)
+        return campaign is not None
     try:
-        return queues.current().enqueue(row.queue, row.task, **row.ids)
+        return queues.current().enqueue(row.queue, row.task, **ids)
     except KeyError:
         return False

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from flask import Flask, current_app, url_for
 from markupsafe import Markup, escape
@@ -97,6 +98,20 @@ def clock(moment: datetime) -> str:
     return f"{here:%a} {here.day} {here:%b} {here:%H:%M}"
 
 
+def clock_seconds(moment: datetime) -> str:
+    """16:42:07."""
+    return f"{_here(moment):%H:%M:%S}"
+
+
+def short(seconds: float | None) -> str:
+    """How long something quick took: 12 ms, 3.4 s, 2 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return f"{max(1, round(seconds * 1000))} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+
+
 def full(moment: datetime | None) -> str:
     """Tue 14 Oct 2026, 08:00 WAT."""
     if moment is None:
@@ -176,7 +191,7 @@ def init_app(app: Flask) -> None:
     """Offer all of this to templates."""
     for function in (asset, zone_label, zone_name):
         app.add_template_global(function)
-    filters: dict[str, Callable[..., str]] = {
+    filters: dict[str, Callable[..., Any]] = {
         "num": number,
         "percent_of": percent,
         "plural": plural,
@@ -184,6 +199,9 @@ def init_app(app: Flask) -> None:
         "amount": amount,
         "duration": duration,
         "clock": clock,
+        "clock_seconds": clock_seconds,
+        "moment": datetime.fromisoformat,
+        "short": short,
         "full": full,
         "day": day,
         "when": when,
