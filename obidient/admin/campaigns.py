@@ -10,10 +10,11 @@ from werkzeug.wrappers import Response as WebResponse
 
 from obidient.accounts import audit
 from obidient.accounts.models import AuditEntry
-from obidient.admin import recipients, words
+from obidient.admin import recipient_view, recipients, words
 from obidient.admin.base import PAGE, SecureView, done, expose, may, needs
 from obidient.admin.campaign_view import audience_words, look, looks, provider_title, throughput
 from obidient.admin.explain import explain
+from obidient.areas import STATES
 from obidient.campaigns import control, decisions
 from obidient.campaigns.by_network import NETWORKS
 from obidient.campaigns.models import (
@@ -165,44 +166,56 @@ class Campaigns(SecureView):
     @expose("/<int:campaign_id>/recipients")
     def recipients(self, campaign_id: int) -> Any:
         campaign = control.get(campaign_id)
-        status = request.args.get("status", "")
-        phone = request.args.get("phone", "").strip()
-        query, wrong = recipients.find(campaign, status, phone)
-        rows, more = recipients.page_of(query, status, request.args.get("after", ""))
-        ids = [row.contact_id for row in rows if row.contact_id]
+        wanted, after = recipients.Filter.of(request.args), request.args.get("after", "")
+        shown, wrong = recipients.page_of(campaign, wanted, after)
+        ids = [row.contact_id for row in shown.rows if row.contact_id]
         names = {row.id: row.display_name for row in Contact.select().where(Contact.id.in_(ids))}
         return self._page(
             "recipients",
             campaign,
-            rows=rows,
+            shown=shown,
             names=names,
-            status=status,
-            phone=phone,
+            wanted=wanted,
             wrong=wrong,
-            after=request.args.get("after", ""),
-            more=more,
+            after=after,
+            **recipients.counted(campaign, wanted),
+            codes=recipients.codes(campaign),
+            states=STATES,
             status_of=lambda row: RecipientStatus(row.status).column,
+            networks=recipients.networks(),
+        )
+
+    @expose("/<int:campaign_id>/recipients/<int:recipient_id>")
+    def recipient(self, campaign_id: int, recipient_id: int) -> Any:
+        """One person in one campaign."""
+        campaign = control.get(campaign_id)
+        row = recipient_view.get(campaign, recipient_id)
+        return self.render(
+            "admin/campaigns/recipient.html",
+            campaign=campaign,
+            provider=provider_title(campaign.provider),
             networks=NETWORKS,
+            **recipient_view.page(campaign, row),
         )
 
     @expose("/<int:campaign_id>/recipients.csv")
     @needs("contacts:write", "export phone numbers")
     def export(self, campaign_id: int) -> Response:
-        """All recipients, or those of one status, as CSV; streamed, so any number of them."""
+        """All recipients, or those that fit a filter, as CSV; streamed, so any number of them."""
         campaign = control.get(campaign_id)
-        status = request.args.get("status", "")
-        shown = status or "all"
+        wanted = recipients.Filter.of(request.args)
         audit.record(
             "campaign.exported",
-            f"Exported the recipients ({shown}) of {campaign.title!r}",
+            f"Exported the recipients ({wanted.words()}) of {campaign.title!r}",
             "campaign",
             campaign_id,
         )
+        shown = wanted.status or "all" if not wanted.chosen.keys() - {"status"} else "some"
         headers = {
             "Content-Disposition": f'attachment; filename="campaign-{campaign_id}-{shown}.csv"'
         }
         return Response(
-            stream_with_context(recipients.as_csv(campaign, status)),
+            stream_with_context(recipients.as_csv(campaign, wanted)),
             content_type="text/csv",
             headers=headers,
         )
