@@ -161,6 +161,9 @@ class Settings:
         "production, or development for one machine",
     )
     secret_key: str = setting("", _text, "Signs sessions; at least 32 random characters")
+    erasure_key: str = setting(
+        "", _text, "Hashes numbers of erased people; empty: SECRET_KEY. Never change it"
+    )
     database_url: str = setting(
         "sqlite:///var/obidient.db", _database_url, "sqlite:///FILE or postgresql://…"
     )

@@ -39,6 +39,7 @@ PAGES = {
     "/admin/tags/new/": ("admin", "organiser"),
     "/admin/lists/": ("admin", "organiser"),
     "/admin/opt-outs/": ("admin", "organiser"),
+    "/admin/privacy/": ("admin", "organiser"),
     "/admin/queues/": ("admin",),
     "/admin/queues/sms-broadcast/": ("admin",),
     "/admin/plugins/": ("admin",),

@@ -43,6 +43,7 @@ def _views() -> list[Any]:
     from obidient.admin.optouts import OptOuts
     from obidient.admin.people import People
     from obidient.admin.plugins import Plugins
+    from obidient.admin.privacy import Privacy
     from obidient.admin.queues import Queues
     from obidient.admin.results import Results
     from obidient.admin.review import Review
@@ -58,6 +59,7 @@ def _views() -> list[Any]:
         Tags(Tag, "Tags", "People", "admin_tags", "tags"),
         Lists(ContactList, "Lists", "People", "admin_lists", "lists"),
         OptOuts("Opt-outs", "People", "admin_optouts", "opt-outs"),
+        Privacy("Privacy", "People", "admin_privacy", "privacy"),
         Results("Elections", "Results", "admin_results", "elections"),
         Review("Results room", "Results", "admin_review", "review"),
         Intake("Intake", "Results", "admin_intake", "intake"),

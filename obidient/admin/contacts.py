@@ -14,7 +14,7 @@ from obidient.admin.base import PAGE, SecureModelView, done, expose
 from obidient.areas import LGAS, STATES, area_name
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.clock import utcnow
-from obidient.contacts import suppression
+from obidient.contacts import erasure, suppression
 from obidient.contacts.models import (
     EVERY_CHANNEL,
     Contact,
@@ -265,7 +265,5 @@ def _received(phone: str, most: int = 20) -> list[tuple[Campaign, Recipient, str
 def _forget(ids: list[int]) -> None:
     """Remove people with their tags and lists; opt-outs stay, so that a new import honours them."""
     with db.atomic():
-        ContactTag.delete().where(ContactTag.contact_id.in_(ids)).execute()
-        ContactListMember.delete().where(ContactListMember.contact_id.in_(ids)).execute()
-        gone = Contact.delete().where(Contact.id.in_(ids)).execute()
+        gone = erasure.remove(ids)
         audit.record("contacts.deleted", f"Deleted {words.plural(gone, 'contact')}", "contact")

@@ -55,7 +55,8 @@ class OptOuts(SecureView):
         wrong = ""
         if search:
             try:
-                query = query.where(Suppression.phone == normalise(search))
+                phone = normalise(search)
+                query = query.where(Suppression.phone.in_([phone, suppression.hashed(phone)]))
             except ValueError as error:
                 wrong = str(error)
                 query = query.where(Suppression.id.is_null())

@@ -12,6 +12,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         api,
         audio,
         audio_links,
+        erasure,
         inbox,
         receipts,
         sweeper,
@@ -33,5 +34,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "calls", voice_calls.sweep, every=2.0)
     ticker.register(app, "clean", sweeper.clean, every=3600)
     ticker.register(app, "clean-receipts", receipts.clean, every=3600)
+    erasure.init_app(app)
     api.register(app)
     webhooks.register(app)

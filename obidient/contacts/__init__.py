@@ -8,10 +8,12 @@ from obidient.config import Settings
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the import job and the API."""
     from obidient import jobs
-    from obidient.contacts import api
+    from obidient.contacts import api, erasure, retention
     from obidient.operations import ticker
 
     jobs.init_app(app)
     jobs.register(app, api.IMPORT, api.run_import)
     ticker.register(app, "jobs", jobs.run_due, every=2.0)
+    ticker.register(app, "clean-uploads", retention.clean, every=3600)
+    erasure.init_app(app)
     api.register(app)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from obidient.accounts import audit
 from obidient.cli import with_app
-from obidient.contacts import imports, optout_import, suppression
+from obidient.contacts import erasure, imports, optout_import, suppression
 from obidient.contacts.phones import normalise
 from obidient.errors import Invalid
 
@@ -140,6 +140,29 @@ def unsuppress(phone: str, channel: str) -> None:
         click.echo("That number may be messaged again.")
     else:
         click.echo("That number was not suppressed.")
+
+
+@contacts.command("erase", help="Erase everything about a person, by phone number.")
+@click.argument("phone")
+@click.option(
+    "--never-again/--may-return",
+    default=True,
+    help="Whether a later import may bring the person back; never, unless said otherwise.",
+)
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@with_app
+def erase(phone: str, never_again: bool, yes: bool) -> None:
+    g.audit_actor = "command line"
+    found = erasure.preview(phone)
+    click.echo("This would be erased:")
+    for label, figure in found.lines:
+        click.echo(f"  {label}: {'searched for' if figure is None else format(figure, ',')}")
+    if not yes:
+        click.confirm("It can't be undone. Erase it?", abort=True)
+    report = erasure.run(erasure.numbers_of(found.phone), never_again)
+    click.echo(f"Erased {sum(report.values()):,} records.")
+    if never_again or found.opted_out:
+        click.echo("Nothing is sent to that number ever again.")
 
 
 def _phone(text: str) -> str:

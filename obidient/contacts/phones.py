@@ -10,6 +10,8 @@ from phonenumbers import PhoneMetadata, PhoneNumberType
 _PUNCTUATION = re.compile(r"[\s\u00a0.\-()/\u2010-\u2015]+")
 _EXCEL = re.compile(r"([0-9])[.,]?([0-9]*)[eE]\+?([0-9]{1,2})")
 _LONGEST = 40
+#: What stands in place of the number of a person who was erased; random, so it leads nowhere.
+ERASED = "erased-"
 
 
 @cache
@@ -86,4 +88,6 @@ def can_receive_sms(phone: str) -> bool:
 
 def mask(phone: str) -> str:
     """The number for those who need not see it: +234803•••0001."""
+    if phone.startswith((ERASED, "#")):
+        return "erased number"
     return f"{phone[:7]}•••{phone[-4:]}" if len(phone) > 11 else "•••"

@@ -8,6 +8,7 @@ from typing import Any
 from obidient import areas
 from obidient.areas import Area, find_lga, find_state, squeeze
 from obidient.contacts.phones import normalise
+from obidient.contacts.suppression import erased_hashes, hashed
 
 _SPACES = re.compile(r"\s+")
 _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -72,6 +73,7 @@ class RowReader:
     def __init__(self, columns: dict[str, int], register: Register) -> None:
         self._columns = columns
         self._register = register
+        self._erased = erased_hashes()
 
     def cell(self, cells: list[str], name: str) -> str:
         index = self._columns.get(name)
@@ -80,6 +82,8 @@ class RowReader:
     def read(self, cells: list[str]) -> Person:
         """Raises ValueError with a sentence when the row has no usable phone number."""
         person = Person(normalise(self.cell(cells, "phone")))
+        if self._erased and hashed(person.phone) in self._erased:
+            raise ValueError("This person asked to be erased and never to be contacted again.")
         person.first_name = self.cell(cells, "first_name")
         person.last_name = self.cell(cells, "last_name")
         person.full_name = self.cell(cells, "full_name")

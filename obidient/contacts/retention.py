@@ -1,0 +1,37 @@
+"""How long uploads of people's lists stay here, and what is kept for how long in all."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+UPLOADS_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Rule:
+    what: str
+    kept: str
+
+
+#: What the privacy page says; each is done by a sweep or by the person named.
+RULES = (
+    Rule("Contacts, their tags and lists", "Until you delete them or erase the person"),
+    Rule("Who got which campaign: number, status and cost", "Until the person is erased"),
+    Rule("Texts to us and answers to them", "Until the person is erased"),
+    Rule("Opt-outs", "For good; of erased people only a hash that can’t be turned back"),
+    Rule("Files uploaded for an import, and their lists of problems", "7 days, then deleted"),
+    Rule("Networks’ notices that were understood", "30 days, then deleted"),
+    Rule("Networks’ notices that were not", "Until somebody has dealt with them"),
+    Rule("Result sheets and their photos", "For good: they are evidence of an election"),
+    Rule("Audit trail", "For good; numbers in it are masked"),
+)
+
+
+def clean() -> None:
+    """Delete uploads of a week ago; a finished or forgotten import needs them no more."""
+    from obidient.contacts.api import uploads_folder
+
+    oldest = time.time() - UPLOADS_KEPT.total_seconds()
+    for path in uploads_folder().glob("*.csv"):
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
