@@ -6,11 +6,15 @@ from flask import flash, redirect, request
 from wtforms import BooleanField, SelectMultipleField
 
 from obidient import registry
-from obidient.admin import vital
-from obidient.admin.base import SecureView, expose
+from obidient.admin import provider_view, trial, vital
+from obidient.admin.base import SecureView, done, expose
+from obidient.campaigns.receipt_models import TextAnswer
 from obidient.config import settings
 from obidient.errors import Problem
 from obidient.plugin_settings import MASK, secret_fields
+
+#: htmx stops asking when it gets this.
+STOP_POLLING = 286
 
 
 class Plugins(SecureView):
@@ -28,6 +32,8 @@ class Plugins(SecureView):
             chosen=chosen,
             why_not=found.why_not,
             why_none=found.why_none,
+            lately=provider_view.lately(),
+            resting=provider_view.resting(),
             strict=settings().plugins_strict,
         )
 
@@ -37,6 +43,23 @@ class Plugins(SecureView):
         provider = registry.current().get(provider_name)
         answer = vital.ask(provider, again=request.args.get("again") == "1")
         return self.render("admin/operations/_health.html", provider=provider, answer=answer)
+
+    @expose("/<provider_name>/test", methods=("POST",))
+    def test(self, provider_name: str) -> Any:
+        """A message to one phone, through this provider whether it is chosen or not."""
+        provider = registry.current().get(provider_name)
+        phone = request.form.get("phone", "")
+        page = self.get_url(".provider", provider_name=provider_name, _anchor="test")
+        sentence = "The test is on its way; below it says how it fared."
+        return done(lambda: provider_view.send_test(provider, phone), sentence, page)
+
+    @expose("/<provider_name>/tests")
+    def tests(self, provider_name: str) -> Any:
+        """How the latest tests fared; says when there is nothing more to wait for."""
+        provider = registry.current().get(provider_name)
+        rows = provider_view.tests_of(provider)
+        part = self.render("admin/operations/_tests.html", provider=provider, **_tests(rows))
+        return part, STOP_POLLING if trial.is_settled(rows) else 200
 
     @expose("/<provider_name>/", methods=("GET", "POST"))
     def provider(self, provider_name: str) -> Any:
@@ -70,7 +93,15 @@ class Plugins(SecureView):
             public_url=settings().public_url,
             why_not=found.why_not(provider),
             mask=MASK,
+            lately=provider_view.lately().get(name, provider_view.Lately()),
+            rest=provider_view.resting().get(name),
+            why_no_test=provider_view.why_no_test(provider),
+            **_tests(provider_view.tests_of(provider)),
         )
+
+
+def _tests(rows: list[TextAnswer]) -> dict[str, Any]:
+    return {"tests": rows, "tests_settled": trial.is_settled(rows)}
 
 
 def _given(form: Any, held: dict[str, tuple[Any, str]]) -> dict[str, Any]:
