@@ -13,7 +13,7 @@ from obidient import registry
 from obidient.admin import words
 from obidient.areas import area_name
 from obidient.campaigns import holds, progress
-from obidient.campaigns.models import Campaign, Throughput
+from obidient.campaigns.models import Batch, Campaign, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.operations.ticker import living_workers
@@ -31,6 +31,8 @@ ORDER = (
     "queued",
 )
 OVER = ("completed", "cancelled", "failed")
+#: A batch that is put off for longer than this waits for somebody's next try.
+NEXT_TRY = timedelta(seconds=5)
 #: Delivery reports are still worth waiting for this long after the end.
 REPORTS_COME = timedelta(hours=6)
 
@@ -100,16 +102,33 @@ def looks(campaigns: Sequence[Campaign]) -> list[Look]:
     rates = progress.rates(campaigns)
     sending = [row for row in campaigns if row.status == "sending"]
     consumed = {name for worker in living_workers() for name in worker.queues} if sending else set()
-    return [_look(row, rates.get(row.id, 0.0), consumed) for row in campaigns]
+    beside = _beside() if sending else {}
+    return [
+        _look(row, rates.get(row.id, 0.0), consumed, beside.get(row.channel, (0, 0.0)))
+        for row in campaigns
+    ]
+
+
+def _beside() -> dict[str, tuple[int, float]]:
+    """Per channel, the campaigns that send now, and the messages a second of all of them."""
+    running = list(Campaign.select().where(Campaign.status == "sending", Campaign.queued > 0))
+    rates = progress.rates(running)
+    found: dict[str, tuple[int, float]] = {}
+    for row in running:
+        number, rate = found.get(row.channel, (0, 0.0))
+        found[row.channel] = (number + 1, rate + rates.get(row.id, 0.0))
+    return found
 
 
 def look(campaign: Campaign) -> Look:
     return looks([campaign])[0]
 
 
-def _look(campaign: Campaign, rate: float, consumed: set[str]) -> Look:
+def _look(campaign: Campaign, rate: float, consumed: set[str], beside: tuple[int, float]) -> Look:
     limit = progress.limit(campaign)
     why, trouble = _why(campaign, rate, limit, consumed)
+    if not why and campaign.status == "sending" and campaign.queued:
+        why = _slow(campaign, rate, limit, beside)
     return Look(campaign, rate, limit, _eta(campaign, rate, trouble), why, trouble)
 
 
@@ -135,9 +154,36 @@ def _why(campaign: Campaign, rate: float, limit: float, consumed: set[str]) -> t
         return f"Sending at the pace you set: {campaign.throttled_rate:,} an hour.", False
     if rate > 0.7 * limit:
         return f"Sending at the channel's limit of {limit:,.0f} a second.", False
-    if campaign.queued and 0 < rate < 0.3 * limit:
-        return "The network is answering more slowly than we may send.", False
     return "", False
+
+
+def _slow(campaign: Campaign, rate: float, limit: float, beside: tuple[int, float]) -> str:
+    """Why a campaign that nothing holds does not go at the pace it may."""
+    others, together = beside[0] - 1, beside[1]
+    whole = settings().rate_limit(campaign.channel)
+    if others > 0 and together > 0.7 * whole:
+        shared = words.plural(others, "other campaign")
+        return f"Shares the channel's limit of {whole:,.0f} a second with {shared}."
+    if due := _all_wait_until(campaign):
+        return f"Everybody still waiting has a next try at {words.clock(due)} or later."
+    if 0 < rate < 0.3 * limit:
+        return "The network is answering more slowly than we may send."
+    return ""
+
+
+def _all_wait_until(campaign: Campaign) -> datetime | None:
+    """When the first batch is due, when none is before that."""
+    first = (
+        Batch.select(Batch.next_at)
+        .where(Batch.campaign_id == campaign.id, Batch.state == "ready")
+        .order_by(Batch.next_at.asc(nulls="FIRST"))
+        .first()
+    )
+    # A worker that waits for a moment's pace puts a batch off by less than a second.
+    if first is None or first.next_at is None or first.next_at < utcnow() + NEXT_TRY:
+        return None
+    due: datetime = first.next_at
+    return due
 
 
 def _eta(campaign: Campaign, rate: float, trouble: bool) -> str:
