@@ -136,7 +136,8 @@ def page_of(campaign: Campaign, wanted: Filter, after: str) -> tuple[Page, str]:
     while True:
         last = _end_of_window(campaign, wanted, after)
         here = _from(query, wanted, after)
-        found += (_until(here, wanted, last) if last else here).limit(PAGE + 1 - len(found))
+        here = _until(here, wanted, last) if last else here
+        found.extend(here.limit(PAGE + 1 - len(found)))
         looked += WINDOW
         if len(found) > PAGE:
             return Page(found[:PAGE], cursor(found[PAGE - 1]), looked), wrong

@@ -207,7 +207,7 @@ class Ticker:
     def _sweep(self) -> None:
         now = time.monotonic()
         due = [sweep for sweep in self.sweeps if now >= sweep.due]
-        if not due or not self._lead(now):
+        if not (due or now >= self._look_again) or not self._lead(now):
             return
         due += [sweep for sweep in self._asked_for(now) if sweep not in due]
         self._sweeping_since = now

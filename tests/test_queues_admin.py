@@ -1,0 +1,328 @@
+"""Queues and workers as operators meet them: jobs acted on, nobody lost, the past in figures."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from test_admin import Person, sign_in, written
+
+from obidient import queues
+from obidient.accounts.models import AuditEntry
+from obidient.admin import svg
+from obidient.campaigns import control, feed, staging, sweeper
+from obidient.campaigns.models import Batch, Campaign
+from obidient.clock import utcnow
+from obidient.contacts import demo
+from obidient.operations import failed_jobs, history, queue_jobs
+from obidient.operations.history import Minutes, QueueMinute
+from obidient.operations.models import FailedJob, SweepRun, WorkerProcess
+from obidient.operations.ticker import Ticker
+
+__all__ = ["sign_in"]
+SMS = "sms-broadcast"
+pytestmark = pytest.mark.both
+
+
+def sending(title: str = "Town hall") -> Campaign:
+    """A campaign whose batches wait, with jobs for them in the queue."""
+    demo.load()
+    campaign = written(title=title)
+    control.launch(campaign.id)
+    staging.stage(campaign.id)
+    queues.current().storage(SMS).flush_queue()
+    Batch.update(hinted_until=None).execute()
+    feed.feed(control.get(campaign.id))
+    return control.get(campaign.id)
+
+
+def send_jobs() -> list[queue_jobs.Listed]:
+    return [job for job in queue_jobs.waiting(SMS) if job.task == "send_batch"]
+
+
+# ---- one job ------------------------------------------------------------------------------------
+
+
+def test_a_promoted_job_is_the_next_one(app: Flask, sign_in: Callable[..., Person]) -> None:
+    for number in range(3):
+        queues.current().enqueue(SMS, "stage", campaignId=number)
+    last = queue_jobs.waiting(SMS)[-1]
+    page = sign_in().post(f"/admin/queues/{SMS}/jobs/promote", job=last.id, tab="waiting")
+    assert "It is the next job" in page
+    assert [job.ids["campaignId"] for job in queue_jobs.waiting(SMS)] == [2, 0, 1]
+    task = queues.current()[SMS].dequeue()
+    assert task.kwargs == {"campaignId": 2}
+    assert AuditEntry.select().where(AuditEntry.action == "queue.job-promoted").exists()
+
+
+def test_a_scheduled_job_brought_forward_runs_at_once(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    queues.current().enqueue(SMS, "stage", delay=3600, campaignId=5)
+    (job,) = queue_jobs.scheduled(SMS)
+    sign_in().post(f"/admin/queues/{SMS}/jobs/promote", job=job.id, tab="scheduled")
+    assert queue_jobs.scheduled(SMS) == []
+    task = queues.current()[SMS].dequeue()
+    assert queues.current()[SMS].ready_to_run(task)
+
+
+def test_who_is_behind_a_removed_job_is_asked_for_again(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    campaign = sending()
+    admin = sign_in()
+    page = admin.get(f"/admin/queues/{SMS}/?tab=waiting")
+    people = campaign.queued
+    assert f"{people} people are still waiting in its batch. They are not lost" in page
+    (job,) = send_jobs()
+    page = admin.post(f"/admin/queues/{SMS}/jobs/remove", job=job.id, tab="waiting")
+    assert "People it was about are still in their batch" in page
+    assert send_jobs() == []
+    assert control.get(campaign.id).queued == people
+    # Time passes: the hint has led to nothing.
+    Batch.update(hinted_until=utcnow() - timedelta(seconds=1)).execute()
+    sweeper.sweep()
+    (again,) = send_jobs()
+    assert again.ids == job.ids
+
+
+def test_a_job_that_a_worker_has_taken_is_neither_moved_nor_doubled(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    queues.current().enqueue(SMS, "stage", campaignId=5)
+    (job,) = queue_jobs.waiting(SMS)
+    queues.current()[SMS].dequeue()
+    admin = sign_in()
+    for verb in ("promote", "remove"):
+        page = admin.post(f"/admin/queues/{SMS}/jobs/{verb}", job=job.id, tab="waiting")
+        assert "a worker has taken it just now" in page
+    assert not queues.current().storage(SMS).to_front(job.data, job.data)
+    assert queue_jobs.waiting(SMS) == []
+
+
+def test_a_job_of_a_plugin_says_that_nothing_brings_it_back(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    assert not queue_jobs.comes_back("hello.look_again")
+    assert queue_jobs.comes_back("send_batch")
+
+
+def test_what_no_worker_can_read_can_be_removed(app: Flask, sign_in: Callable[..., Person]) -> None:
+    queues.current().storage(SMS).enqueue(b'{"id": "1", "task": "of_another_version"}')
+    (job,) = queue_jobs.waiting(SMS)
+    assert job.task == "unreadable"
+    admin = sign_in()
+    assert "unreadable" in admin.get(f"/admin/queues/{SMS}/?tab=waiting")
+    admin.post(f"/admin/queues/{SMS}/jobs/remove", job=job.id, tab="waiting")
+    assert queue_jobs.waiting(SMS) == []
+
+
+def test_arguments_that_are_no_ids_are_masked(app: Flask, sign_in: Callable[..., Person]) -> None:
+    phone = "+2348035550001"
+    queues.current().enqueue(SMS, "stage", campaignId=5, note=phone)
+    page = sign_in().get(f"/admin/queues/{SMS}/?tab=waiting")
+    assert "campaignId 5" in page
+    assert "note •••" in page
+    assert phone not in page
+
+
+def test_a_viewer_may_do_nothing_to_a_job(app: Flask, sign_in: Callable[..., Person]) -> None:
+    queues.current().enqueue(SMS, "stage", campaignId=5)
+    (job,) = queue_jobs.waiting(SMS)
+    for role in ("viewer", "organiser", "reviewer"):
+        sign_in(role).post(f"/admin/queues/{SMS}/jobs/remove", 403, job=job.id)
+    assert len(queue_jobs.waiting(SMS)) == 1
+
+
+# ---- batches ------------------------------------------------------------------------------------
+
+
+def test_batches_stand_beside_the_jobs_and_can_be_put_first(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    campaign = sending()
+    queues.current().storage(SMS).flush_queue()
+    queues.current().enqueue(SMS, "stage", campaignId=5)
+    admin = sign_in()
+    page = admin.get(f"/admin/queues/{SMS}/?tab=work")
+    assert "Town hall" in page
+    assert "A job for it is queued" in page
+    batch = Batch.get(Batch.campaign_id == campaign.id)
+    admin.post(f"/admin/queues/{SMS}/jobs/look", batch=batch.id, tab="work")
+    first, second = queue_jobs.waiting(SMS)
+    assert (first.task, first.ids["batchId"], second.task) == ("send_batch", batch.id, "stage")
+    # Once more makes no second job of it.
+    admin.post(f"/admin/queues/{SMS}/jobs/look", batch=batch.id, tab="work")
+    assert len(send_jobs()) == 1
+
+
+def test_a_paused_campaigns_batch_is_not_put_first(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    campaign = sending()
+    control.pause(campaign.id)
+    batch = Batch.get(Batch.campaign_id == campaign.id)
+    page = sign_in().post(f"/admin/queues/{SMS}/jobs/look", batch=batch.id, tab="work")
+    assert "Its campaign is paused: resume it first." in page
+
+
+def test_work_is_found_by_campaign_and_by_phone(app: Flask, sign_in: Callable[..., Person]) -> None:
+    first, second = sending("Town hall"), sending("Night market")
+    admin = sign_in()
+    page = admin.get(f"/admin/queues/{SMS}/?tab=work&q=night")
+    assert "Night market" in page
+    assert "Town hall" not in page
+    assert "Town hall" in admin.get(f"/admin/queues/{SMS}/?tab=work&q=%23{first.id}")
+    page = admin.get(f"/admin/queues/{SMS}/?tab=work&q=0803+555+0007")
+    assert page.count(f"/admin/campaigns/{second.id}/recipients/") == 1
+    page = admin.get(f"/admin/queues/{SMS}/?tab=waiting&q=0803+555+9999")
+    assert "No campaign of this queue is called that or has written to that number." in page
+
+
+def test_failed_jobs_of_one_campaign_are_tried_again_together(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    mine, other = sending("Town hall"), sending("Night market")
+    queues.current().storage(SMS).flush_queue()
+    for campaign in (mine, other):
+        for batch in (1, 2):
+            ids = {"campaignId": campaign.id, "batchId": batch}
+            failed_jobs.record(SMS, "send_batch", ids, ValueError("what broke"))
+    admin = sign_in()
+    form = {"queue": SMS, "tab": "failed", "q": f"#{mine.id}"}
+    page = admin.post("/admin/queues/failed", action="again-all", **form)
+    assert "Tried again: 2 failed jobs." in page
+    left = list(FailedJob.select().where(FailedJob.dealt_with_at.is_null()))
+    assert {row.ids["campaignId"] for row in left} == {other.id}
+    assert {job.ids["campaignId"] for job in send_jobs()} == {mine.id}
+
+
+def test_trying_a_crashed_send_again_queues_a_job_that_can_run(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    campaign = sending()
+    queues.current().storage(SMS).flush_queue()
+    Batch.update(hinted_until=None).execute()
+    failed_jobs.record(SMS, "send_batch", {"campaignId": campaign.id}, ValueError("what broke"))
+    row = FailedJob.get()
+    sign_in().post("/admin/queues/failed", action="again", rowid=str(row.id))
+    (job,) = send_jobs()
+    assert set(job.ids) == {"campaignId", "batchId"}
+
+
+# ---- the past -----------------------------------------------------------------------------------
+
+
+def test_workers_add_up_their_minutes(app: Flask) -> None:
+    workers = [Minutes(), Minutes()]
+    for one in workers:
+        for waited, ran in ((0.5, 0.02), (0.6, 0.03), (60.0, 2.0)):
+            one.note(SMS, waited, ran, failed=ran > 1)
+        one.flush(everything=True)
+    row = QueueMinute.get()
+    assert (QueueMinute.select().count(), row.jobs, row.failed) == (1, 6, 2)
+    whole = history.together(history.history(SMS, timedelta(hours=1), timedelta(minutes=1)))
+    assert whole.wait(0.5) == pytest.approx(0.6, rel=0.1)
+    assert whole.wait(0.95) == pytest.approx(60, rel=0.1)
+    assert whole.run(0.5) == pytest.approx(0.03, rel=0.1)
+
+
+def test_the_running_minute_is_kept_until_it_is_over(app: Flask) -> None:
+    minutes = Minutes()
+    minutes.note(SMS, None, 0.1, failed=False)
+    minutes.note("voice-broadcast", None, 0.1, failed=False)
+    minutes.flush()
+    # The minute may have ended just now, between the two lines.
+    assert QueueMinute.select().count() in (0, 1, 2)
+    minutes.flush(everything=True)
+    assert QueueMinute.select().count() == 2
+
+
+def test_old_minutes_are_forgotten(app: Flask) -> None:
+    old, new = utcnow() - timedelta(days=9), utcnow()
+    for at in (old, new):
+        QueueMinute.create(queue=SMS, at=at.replace(second=0, microsecond=0))
+    history.forget()
+    assert QueueMinute.get().at > old
+    assert QueueMinute.select().count() == 1
+
+
+def test_a_job_run_is_counted_with_its_waiting_time(app: Flask) -> None:
+    ticker: Ticker = app.extensions["obidient.ticker"]
+    ticker.minutes = Minutes()
+    queues.current().enqueue(SMS, "skip_rest", campaignId=999_999)
+    huey = queues.current()[SMS]
+    huey.execute(huey.dequeue())
+    ticker.minutes.flush(everything=True)
+    row = QueueMinute.get(QueueMinute.queue == SMS)
+    assert (row.jobs, sum(row.waits.values()), sum(row.runs.values())) == (1, 1, 1)
+
+
+def test_the_past_is_drawn_and_stands_in_a_table(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    at = utcnow().replace(second=0, microsecond=0) - timedelta(minutes=3)
+    QueueMinute.create(queue=SMS, at=at, jobs=120, failed=20, waits={"40": 120}, runs={"30": 120})
+    admin = sign_in()
+    for span in ("hour", "day"):
+        page = admin.get(f"/admin/queues/{SMS}/?span={span}")
+        assert "120 jobs done, 20 of them failed." in page
+        assert '<rect class="s-failed"' in page
+        assert "The numbers as a table" in page
+        assert "style=" not in page
+    assert re.search(r'data-label="Done a minute">24<', admin.get("/admin/queues/"))
+
+
+@pytest.mark.parametrize(("value", "edge"), [(0, 0), (0.004, 0.005), (3, 5), (70, 100), (100, 100)])
+def test_a_charts_edge_is_a_round_number(value: float, edge: float) -> None:
+    assert svg.nice(value) == pytest.approx(edge)
+
+
+def test_percentiles_come_from_counted_steps() -> None:
+    steps = Counter({history.step_of(0.1): 95, history.step_of(9.0): 5})
+    assert history.percentile(steps, 0.5) == pytest.approx(0.1, rel=0.1)
+    assert history.percentile(steps, 0.95) == pytest.approx(0.1, rel=0.1)
+    assert history.percentile(steps, 0.96) == pytest.approx(9.0, rel=0.1)
+    assert history.percentile(Counter(), 0.5) is None
+
+
+# ---- workers and what runs by itself ------------------------------------------------------------
+
+
+def test_a_worker_shows_what_it_has_in_hand_and_one_that_died_is_named(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    hand = {"queue": SMS, "task": "send_batch", "ids": {"batchId": 77}, "since": "2027-02-01T09:00"}
+    WorkerProcess.create(name="a", host="apapa", pid=41, queues=[SMS], current=[hand])
+    silent = utcnow() - timedelta(minutes=5)
+    WorkerProcess.create(name="b", host="bodija", pid=42, queues=[SMS], beat_at=silent)
+    page = sign_in().get("/admin/queues/")
+    assert "send_batch · batchId 77" in page
+    assert "since 10:00:00" in page
+    assert page.index("apapa") < page.index("bodija") < page.index("Gone without a word")
+
+
+def test_a_sweep_is_run_when_somebody_asks_for_it(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    ticker: Ticker = app.extensions["obidient.ticker"]
+    ticker._sweep()
+    ran = SweepRun.get_by_id("clean").ran_at
+    admin = sign_in()
+    assert "runs within seconds" in admin.post("/admin/queues/run-now", name="clean", queue="")
+    assert SweepRun.get_by_id("clean").asked_at is not None
+    ticker._look_again = 0.0
+    ticker._sweep()
+    row = SweepRun.get_by_id("clean")
+    assert row.asked_at is None
+    assert row.ran_at > ran
+
+
+def test_what_comes_every_second_can_not_be_asked_for(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    page = sign_in().post("/admin/queues/run-now", name="campaigns", queue="")
+    assert "There is nothing of that name that may be asked for." in page
+    assert SweepRun.get_or_none(SweepRun.name == "campaigns") is None
