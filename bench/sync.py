@@ -115,7 +115,8 @@ def post(port: int, token: str, content: bytes) -> tuple[float, int]:
 
 def wave(port: int, made: list[str], bodies: list[bytes], seconds: float) -> list[float]:
     """Every device at a moment of its own; returns the times of all requests."""
-    moments = sorted(random.Random(7).uniform(0, seconds) for _ in made)
+    chance = random.Random(7)
+    moments = sorted(chance.uniform(0, seconds) for _ in made)
     began = time.monotonic()
     statuses: list[int] = []
     times: list[float] = []
