@@ -38,6 +38,7 @@ PAGES = {
     "/admin/tags/": ("admin", "organiser"),
     "/admin/tags/new/": ("admin", "organiser"),
     "/admin/lists/": ("admin", "organiser"),
+    "/admin/duplicates/": ("admin", "organiser"),
     "/admin/opt-outs/": ("admin", "organiser"),
     "/admin/privacy/": ("admin", "organiser"),
     "/admin/queues/": ("admin",),

@@ -36,6 +36,7 @@ def _views() -> list[Any]:
     from obidient.admin.campaigns import Campaigns
     from obidient.admin.composer import Composer
     from obidient.admin.contacts import Contacts
+    from obidient.admin.duplicates import Duplicates
     from obidient.admin.groups import Lists, Tags
     from obidient.admin.imports import Imports
     from obidient.admin.inbox import Inbox
@@ -55,6 +56,7 @@ def _views() -> list[Any]:
         Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
         Inbox("Replies", "Campaigns", "admin_inbox", "replies"),
         Contacts(Contact, "Contacts", "People", "admin_contacts", "contacts"),
+        Duplicates("Duplicates", "People", "admin_duplicates", "duplicates"),
         Imports("Import", "People", "admin_imports", "import"),
         Tags(Tag, "Tags", "People", "admin_tags", "tags"),
         Lists(ContactList, "Lists", "People", "admin_lists", "lists"),

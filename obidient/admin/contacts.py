@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import flash, request
+from flask import flash, redirect, request
 from flask_admin.actions import action
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -14,7 +14,7 @@ from obidient.admin.base import PAGE, SecureModelView, done, expose
 from obidient.areas import LGAS, STATES, area_name
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.clock import utcnow
-from obidient.contacts import erasure, suppression
+from obidient.contacts import erasure, merge, suppression
 from obidient.contacts.models import (
     EVERY_CHANNEL,
     Contact,
@@ -131,6 +131,7 @@ class Contacts(SecureModelView):
     def person(self, contact_id: int) -> Any:
         """Who somebody is, and what they have been sent."""
         person = _get(contact_id)
+        former = merge.former(contact_id)
         lists = (
             ContactList.select()
             .join(ContactListMember, on=(ContactListMember.list_id == ContactList.id))
@@ -146,8 +147,9 @@ class Contacts(SecureModelView):
             unit=person.polling_unit_name or _area(person.polling_unit_code),
             tags=_tags_of([contact_id]).get(contact_id, []),
             lists=[row.name for row in lists],
+            former=former,
             stops=_stops(person.phone),
-            received=_received(person.phone),
+            received=_received([person.phone, *former]),
             channels=queues().channels,
             sources=suppression.SOURCES,
         )
@@ -206,6 +208,10 @@ class Contacts(SecureModelView):
             audit.record("contacts.tagged", sentence, "tag", tag.id)
         flash(f"{sentence}.", "success")
 
+    @action("merge", "Merge")  # type: ignore[untyped-decorator]
+    def merge_several(self, ids: Sequence[str]) -> Response:
+        return redirect(self.get_url("admin_duplicates.compare", id=list(ids)))
+
     @action(  # type: ignore[untyped-decorator]
         "delete",
         "Delete",
@@ -249,13 +255,14 @@ def _stops(phone: str) -> list[Suppression]:
     return list(query.order_by(Suppression.id))
 
 
-def _received(phone: str, most: int = 20) -> list[tuple[Campaign, Recipient, str]]:
-    """The latest campaigns that wrote to a number; each is one look-up in an index."""
+def _received(phones: list[str], most: int = 20) -> list[tuple[Campaign, Recipient, str]]:
+    """The latest campaigns that wrote to a person; each is one look-up in an index."""
     campaigns = Campaign.select().where(Campaign.status != "draft")
     found = []
     for campaign in campaigns.order_by(Campaign.id.desc()).limit(200):
-        row = Recipient.get_or_none(Recipient.campaign_id == campaign.id, Recipient.phone == phone)
-        if row is not None:
+        for row in Recipient.select().where(
+            Recipient.campaign_id == campaign.id, Recipient.phone.in_(phones)
+        ):
             found.append((campaign, row, RecipientStatus(row.status).column))
         if len(found) >= most:
             break

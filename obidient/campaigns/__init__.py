@@ -14,6 +14,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         audio_links,
         erasure,
         inbox,
+        merging,
         receipts,
         sweeper,
         tasks,
@@ -35,5 +36,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "clean", sweeper.clean, every=3600)
     ticker.register(app, "clean-receipts", receipts.clean, every=3600)
     erasure.init_app(app)
+    merging.init_app(app)
     api.register(app)
     webhooks.register(app)
