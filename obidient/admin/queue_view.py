@@ -21,6 +21,8 @@ SHOWN = 50
 #: Campaigns that a search for a phone number looks into, the latest ones.
 CAMPAIGNS = 200
 MOST_COUNTED = 1_000
+#: A batch put off for less than this waits for its share of the pace, not for a next try.
+SOON = timedelta(seconds=5)
 SPANS = {
     "hour": ("The last hour", timedelta(hours=1), timedelta(minutes=1)),
     "day": ("The last day", timedelta(days=1), timedelta(minutes=15)),
@@ -96,6 +98,11 @@ class Work:
     state: str
     word: str
 
+    @property
+    def is_later(self) -> bool:
+        due = self.batch.next_at
+        return due is not None and due > utcnow() + SOON
+
 
 def batches(channel: str, wanted: Search, after: int) -> tuple[list[Work], int]:
     """Batches that still hold work, of campaigns that send or are paused; and the next cursor."""
@@ -130,7 +137,7 @@ def state_of(batch: Batch, campaign: Campaign) -> tuple[str, str]:
         return "sending", "A worker has it"
     if campaign.status == "paused":
         return "paused", "Campaign is paused"
-    if batch.next_at and batch.next_at > now:
+    if batch.next_at and batch.next_at > now + SOON:
         return "queued", "Its next try is due later"
     if batch.hinted_until and batch.hinted_until > now:
         return "queued", "A job for it is queued"

@@ -165,7 +165,6 @@ def _page(name: str, tab: str, wanted: queue_view.Search) -> dict[str, Any]:
         "past": queue_view.past(name, request.args.get("span", "")),
         "status_of": lambda row: RecipientStatus(row.status).column,
         "shown": SHOWN,
-        "now": utcnow(),
     }
 
 

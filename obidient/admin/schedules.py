@@ -23,6 +23,7 @@ MEANINGS = {
     "calls": "Ends calls of which nothing is heard any more",
     "clean": "Drops the pace of campaigns after 30 days",
     "clean-receipts": "Drops applied delivery reports after 30 days",
+    "clean-uploads": "Drops uploaded files a week after they came",
     "jobs": "Takes up imports and other long work whose worker died",
     "submissions": "Takes up results that wait to be counted",
     "texts": "Takes up results that came by SMS",
