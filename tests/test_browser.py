@@ -11,12 +11,14 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
-from obidient import database
+from obidient import database, queues
 from obidient.accounts.models import User
-from obidient.campaigns import control
+from obidient.campaigns import control, staging
 from obidient.campaigns.models import Campaign
 from obidient.contacts import demo as contacts_demo
 from obidient.contacts.models import Contact, Tag
+from obidient.operations import failed_jobs
+from obidient.operations.history import Minutes
 from obidient.results import demo as results_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -159,7 +161,8 @@ def crawl(page: Page) -> Iterator[str]:
     """Visit one page of each kind that an admin can reach, and yield its path."""
     drafts = Campaign.select().where(Campaign.status == "draft")
     reviews = [f"/admin/compose/{draft.id}/review" for draft in drafts]
-    todo, seen = ["/admin/", "/results/", "/password", *reviews], set[str]()
+    tabs = [f"/admin/queues/sms-broadcast/?tab={tab}" for tab in ("waiting", "scheduled", "work")]
+    todo, seen = ["/admin/", "/results/", "/password", *reviews, *tabs], set[str]()
     while todo and len(seen) < 90:
         path = todo.pop(0)
         kind = re.sub(r"/\d[\d-]*|/(?:ele|are)[^/]*/[^/]+", "/n", path)
@@ -188,6 +191,12 @@ def full(app: Flask) -> None:
         }
     )
     control.launch(campaign.id)
+    staging.stage(campaign.id)
+    queues.current().enqueue("sms-broadcast", "stage", delay=3600, campaignId=campaign.id)
+    minutes = Minutes()
+    minutes.note("sms-broadcast", 0.4, 0.2, failed=False)
+    minutes.flush(everything=True)
+    failed_jobs.record("sms-broadcast", "stage", {"campaignId": campaign.id}, ValueError("why"))
     control.create(
         {
             "title": "Draft",

@@ -27,7 +27,7 @@ EXPORTED = (
 ).split()
 #: Recipients looked through by one statement, and seconds that a page may go on with that.
 WINDOW = 10_000
-PATIENCE = 0.06
+PATIENCE = 0.04
 #: Counted exactly up to here.
 MOST_COUNTED = 10_000
 #: As an address has it: recipients of whose network nothing was reported.
