@@ -143,7 +143,9 @@ def _page(name: str, tab: str, wanted: queue_view.Search) -> dict[str, Any]:
     if tab == "work" and has_work:
         after = request.args.get("after", 0, type=int)
         work, more = queue_view.batches(_channel(name), wanted, after)
-    about = [job.ids.get("campaignId") for job in jobs] + [row.campaign_id for row in wanted.people]
+    failures = list(shown.order_by(FailedJob.id.desc()).limit(SHOWN))
+    about = [one.ids.get("campaignId") for one in (*jobs, *failures)]
+    about += [row.campaign_id for row in wanted.people]
     return {
         "page_title": f"{state.title} queue",
         "state": state,
@@ -152,7 +154,7 @@ def _page(name: str, tab: str, wanted: queue_view.Search) -> dict[str, Any]:
         "wanted": wanted,
         "has_work": has_work,
         "is_paused": name in _paused(),
-        "failed": list(shown.order_by(FailedJob.id.desc()).limit(SHOWN)),
+        "failed": failures,
         "failed_number": failed.count(),
         "jobs": jobs,
         "behind": queue_view.people_behind(jobs),
