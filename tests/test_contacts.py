@@ -22,7 +22,7 @@ from servers import wait_for
 
 from obidient import areas, database
 from obidient.areas import Area
-from obidient.contacts import imports, suppression
+from obidient.contacts import export, imports, optout_import, suppression
 from obidient.contacts.columns import assign, recognise
 from obidient.contacts.csvfile import CsvFile
 from obidient.contacts.models import Contact, ContactList, ContactListMember, ContactTag, Tag
@@ -392,3 +392,38 @@ def test_a_list_may_have_a_name_that_looks_like_json(
     answer = client.post("/api/contacts/import", data=form, headers=auth("organiser"))
     assert answer.status_code == 202, answer.text
     assert Job.get_by_id(answer.json["id"]).params["list"] == name
+
+
+@pytest.mark.parametrize("start", ["sep=;\r\n", '"sep=;"\r\n'])
+def test_excels_own_first_line_names_the_delimiter(app: Flask, tmp_path: Path, start: str) -> None:
+    text = start + "Phone;Surname\r\n08035550001;Obi, Eze\r\n12;Bad\r\n"
+    report = imports.run(write(tmp_path, text, "utf-8-sig"))
+    assert (report.new, report.bad, report.errors[0]["line"]) == (1, 1, 4)
+    assert Contact.get().last_name == "Obi, Eze"
+
+
+def test_utf_16_without_its_mark_is_read(app: Flask, tmp_path: Path) -> None:
+    imports.run(write(tmp_path, "phone\tsurname\r\n08035550001\tÒkè\r\n", "utf-16-le"))
+    assert Contact.get().last_name == "Òkè"
+
+
+@pytest.mark.both
+def test_opt_outs_of_an_excel_file_are_read(app: Flask) -> None:
+    body = "Name;Phone\r\nAda;08035550001\r\n".encode("utf-16")
+    assert str(optout_import.run(optout_import.decoded(body))).startswith("1 added")
+    assert suppression.suppressed(["+2348035550001"], "sms")
+
+
+@pytest.mark.both
+def test_an_export_is_read_again_and_holds_no_formula(app: Flask, tmp_path: Path) -> None:
+    imports.run(write(tmp_path, HEADER + ROW.replace("Òkè", '=cmd|"/c calc"!A1')))
+    Contact.create(phone="+2348035550002", last_name="@SUM(1)", full_name="-2+3")
+    text = "".join(export.as_csv(Contact.select(), ""))
+    cells = [cell for row in csv.reader(io.StringIO(text[1:])) for cell in row]
+    assert [cell for cell in cells if cell[:1] in "=@-\t\r" and cell] == []
+    before = {row.phone: (row.state_code, row.lga_code) for row in Contact.select()}
+    again = imports.run(write(tmp_path, text))
+    assert (again.new, again.updated, again.bad) == (0, 2, 0)
+    assert {row.phone: (row.state_code, row.lga_code) for row in Contact.select()} == before
+    found = "".join(export.as_csv(Contact.select(), "0803555"))
+    assert found.count("+2348035550") == 2

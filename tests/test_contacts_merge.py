@@ -194,3 +194,17 @@ def test_contacts_are_compared_side_by_side_and_merged(
     assert (Contact.get().phone, Contact.get().last_name) == (B, "Obi-Eze")
     page = organiser.get(f"/admin/duplicates/compare?id={one.id}&id={two.id}", 302)
     assert "No possible duplicates" in organiser.get("/admin/duplicates/")
+
+
+def test_what_the_list_shows_is_exported_with_a_trace(
+    app: Flask, make_user: Callable[..., Any]
+) -> None:
+    person(A)
+    person(B, state_code="20", full_name="Bisi Bello")
+    organiser = Person(app.test_client(), make_user("organiser"))
+    assert "contacts.csv?state=20" in organiser.get("/admin/contacts/?state=20")
+    text = organiser.get("/admin/contacts/contacts.csv?state=20")
+    assert B in text
+    assert A not in text
+    assert AuditEntry.get(AuditEntry.action == "contacts.exported").details == {"state": "20"}
+    Person(app.test_client(), make_user("viewer")).get("/admin/contacts/contacts.csv", 403)

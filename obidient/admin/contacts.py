@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import flash, redirect, request, stream_with_context
 from flask_admin.actions import action
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -15,6 +15,7 @@ from obidient.areas import LGAS, STATES, area_name
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.clock import utcnow
 from obidient.contacts import erasure, merge, suppression
+from obidient.contacts.export import as_csv, tags_of
 from obidient.contacts.models import (
     EVERY_CHANNEL,
     Contact,
@@ -121,9 +122,27 @@ class Contacts(SecureModelView):
                 "list_names": [
                     row.name for row in ContactList.select().order_by(ContactList.name).limit(500)
                 ],
-                "tags_of": _tags_of([row.id for row in more["data"]]),
+                "tags_of": tags_of([row.id for row in more["data"]]),
             }
         return super().render(template, **more)
+
+    @expose("/contacts.csv")
+    def export_csv(self) -> Response:
+        """Those the list shows, all pages of them, as an import reads them again."""
+        audit.record("contacts.exported", "Exported contacts", "contact", "", **self._asked_for())
+        parts = as_csv(self.get_query(), request.args.get("search", ""))
+        return Response(
+            stream_with_context(parts),
+            mimetype="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="contacts.csv"'},
+        )
+
+    @staticmethod
+    def _asked_for() -> dict[str, str]:
+        """The filters, for the audit trail; what was searched for may be a number."""
+        names = ("state", "lga", "tag", "list", "look")
+        asked = {name: request.args[name] for name in names if request.args.get(name)}
+        return asked | ({"search": "yes"} if request.args.get("search") else {})
 
     # -- one person --
 
@@ -145,7 +164,7 @@ class Contacts(SecureModelView):
             lga=_area(person.lga_code),
             ward=person.ward_name or _area(person.ward_code),
             unit=person.polling_unit_name or _area(person.polling_unit_code),
-            tags=_tags_of([contact_id]).get(contact_id, []),
+            tags=tags_of([contact_id]).get(contact_id, []),
             lists=[row.name for row in lists],
             former=former,
             stops=_stops(person.phone),
@@ -232,22 +251,6 @@ def _get(contact_id: int) -> Contact:
     if person is None:
         raise NotFound("There is no such contact; it may have been deleted.")
     return person
-
-
-def _tags_of(ids: Sequence[int]) -> dict[int, list[str]]:
-    """Names of the tags of each of these contacts."""
-    found: dict[int, list[str]] = {}
-    if ids:
-        rows: Any = (
-            ContactTag.select(ContactTag.contact_id, Tag.name)
-            .join(Tag, on=(Tag.id == ContactTag.tag_id))
-            .where(ContactTag.contact_id.in_(list(ids)))
-            .order_by(Tag.name)
-            .tuples()
-        )
-        for contact_id, name in rows:
-            found.setdefault(contact_id, []).append(name)
-    return found
 
 
 def _stops(phone: str) -> list[Suppression]:

@@ -15,7 +15,6 @@ from obidient import api, jobs
 from obidient.accounts import actor, audit
 from obidient.accounts.tokens import authorize
 from obidient.clock import isoformat
-from obidient.config import ROOT
 from obidient.contacts import imports
 from obidient.contacts.columns import assign
 from obidient.contacts.csvfile import CsvFile
@@ -84,12 +83,10 @@ def register(app: Flask) -> None:
 
 
 def uploads_folder() -> Path:
-    """Where uploads wait for their job: beside the SQLite database, or var/."""
-    from obidient.queues import queue_file
-
-    folder = queue_file(current_app.extensions["obidient.settings"]).parent / "uploads"
+    """Where uploads wait for their job."""
+    folder: Path = current_app.extensions["obidient.settings"].data_dir / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder if folder.is_absolute() else ROOT / folder
+    return folder
 
 
 def start_import(

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ DELIMITERS = ",;\t|"
 #: A field longer than this is a quote that was never closed.
 LONGEST_FIELD = 20_000
 _BLOCK = 1 << 20
+#: Excel's own first line that names the delimiter.
+_TOLD = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _MAGIC = {
     b"PK\x03\x04": "an Excel workbook or a zip file: in Excel choose File, Save as, CSV UTF-8",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook: in Excel choose File, Save as, CSV UTF-8",
@@ -32,7 +35,7 @@ class Row:
 
 
 def sniff_encoding(path: Path) -> str:
-    """utf-8-sig, utf-16 or cp1252; raises Invalid for what is not text."""
+    """utf-8-sig, utf-16, utf-16-le or cp1252; raises Invalid for what is not text."""
     with path.open("rb") as file:
         head = file.read(4096)
         for magic, what in _MAGIC.items():
@@ -40,6 +43,9 @@ def sniff_encoding(path: Path) -> str:
                 raise Invalid(f"This is not a CSV file but {what}.")
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
+        if head and head[1::2].count(0) > len(head) // 3:
+            # Some programs leave the mark out.
+            return "utf-16-le"
         if b"\0" in head:
             raise Invalid("This is not a text file. Export the table as CSV and try again.")
         decoder = codecs.getincrementaldecoder("utf-8-sig")()
@@ -68,10 +74,14 @@ class CsvFile:
         self.size = path.stat().st_size
         self._file = path.open(encoding=sniff_encoding(path), errors="replace", newline="")
         first = self._file.readline(LONGEST_FIELD)
-        self._file.seek(0)
+        told = _TOLD.fullmatch(first.strip())
+        if not told:
+            self._file.seek(0)
         csv.field_size_limit(LONGEST_FIELD)
-        self._reader = csv.reader(self._file, delimiter=sniff_delimiter(first))
-        self._line = 1
+        delimiter = told[1] if told else sniff_delimiter(first)
+        self._reader = csv.reader(self._file, delimiter=delimiter)
+        self._skipped = 1 if told else 0
+        self._line = 1 + self._skipped
         self.header: list[str] = []
         for row in self:
             self.header = [cell.strip() for cell in row.cells]
@@ -96,9 +106,9 @@ class CsvFile:
             except StopIteration:
                 return
             except csv.Error:
-                self._line = self._reader.line_num + 1
+                self._line = self._reader.line_num + 1 + self._skipped
                 yield Row(start, [], "The quotes don't match up. Check this row and the next ones.")
                 continue
-            self._line = self._reader.line_num + 1
+            self._line = self._reader.line_num + 1 + self._skipped
             if any(cell and not cell.isspace() for cell in cells):
                 yield Row(start, cells)

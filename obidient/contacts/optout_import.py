@@ -1,5 +1,6 @@
 """Opt-outs from a CSV: lists kept elsewhere of people who want no messages."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import TextIO
 
 from obidient.accounts import audit
 from obidient.contacts import suppression
+from obidient.contacts.csvfile import sniff_delimiter
 from obidient.contacts.models import EVERY_CHANNEL
 from obidient.contacts.phones import normalise
 from obidient.database import db
@@ -53,6 +55,8 @@ def run(file: TextIO, channel: str = EVERY_CHANNEL, most: int | None = None) -> 
 
 def decoded(body: bytes) -> TextIO:
     """A file as spreadsheets write them."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return io.StringIO(body.decode("utf-16", "replace"), newline="")
     try:
         return io.StringIO(body.decode("utf-8-sig"), newline="")
     except UnicodeDecodeError:
@@ -75,7 +79,10 @@ def _add(report: Report, line: int, text: str, channel: str) -> None:
 
 def _numbers(file: TextIO, most: int | None) -> Iterator[tuple[int, str]]:
     """Line and text of each number; a file without a heading has them in its first column."""
-    reader = csv.reader(file)
+    start = file.tell()
+    delimiter = sniff_delimiter(file.readline())
+    file.seek(start)
+    reader = csv.reader(file, delimiter=delimiter)
     first = next(reader, None)
     if first is None:
         raise Invalid("The file is empty.")
