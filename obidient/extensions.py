@@ -17,9 +17,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
         RATELIMIT_KEY_PREFIX=f"{settings.queue_prefix}:limit",
-        # Without Redis each process counts for itself rather than refusing everybody.
+        # Without Redis each process counts for itself, to the same limits.
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        RATELIMIT_IN_MEMORY_FALLBACK=["1000/minute"],
         RATELIMIT_HEADERS_ENABLED=False,
     )
     if settings.redis_url:

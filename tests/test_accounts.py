@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from obidient import create_app
 from obidient.accounts import tokens, users
 from obidient.accounts.login import safe_next
 from obidient.accounts.models import ApiToken, AuditEntry, User
@@ -70,6 +71,18 @@ def test_guessing_is_throttled_per_account(client: FlaskClient, make_user: MakeU
     ]
     assert codes[:10] == [401] * 10
     assert codes[-1] == 429
+
+
+def test_without_redis_people_sign_in_and_guessing_is_throttled_all_the_same(
+    app: Flask, environ: dict[str, str], make_user: MakeUser
+) -> None:
+    user = make_user()
+    client = create_app(environ | {"REDIS_URL": "redis://127.0.0.1:1/0"}).test_client()
+    codes = [sign_in(client, user.email, "wrong password").status_code for _ in range(12)]
+    assert codes[:10] == [401] * 10
+    assert codes[-1] == 429
+    assert client.get("/healthz").status_code == 200
+    assert sign_in(client, make_user("organiser").email).status_code == 302
 
 
 def test_a_closed_account_can_neither_sign_in_nor_use_its_token(
