@@ -46,8 +46,8 @@ CHOICES = {
     "place": PLACE,
 }
 #: Contacts read for one page of possible duplicates.
-BUDGET = 20_000
-GROUPS = 50
+BUDGET = 5_000
+GROUPS = 25
 
 
 @dataclass(frozen=True)
@@ -221,10 +221,6 @@ def _note_numbers(gone: list[Contact], keeper: Contact) -> None:
 # ---- possible duplicates ------------------------------------------------------------------------
 
 
-def _place(contact: Contact) -> str:
-    return str(contact.ward_code or " ".join(words(contact.ward_name)))
-
-
 def duplicates(after: str = "") -> tuple[list[Group], str]:
     """Groups of one name in one ward, LGA by LGA after a code, and the code to go on after.
 
@@ -237,17 +233,26 @@ def duplicates(after: str = "") -> tuple[list[Group], str]:
         if code is None:
             return found, ""
         after = code
-        rows = list(Contact.select().where(Contact.lga_code == code, Contact.full_name != ""))
+        people: Any = Contact.select(
+            Contact.id, Contact.full_name, Contact.ward_code, Contact.ward_name
+        ).where(Contact.lga_code == code, Contact.full_name != "")
+        rows = list(people.order_by(Contact.id).tuples())
         read += len(rows)
         found += _alike(rows, code)
     return found, after
 
 
-def _alike(rows: Iterable[Contact], lga_code: str) -> list[Group]:
-    groups: dict[tuple[str, str], Group] = {}
-    for row in rows:
-        name, place = " ".join(words(row.full_name)), _place(row)
-        if name and place:
-            group = groups.setdefault((name, place), Group(row.full_name, lga_code))
-            group.contacts.append(row)
-    return [group for group in groups.values() if len(group.contacts) > 1]
+def _alike(rows: Iterable[tuple[int, str, str | None, str]], lga_code: str) -> list[Group]:
+    """Groups among the people of one LGA, in the order they came."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for contact_id, name, ward_code, ward_name in rows:
+        place = ward_code or " ".join(words(ward_name))
+        key = (" ".join(words(name)), place)
+        if all(key):
+            alike.setdefault(key, []).append(contact_id)
+    wanted = [ids for ids in alike.values() if len(ids) > 1]
+    every = [one for ids in wanted for one in ids]
+    people = {row.id: row for row in Contact.select().where(Contact.id.in_(every))}
+    return [
+        Group(people[ids[0]].full_name, lga_code, [people[one] for one in ids]) for ids in wanted
+    ]
