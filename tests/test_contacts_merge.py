@@ -89,7 +89,7 @@ def test_a_waiting_message_goes_to_the_number_kept_and_never_twice(app: Flask) -
     past = campaign()
     for claimed in states.claim(past.id, 0, 10, LEASE, "sms"):
         result = states.Result(claimed.id, claimed.attempt, RecipientStatus.SENT)
-        states.record(past.id, [result])
+        states.record(past.id, [result], claimed.lease_until)
     shown = merge.preview([one, two], one.id).messages
     assert shown == merge.Messages(past=1, moved=1, left_out=1)
     merge.merge([one.id, two.id], choose(one))
@@ -108,7 +108,8 @@ def test_numbers_of_earlier_merges_follow_and_are_erased_with_the_person(app: Fl
     one, two, three = person(A), person(B), person(C)
     past = campaign()
     for claimed in states.claim(past.id, 0, 10, LEASE, "sms"):
-        states.record(past.id, [states.Result(claimed.id, claimed.attempt, RecipientStatus.SENT)])
+        result = states.Result(claimed.id, claimed.attempt, RecipientStatus.SENT)
+        states.record(past.id, [result], claimed.lease_until)
     merge.merge([one.id, two.id], choose(two))
     merge.merge([two.id, three.id], choose(three))
     assert {row.contact_id for row in Recipient.select()} == {three.id}

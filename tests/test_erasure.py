@@ -66,6 +66,7 @@ def fill(tmp_path: Path) -> tuple[Campaign, Campaign]:
             states.Result(one.id, one.attempt, RecipientStatus.SENT, f"at-{one.id}", cost_e4=25)
             for one in claimed
         ],
+        claimed[0].lease_until,
     )
     sent = Recipient.get(Recipient.campaign_id == past.id, Recipient.phone == PHONE)
     VoiceCall.create(
@@ -174,7 +175,8 @@ def test_an_erased_recipient_that_failed_is_never_tried_again(app: Flask, tmp_pa
     bring_in(tmp_path, PHONE)
     made = campaign()
     (one,) = states.claim(made.id, 0, 1, erasure_lease(), "sms")
-    states.record(made.id, [states.Result(one.id, one.attempt, RecipientStatus.FAILED, code="403")])
+    result = states.Result(one.id, one.attempt, RecipientStatus.FAILED, code="403")
+    states.record(made.id, [result], one.lease_until)
     erasure.run([PHONE], never_again=False)
     decisions.retry_failed(made.id)
     while states.carry_out(made.id):

@@ -10,7 +10,13 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from obidient.campaigns import control, decisions, staging, states
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
@@ -34,6 +40,7 @@ class CampaignMachine(RuleBasedStateMachine):
         self.campaign_id = _new_campaign()
         self.in_hand: list[Claimed] = []
         self.crashed: list[Claimed] = []
+        self.recorded: list[tuple[Claimed, Result]] = []
         self.provider_ids: dict[int, str] = {}
         self.ranks: dict[int, int] = {}
         self.was_cancelled = False
@@ -103,10 +110,21 @@ class CampaignMachine(RuleBasedStateMachine):
     )
     def record(self, status: RecipientStatus, number: int, repeat: bool) -> None:
         done, self.in_hand = self.in_hand[:number], self.in_hand[number:]
-        results = [self._result(one, status) for one in done]
-        states.record(self.campaign_id, results)
+        self._record([(one, self._result(one, status)) for one in done])
         if repeat:
-            states.record(self.campaign_id, results)
+            self._record(self.recorded)
+
+    def _record(self, pairs: list[tuple[Claimed, Result]]) -> None:
+        """As workers do: what was claimed together is recorded together."""
+        for lease in {one.lease_until for one, _ in pairs}:
+            some = [result for one, result in pairs if one.lease_until == lease]
+            states.record(self.campaign_id, some, lease)
+        self.recorded = pairs
+
+    @precondition(lambda self: self.recorded)
+    @rule()
+    def a_worker_repeats_what_it_recorded_long_ago(self) -> None:
+        self._record(self.recorded)
 
     def _result(self, one: Claimed, status: RecipientStatus) -> Result:
         provider_id = None
@@ -114,7 +132,16 @@ class CampaignMachine(RuleBasedStateMachine):
             provider_id = f"p-{one.id}-{one.attempt}-{secrets.token_hex(3)}"
             self.provider_ids[one.id] = provider_id
         code = "" if status == S.SENT else "code"
-        return Result(one.id, one.attempt, status, provider_id=provider_id, code=code, cost_e4=100)
+        return Result(
+            one.id,
+            one.attempt,
+            status,
+            provider_id=provider_id,
+            code=code,
+            cost_e4=100,
+            # A network that turned the request away: the try does not count.
+            free=status == S.QUEUED,
+        )
 
     @rule()
     def crash(self) -> None:
@@ -130,7 +157,7 @@ class CampaignMachine(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3))
     def a_slow_worker_answers_after_all(self, number: int) -> None:
         late, self.crashed = self.crashed[:number], self.crashed[number:]
-        states.record(self.campaign_id, [self._result(one, S.SENT) for one in late])
+        self._record([(one, self._result(one, S.SENT)) for one in late])
 
     @rule()
     def sweep(self) -> None:
@@ -237,12 +264,27 @@ def test_a_report_for_an_unconfirmed_recipient_settles_it_by_phone() -> None:
 
 @pytest.mark.both
 @pytest.mark.usefixtures("people")
+def test_an_outcome_written_again_does_not_touch_what_another_worker_claimed_since() -> None:
+    campaign_id = _new_campaign()
+    (first,) = states.claim(campaign_id, 0, 1, LEASE, "sms")
+    turned_away = Result(first.id, first.attempt, S.QUEUED, free=True)
+    states.record(campaign_id, [turned_away], first.lease_until)
+    (second,) = states.claim(campaign_id, 0, 1, LEASE, "sms")
+    assert (second.id, second.attempt) == (first.id, first.attempt)
+    states.record(campaign_id, [turned_away], first.lease_until)
+    assert Recipient.get_by_id(first.id).status == S.SENDING
+    assert control.get(campaign_id).sending == 1
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("people")
 def test_an_early_report_waits_until_its_send_is_recorded() -> None:
     campaign_id = _new_campaign()
     (one,) = states.claim(campaign_id, 0, 1, LEASE, "sms")
     early = DeliveryReport("p-1", "delivered", phone=one.phone)
     assert apply_reports("simulator-sms", [early]) == [early]
-    states.record(campaign_id, [Result(one.id, one.attempt, S.SENT, provider_id="p-1")])
+    sent = Result(one.id, one.attempt, S.SENT, provider_id="p-1")
+    states.record(campaign_id, [sent], one.lease_until)
     assert apply_reports("simulator-sms", [early]) == []
     assert Recipient.get_by_id(one.id).status == S.DELIVERED
 

@@ -81,7 +81,8 @@ def call(campaign: Campaign, number: int = 100) -> list[tuple[int, str, str]]:
         session = f"call-{one.id}-{one.attempt}-test"
         results.append(Result(one.id, one.attempt, RecipientStatus.SENT, provider_id=session))
         made.append((one.id, one.phone, session))
-    voice_calls.record(campaign.id, provider, results)
+    if claimed:
+        voice_calls.record(campaign.id, provider, results, claimed[0].lease_until)
     return made
 
 
@@ -221,7 +222,7 @@ def test_calls_that_did_not_begin_take_no_line(calling: Callable[..., Campaign])
     campaign, provider = calling(30), simulator()
     claimed = voice_calls.claim(campaign, provider, 0, 20, timedelta(seconds=40))
     bad = [Result(one.id, one.attempt, RecipientStatus.FAILED, code="x") for one in claimed]
-    voice_calls.record(campaign.id, provider, bad)
+    voice_calls.record(campaign.id, provider, bad, claimed[0].lease_until)
     assert VoiceCall.select().count() == 0
     assert voice_calls.free_lines(provider, 20) == 20
 
@@ -286,9 +287,8 @@ def test_a_report_that_comes_before_the_call_is_recorded_waits_for_it(
     ended(client, "early", callerNumber=one.phone, clientRequestId=f"{campaign.id}-x")
     receipts.apply_due()
     assert counts(campaign) == {"sending": 1}
-    voice_calls.record(
-        campaign.id, provider, [Result(one.id, 1, RecipientStatus.SENT, provider_id="early")]
-    )
+    sent = Result(one.id, 1, RecipientStatus.SENT, provider_id="early")
+    voice_calls.record(campaign.id, provider, [sent], one.lease_until)
     RawCallback.update(due_at=utcnow()).execute()
     receipts.apply_due()
     assert counts(campaign) == {"delivered": 1}
@@ -301,7 +301,7 @@ def test_a_call_in_doubt_is_settled_by_its_end(
     campaign, provider = calling(2), simulator()
     claimed = voice_calls.claim(campaign, provider, 0, 2, timedelta(seconds=40))
     doubt = [Result(one.id, 1, RecipientStatus.UNCONFIRMED, code="unknown") for one in claimed]
-    voice_calls.record(campaign.id, provider, doubt)
+    voice_calls.record(campaign.id, provider, doubt, claimed[0].lease_until)
     for number, one in enumerate(claimed):
         form = {"callerNumber": one.phone, "clientRequestId": f"{campaign.id}-x"}
         if number:

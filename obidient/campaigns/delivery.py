@@ -238,7 +238,7 @@ def _one_call(turn: Turn) -> float:
     database.release()
     answer = _call(campaign, provider, claimed, messages)
     pace.give_back(turn.buckets, sum(result.free for result in answer.results))
-    database.persist(lambda: _record(turn, answer))
+    database.persist(lambda: _record(turn, answer, claimed[0].lease_until))
     _after(turn, claimed, answer)
     return 0.0
 
@@ -250,11 +250,11 @@ def _claim(turn: Turn, limit: int, lease: timedelta) -> list[Claimed]:
     return states.claim(campaign.id, number, limit, lease, campaign.channel)
 
 
-def _record(turn: Turn, answer: Answer) -> None:
+def _record(turn: Turn, answer: Answer, lease_until: datetime) -> None:
     if turn.is_voice:
-        voice_calls.record(turn.campaign.id, turn.provider, answer.results)
+        voice_calls.record(turn.campaign.id, turn.provider, answer.results, lease_until)
     else:
-        states.record(turn.campaign.id, answer.results)
+        states.record(turn.campaign.id, answer.results, lease_until)
 
 
 def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:

@@ -36,7 +36,8 @@ end
 if wait > 0 then granted = 0 end
 for i, key in ipairs(KEYS) do
   redis.call('HSET', key, 'tokens', tostring(left[i] - granted), 'at', string.format('%.6f', now))
-  redis.call('EXPIRE', key, 3600)
+  -- Long enough for a rate of one an hour to come to a whole token.
+  redis.call('EXPIRE', key, 7200)
 end
 return {granted, tostring(wait)}
 """

@@ -40,6 +40,8 @@ class Claimed:
     phone: str
     contact_id: int | None
     attempt: int
+    #: When the lease ends; it tells this claim from any later one.
+    lease_until: datetime
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,10 @@ def claim(
         rows = db.execute_sql(sql, (campaign_id, batch, now, now + lease, now)).fetchall()
         if not rows:
             return []
-        claimed = [Claimed(*row) for row in sorted(rows)]
+        claimed = [
+            Claimed(row_id, phone, contact_id, attempt, now + lease)
+            for row_id, phone, contact_id, attempt in sorted(rows)
+        ]
         out = suppressed([one.phone for one in claimed], channel)
         if out:
             _skip_opted_out([one.id for one in claimed if one.phone in out])
@@ -208,8 +213,11 @@ _RECORD_COLUMNS = {
 }
 
 
-def record(campaign_id: int, results: Sequence[Result]) -> None:
-    """Write the outcomes of one provider call; safe to repeat when the answer was lost."""
+def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -> None:
+    """Write the outcomes of one provider call, of what was claimed until `lease_until`.
+
+    Safe to repeat when the database's answer was lost, whoever has claimed meanwhile.
+    """
     if not results:
         return
     now = utcnow()
@@ -240,10 +248,10 @@ def record(campaign_id: int, results: Sequence[Result]) -> None:
         "next_attempt_at = v.due, attempts = recipient.attempts - v.free, lease_until = NULL, "
         f"sent_at = CASE WHEN v.status = {SENT:d} THEN {m} ELSE recipient.sent_at END, "
         f"updated_at = {m} FROM v WHERE recipient.id = v.id AND recipient.status = {SENDING:d} "
-        "AND recipient.attempts = v.attempt RETURNING recipient.id"
+        f"AND recipient.attempts = v.attempt AND recipient.lease_until = {m} RETURNING recipient.id"
     )
     with db.atomic():
-        done = {row[0] for row in db.execute_sql(sql, (*params, now, now)).fetchall()}
+        done = {row[0] for row in db.execute_sql(sql, (*params, now, now, lease_until)).fetchall()}
         moves: Counter[RecipientStatus] = Counter()
         applied = [r for r in results if r.id in done]
         for result in applied:

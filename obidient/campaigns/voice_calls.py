@@ -71,7 +71,9 @@ def claim(
     return claimed
 
 
-def record(campaign_id: int, provider: Provider, results: Sequence[Result]) -> None:
+def record(
+    campaign_id: int, provider: Provider, results: Sequence[Result], lease_until: datetime
+) -> None:
     """As `states.record`; calls that did not begin give their lines back."""
     with db.atomic():
         until = utcnow() + timedelta(seconds=provider.longest_call)
@@ -86,7 +88,7 @@ def record(campaign_id: int, provider: Provider, results: Sequence[Result]) -> N
                 VoiceCall.update(until=until, **changes).where(mine).execute()
             else:
                 VoiceCall.delete().where(mine).execute()
-        states.record(campaign_id, results)
+        states.record(campaign_id, results, lease_until)
 
 
 def hold(provider: str, sessions: Iterable[str]) -> None:
