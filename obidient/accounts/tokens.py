@@ -2,19 +2,21 @@
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from flask import g
+from flask import current_app, g
 
 from obidient.accounts.models import ApiToken, User
 from obidient.accounts.roles import SCOPES, scopes_of
 from obidient.clock import utcnow
+from obidient.database import db
 from obidient.errors import Forbidden, Invalid, Unauthorized
 
 PREFIX = "obi_"
-#: How often `last_used_at` is written: once per request would be a write per read.
-USED_EVERY = timedelta(minutes=1)
+#: How often a process writes what was used: once per request would be a write per read.
+WRITE_EVERY = timedelta(seconds=10)
 
 
 def digest(token: str) -> str:
@@ -76,10 +78,24 @@ def find(token: str) -> ApiToken | None:
     return found
 
 
-def _note_use(token: ApiToken) -> None:
-    now = utcnow()
-    if token.last_used_at is None or now - token.last_used_at > USED_EVERY:
-        ApiToken.update(last_used_at=now).where(ApiToken.id == token.id).execute()
+class Uses:
+    """When tokens were last used, written with the first use after a while of not writing."""
+
+    def __init__(self) -> None:
+        self._noted: dict[int, datetime] = {}
+        self._written = datetime.min
+        self._lock = threading.Lock()
+
+    def note(self, token: ApiToken) -> None:
+        now = utcnow()
+        with self._lock:
+            self._noted[token.id] = now
+            if now - self._written < WRITE_EVERY:
+                return
+            noted, self._noted, self._written = self._noted, {}, now
+        with db.atomic():
+            for token_id, at in sorted(noted.items()):
+                ApiToken.update(last_used_at=at).where(ApiToken.id == token_id).execute()
 
 
 def authorize(header: str, scopes: tuple[str, ...]) -> User:
@@ -97,5 +113,5 @@ def authorize(header: str, scopes: tuple[str, ...]) -> User:
         raise Forbidden(f"This token may not do that: it needs the scope {' or '.join(scopes)}.")
     g.token = token
     g.api_user = token.user
-    _note_use(token)
+    current_app.extensions.setdefault("obidient.token_uses", Uses()).note(token)
     return token.user
