@@ -23,7 +23,7 @@ from obidient import create_app
 from obidient.database import db
 from obidient.results import intake, live
 from obidient.results.inbox import Sender, receive
-from obidient.results.models import Election, Party
+from obidient.results.models import Election, Party, Submission
 
 URL = "/api/live-results/elections/abc123/live-summary"
 
@@ -198,3 +198,16 @@ def test_a_key_deleted_by_hand_is_counted_again_within_a_second_or_so(
         assert time.monotonic() - deleted < 10 * live.FRESH
         assert b"Labour" in (store.get("live-results:abc123") or b"")
     store.close()
+
+
+def test_a_worker_decides_what_came_in_while_redis_is_away(
+    world: Election, environ: dict[str, str], own_redis: RedisServer, worker: Callable[..., Any]
+) -> None:
+    environ["REDIS_URL"] = own_redis.url
+    worker("results-sync")
+    own_redis.stop()
+    with db.atomic():
+        receive([sheet("c", UNITS[1])], Sender())
+    waiting = Submission.select().where(Submission.status == "received")
+    wait_for(lambda: not waiting.exists(), what="the decision")
+    assert Submission.get(Submission.submission_id == "c").status == "accepted"

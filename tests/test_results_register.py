@@ -94,6 +94,52 @@ def test_a_file_that_is_no_register_is_refused(app: Flask, tmp_path: Path) -> No
         register.import_file(write(tmp_path, "name,phone\nA,1\n"))
 
 
+@pytest.mark.both
+def test_what_a_database_cannot_hold_is_mended(app: Flask, tmp_path: Path) -> None:
+    row = "x,x,W\0ARD,24-11-02-001,TOWN\0 HALL,600"
+    report = register.import_file(write(tmp_path, f"{HEAD}\n{row}\n"))
+    assert Area.get(Area.code == "24-11-02-001").name == "TOWN HALL"
+    assert Area.get(Area.code == "24-11-02").name == "WARD"
+    assert report.kinds["mended names"] == 1
+
+
+def test_rows_that_were_cut_wrongly_are_reported_by_line(app: Flask, tmp_path: Path) -> None:
+    rows = [
+        "x,x,W,24-11-02-001,GATE 500, 2,600",
+        "x,x,W,24-11-02-002,HALL",
+        'x,x,W,24-11-02-003,"SCHOOL,600',
+        "x,x,W,24-11-02-004,CLINIC,600",
+        "x,x,W,24/11/02/005,CLINIC,600",
+    ]
+    report = register.import_file(write(tmp_path, "\n".join([HEAD, *rows, ""])))
+    told = "\n".join(report.defects)
+    assert "line 2: 1 cell too many" in told
+    assert "line 3: 1 cell too few" in told
+    assert "line 4: a quotation mark is not closed" in told
+    units = Area.select().where(Area.level == "unit").order_by(Area.code)
+    assert [(row.code, row.name, row.registered_voters) for row in units] == [
+        ("24-11-02-001", "GATE 500", None),
+        ("24-11-02-002", "HALL", None),
+        ("24-11-02-003", "SCHOOL,600", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "packed", [b"name,code", gzip.compress(b"x" * 99)[:-9], b"\x1f\x8b\x08junk!!!!"]
+)
+def test_a_damaged_archive_is_refused_plainly(app: Flask, tmp_path: Path, packed: bytes) -> None:
+    path = tmp_path / "register.csv.gz"
+    path.write_bytes(packed)
+    with pytest.raises(Invalid, match="can't be unpacked"):
+        register.import_file(path)
+
+
+def test_an_endless_cell_is_refused_by_its_line(app: Flask, tmp_path: Path) -> None:
+    text = f'{HEAD}\nx,x,W,24-11-02-001,HALL,\nx,x,W,24-11-02-002,"{"A" * 140_000}\n'
+    with pytest.raises(Invalid, match=r"line 3: .*131,072"):
+        register.import_file(write(tmp_path, text))
+
+
 def test_the_command_lists_the_defects_and_says_what_it_did(
     app: Flask, cli: Callable[..., Result], tmp_path: Path
 ) -> None:

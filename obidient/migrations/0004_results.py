@@ -50,7 +50,7 @@ def up(migrator, db):
         election_id = CharField(max_length=64)
         unit_code = CharField(max_length=64)
         agent = CharField(max_length=120)
-        revision = IntegerField()
+        revision = BigIntegerField()
         payload = TextField()
         digest = CharField(max_length=64)
         own_unit = CharField(max_length=12, null=True)
@@ -71,7 +71,7 @@ def up(migrator, db):
         unit_code = CharField(max_length=12)
         agent = CharField(max_length=120)
         submission = BigIntegerField()
-        revision = IntegerField()
+        revision = BigIntegerField()
         submission_id = CharField(max_length=100)
         figures = TextField()
 
@@ -86,6 +86,7 @@ def up(migrator, db):
         figures = TextField()
         listed_voters = IntegerField(null=True)
         pattern = CharField(max_length=16)
+        high = BooleanField()
         settled = BooleanField()
         in_review = BooleanField()
         votes_at_stake = IntegerField()
@@ -102,6 +103,7 @@ def up(migrator, db):
         units = IntegerField()
         registered = BigIntegerField()
         accredited = BigIntegerField()
+        known = BigIntegerField()
         valid = BigIntegerField()
         rejected = BigIntegerField()
         listed = BigIntegerField()
@@ -157,10 +159,14 @@ def up(migrator, db):
             Decision,
         ]
     )
-    # The three lists that people and workers ask for again and again, however long the tables.
+    # The lists that people and workers ask for again and again, however long the tables.
     db.execute_sql("CREATE INDEX submission_waiting ON submission (id) WHERE status = 'received'")
     db.execute_sql(
         "CREATE INDEX unit_result_in_review ON unit_result (election_id, unit_code) WHERE in_review"
+    )
+    db.execute_sql(
+        "CREATE INDEX unit_result_high ON unit_result (election_id, (SUBSTR(unit_code, 1, 8)))"
+        " WHERE high"
     )
     db.execute_sql(
         "CREATE INDEX review_flag_open ON review_flag (election_id, id) WHERE closed_at IS NULL"

@@ -1,13 +1,13 @@
 """The desk on which a chunk of sheets is decided: what is known, what changes, written at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from peewee import chunked
 
 from obidient.areas import parent_of
-from obidient.results import flags
+from obidient.results import flags, neighbours
 from obidient.results.models import AgentSheet, Election, ReviewFlag, UnitResult
 from obidient.results.rows import put
 from obidient.results.sheets import Figures
@@ -33,8 +33,12 @@ class Desk:
     #: What changed units were worth before.
     _before: dict[str, Total] = field(default_factory=dict)
     _recounted: set[str] = field(default_factory=set)
-    _open: dict[str, set[str]] = field(default_factory=dict)
-    _raised: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    #: Patterns that changed units had before.
+    _old_patterns: set[str] = field(default_factory=set)
+    #: Unit -> kind -> evidence of its open flags.
+    _open: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    _raised: set[tuple[str, str]] = field(default_factory=set)
+    _restated: set[tuple[str, str]] = field(default_factory=set)
     _lowered: set[tuple[str, str]] = field(default_factory=set)
 
     def load(self, codes: Sequence[str]) -> None:
@@ -48,54 +52,79 @@ class Desk:
             unit.election_id == self.election_id, unit.unit_code.in_(codes)
         ):
             self._units[result.unit_code] = result
-        for raised in flag.select(flag.unit_code, flag.kind).where(
+        for raised in flag.select(flag.unit_code, flag.kind, flag.evidence).where(
             flag.election_id == self.election_id,
             flag.unit_code.in_(codes),
             flag.closed_at.is_null(),
         ):
-            self._open.setdefault(raised.unit_code, set()).add(raised.kind)
+            self._open.setdefault(raised.unit_code, {})[raised.kind] = raised.evidence
+
+    def bring(self, codes: Iterable[str]) -> None:
+        """Read about units that nothing was sent for, but that others throw a light on."""
+        wanted = sorted(set(codes) - set(self._units))
+        for some in chunked(wanted, 500):
+            self.load(some)
 
     def unit(self, code: str) -> UnitResult:
         """A unit that is about to change."""
-        if code not in self._before:
-            self._before[code] = worth(self._units.get(code))
         if code not in self._units:
-            self._units[code] = UnitResult(election_id=self.election_id, unit_code=code)
+            self._units[code] = UnitResult(
+                election_id=self.election_id,
+                unit_code=code,
+                listed_voters=self.listed.get(code),
+            )
+        if code not in self._before:
+            self._before[code] = worth(self._units[code])
+            self._old_patterns.add(self._units[code].pattern)
         return self._units[code]
 
     def count(self, code: str, agent: str, submission: int | None, figures: Figures) -> None:
         """Let these figures count for a unit."""
         result = self.unit(code)
         result.agent, result.submission, result.figures = agent, submission, figures.dumps()
-        result.listed_voters, result.pattern = self.listed.get(code), figures.pattern()
-        self._recounted.add(code)
+        result.pattern = figures.pattern()
+        self.list_voters(code)
+
+    def list_voters(self, code: str) -> None:
+        """Note the register's voters of a unit, and look at what counts there anew."""
+        result = self.unit(code)
+        result.listed_voters = self.listed.get(code)
+        if result.figures:
+            result.high = flags.is_high(Figures.loads(result.figures), result.listed_voters)
+            self._recounted.add(code)
 
     def uncount(self, code: str) -> None:
         """Let nothing count for a unit."""
         result = self.unit(code)
         result.agent, result.submission, result.figures, result.pattern = "", None, "", ""
-        self._recounted.discard(code)
-
-    def trust(self, code: str) -> None:
-        """A person answers for these figures: don't look for anything odd about them."""
+        result.high = False
         self._recounted.discard(code)
 
     # -- doubts --
 
     def raise_flag(self, code: str, kind: str, evidence: dict[str, Any]) -> None:
-        result = self.unit(code)
-        result.votes_at_stake = max(result.votes_at_stake, self._most(code, evidence))
-        opened = self._open.setdefault(code, set())
-        if kind not in opened:
-            opened.add(kind)
-            self._raised[code, kind] = evidence
+        """Put a unit under review; of several claims the one of most votes is kept."""
+        known = self._open.setdefault(code, {}).get(kind)
+        if known is not None:
+            weaker = "valid" in evidence and evidence["valid"] <= known.get("valid", 0)
+            if weaker or evidence == known:
+                return
+        self.unit(code)
+        self._open[code][kind] = evidence
+        if known is None:
+            self._raised.add((code, kind))
+        elif (code, kind) not in self._raised:
+            self._restated.add((code, kind))
 
     def lower_flag(self, code: str, kind: str) -> None:
-        if kind in self._open.get(code, ()):
-            self.unit(code)
-            self._open[code].discard(kind)
-            if self._raised.pop((code, kind), None) is None:
-                self._lowered.add((code, kind))
+        if self._open.get(code, {}).pop(kind, None) is None:
+            return
+        self.unit(code)
+        self._restated.discard((code, kind))
+        if (code, kind) in self._raised:
+            self._raised.discard((code, kind))
+        else:
+            self._lowered.add((code, kind))
 
     def close_all(self, code: str) -> None:
         for kind in list(self._open.get(code, ())):
@@ -106,15 +135,6 @@ class Desk:
             self.lower_flag(code, kind)
         else:
             self.raise_flag(code, kind, evidence)
-
-    def _most(self, code: str, evidence: dict[str, Any]) -> int:
-        """The votes that a unit could come to: of any sheet, but no more than its voters."""
-        sheets = self.sheets.get(code, {}).values()
-        valid = [Figures.loads(sheet.figures).valid for sheet in sheets]
-        claimed = evidence.get("valid", 0)
-        listed = self.listed.get(code)
-        most: int = max([*valid, claimed if listed is None else min(claimed, listed)])
-        return most
 
     def compare(self, code: str) -> None:
         """See whether the agents of a unit agree, unless a person has decided."""
@@ -127,36 +147,45 @@ class Desk:
             else:
                 agents = sorted(sheet.agent for sheet in sheets)
                 self.raise_flag(code, flags.DISPUTE, {"agents": agents})
-        if self._open.get(code):
-            result.votes_at_stake = max(result.votes_at_stake, self._most(code, {}))
 
     def _examine(self, book: Book) -> None:
-        """Look at what counts anew beside what counts elsewhere."""
-        alike = self._same_patterns()
-        for code in sorted(self._recounted):
-            result = self._units[code]
-            figures = Figures.loads(result.figures)
-            ward = book.totals.get(parent_of(code) or "", Total())
-            listed = result.listed_voters
-            self._doubt(code, flags.OVER_ACCREDITED, flags.over_accredited(figures, listed))
-            self._doubt(code, flags.JUMP, flags.jump(figures, listed, ward, self._before[code]))
-            others = sorted(alike.get(result.pattern, set()) - {code})[:10]
-            self._doubt(code, flags.SAME_VOTES, {"units": others} if others else None)
+        """Look at what counts anew beside the rest, and at the rest beside that.
 
-    def _same_patterns(self) -> dict[str, set[str]]:
-        """Pattern -> the units that have it, of the patterns counted anew."""
-        fresh = {self._units[code].pattern for code in self._recounted} - {""}
-        found: dict[str, set[str]] = {}
-        for some in chunked(sorted(fresh), 500):
-            for row in UnitResult.select(UnitResult.unit_code, UnitResult.pattern).where(
-                UnitResult.election_id == self.election_id, UnitResult.pattern.in_(some)
-            ):
-                if row.unit_code not in self._before:
-                    found.setdefault(row.pattern, set()).add(row.unit_code)
-        for code in self._before:
-            if self._units[code].pattern:
-                found.setdefault(self._units[code].pattern, set()).add(code)
-        return found
+        So it makes no difference which of them came first. What a person has decided is left
+        alone: they have looked.
+        """
+        wards = neighbours.wards_after(book, self._before, self._units)
+        high = neighbours.high_units(self.election_id, wards)
+        patterns = self._old_patterns | {self._units[code].pattern for code in self._recounted}
+        alike = neighbours.alike(self.election_id, patterns - {""}, self._before, self._units)
+        self.bring([*high, *neighbours.worth_a_look(alike)])
+        twins = {code for codes in alike.values() for code in codes} & set(self._units)
+        for code in sorted((self._recounted | set(high) | twins) & set(self._units)):
+            result = self._units[code]
+            if result.settled or not result.figures:
+                continue
+            figures, listed = Figures.loads(result.figures), result.listed_voters
+            ward = wards.get(parent_of(code) or "")
+            if ward is not None:
+                self._doubt(code, flags.JUMP, flags.jump(figures, listed, ward, worth(result)))
+            if code in self._recounted:
+                self._doubt(code, flags.OVER_ACCREDITED, flags.over_accredited(figures, listed))
+            if code in self._recounted or code in twins:
+                others = sorted(alike.get(result.pattern, set()) - {code})[:10]
+                self._doubt(code, flags.SAME_VOTES, {"units": others} if others else None)
+
+    def _stake(self, result: UnitResult) -> int:
+        """The most votes that the review of a unit could make count."""
+        code = result.unit_code
+        if not self._open.get(code):
+            return 0
+        sheets = self.sheets.get(code, {}).values()
+        return flags.at_stake(
+            Figures.loads(result.figures) if result.figures else None,
+            [Figures.loads(sheet.figures) for sheet in sheets],
+            self._open[code].values(),
+            result.listed_voters,
+        )
 
     # -- writing --
 
@@ -166,11 +195,11 @@ class Desk:
             return
         book = Book(self.election_id, self._before)
         self._examine(book)
+        book.cover(self._before)
         for code, before in self._before.items():
             result = self._units[code]
             result.in_review = bool(self._open.get(code))
-            if not result.in_review:
-                result.votes_at_stake = 0
+            result.votes_at_stake = self._stake(result)
             result.updated_at = book.moment
             book.change(code, before, worth(result))
         self._save_sheets()
@@ -190,16 +219,22 @@ class Desk:
                     "election_id": self.election_id,
                     "unit_code": code,
                     "kind": kind,
-                    "evidence": evidence,
+                    "evidence": self._open[code][kind],
                     "opened_at": book.moment,
                 }
-                for (code, kind), evidence in self._raised.items()
+                for code, kind in sorted(self._raised)
             ]
             flag.insert_many(rows).execute()
-        for code, kind in self._lowered:
-            flag.update(closed_at=book.moment).where(
-                flag.election_id == self.election_id,
-                flag.unit_code == code,
-                flag.kind == kind,
-                flag.closed_at.is_null(),
-            ).execute()
+        for code, kind in sorted(self._restated):
+            flag.update(evidence=self._open[code][kind]).where(self._is_open(code, kind)).execute()
+        for code, kind in sorted(self._lowered):
+            flag.update(closed_at=book.moment).where(self._is_open(code, kind)).execute()
+
+    def _is_open(self, code: str, kind: str) -> Any:
+        flag = ReviewFlag
+        return (
+            (flag.election_id == self.election_id)
+            & (flag.unit_code == code)
+            & (flag.kind == kind)
+            & flag.closed_at.is_null()
+        )

@@ -10,6 +10,7 @@ from obidient.errors import Invalid, NotFound
 from obidient.results import tally, words
 from obidient.results.elections import get, parties_of
 from obidient.results.models import Election, Party, RegisterTotal, Tally, UnitResult
+from obidient.results.sheets import MOST_VOTES
 from obidient.results.tally import Total
 
 
@@ -52,7 +53,7 @@ def _summary(total: Total, units: int) -> dict[str, Any]:
         "totalAccreditedVoters": total.accredited,
         "totalValidVotes": total.valid,
         "totalRejectedVotes": total.rejected,
-        "voterTurnout": percent(total.accredited, total.registered),
+        "voterTurnout": percent(total.known, total.registered),
         "pollingUnitsTotal": units,
         "pollingUnitsUnderReview": total.review_units,
         "votesUnderReview": total.review_votes,
@@ -78,11 +79,11 @@ def _parties(total: Total, parties: list[Party]) -> list[dict[str, Any]]:
 def _outlook(election: Election, total: Total, register: RegisterTotal | None) -> dict[str, Any]:
     """Whether the units still out or under review could change who leads."""
     units_out = max(0, register.units - total.units) if register else 0
-    voters_out = _voters_out(total, register, units_out) if register else 0
+    voters_out, most_out = _voters_out(total, register, units_out) if register else (0, 0)
     ranked = [*sorted(total.votes.values(), reverse=True), 0, 0]
     lead = ranked[0] - ranked[1]
     # A vote under review may leave the leader and go to the next: it counts twice.
-    could = lead <= voters_out + 2 * total.review_votes
+    could = lead <= most_out + 2 * total.review_votes
     return {
         "pollingUnitsOut": units_out,
         "registeredVotersOut": voters_out,
@@ -104,17 +105,21 @@ def _meaning(
     return {"outlook": outlook, "sentences": sentences}
 
 
-def _voters_out(total: Total, register: RegisterTotal, units_out: int) -> int:
-    """Registered voters of the units still out; the register's mean where it has no figure."""
+def _voters_out(total: Total, register: RegisterTotal, units_out: int) -> tuple[int, int]:
+    """Registered voters of the units still out: about how many, and how many at most.
+
+    Where the register has no figure, its mean is the likely one, but only what no sheet can
+    exceed is certain.
+    """
     if not units_out:
-        return 0
+        return 0, 0
     known = max(0, register.voters - total.listed)
     unknown = max(0, register.unlisted - total.unlisted)
     listed_units = register.units - register.unlisted
     mean = register.voters / listed_units if listed_units else 0
     if not mean and total.units:
         mean = total.registered / total.units
-    return known + round(unknown * mean)
+    return known + round(unknown * mean), known + unknown * MOST_VOTES
 
 
 def _total(election_id: str, code: str) -> tuple[Total, datetime | None]:

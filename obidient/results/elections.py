@@ -8,7 +8,7 @@ from typing import Any
 from peewee import IntegrityError
 
 from obidient.accounts import audit
-from obidient.areas import ROOT_CODE, STATES, find_state, level_of
+from obidient.areas import LGAS, ROOT_CODE, STATES, Area, find_state, level_of
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
@@ -25,6 +25,7 @@ from obidient.results.tally import TICK, hold
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+LONGEST_NAME = 255
 #: For parties that bring no colour; told apart by their codes as well, always.
 COLORS = (
     "#0B6E4F #B3261E #1F5FA8 #B8860B #6A3D9A #D9480F #0C8599 #862E9C #5C940D #A61E4D "
@@ -53,6 +54,11 @@ def names_of(parties: Sequence[Party]) -> dict[str, str]:
     return found
 
 
+def lies_in(unit_code: str, election: Election) -> bool:
+    """Whether a polling unit votes in an election."""
+    return election.area_code == ROOT_CODE or unit_code.startswith(election.area_code)
+
+
 def moment_of_change(election: Election) -> datetime:
     """Now, but later than any change before, whatever the clock did since."""
     root = Tally.get_or_none(Tally.election_id == election.id, Tally.area_code == ROOT_CODE)
@@ -67,8 +73,8 @@ def _area_of(document: Mapping[str, Any], state: str) -> str:
     if code is not None:
         if not isinstance(code, str) or level_of(code) == "unit":
             raise Invalid("areaCode must be the code of a state, LGA or ward, such as 24-11.")
-        if code != ROOT_CODE and code[:2] not in STATES:
-            raise Invalid(f"There is no area {code!r}.")
+        if code not in (ROOT_CODE, *STATES, *LGAS) and not _is_ward(code):
+            raise Invalid(f"There is no area {code!r} in the register.")
         return code
     if state.strip().lower() in ("", "national", "nigeria", "ng"):
         return ROOT_CODE
@@ -76,6 +82,20 @@ def _area_of(document: Mapping[str, Any], state: str) -> str:
     if found is None:
         raise Invalid(f"There is no state {state!r}. Write National, or a state's name.")
     return found
+
+
+def _is_ward(code: str) -> bool:
+    return bool(Area.select().where(Area.code == code, Area.level == "ward").exists())
+
+
+def _line(where: str, value: object, longest: int = LONGEST_NAME) -> str:
+    """A text that both databases can hold."""
+    text = str(value).strip()
+    if len(text) > longest:
+        raise Invalid(f"{where} is longer than {longest} letters.")
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Invalid(f"{where} holds a character that can't be stored: type it again.")
+    return text
 
 
 def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
@@ -173,7 +193,7 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
         value = document.get(key)
         if not isinstance(value, str) or not value.strip():
             raise Invalid(f"{key} is missing: give it as text.")
-        return value.strip()
+        return _line(key, value)
 
     election_id = text("electionId")
     if not _ID.fullmatch(election_id):
@@ -187,7 +207,7 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
     parties = document.get("parties")
     if not isinstance(parties, list) or not parties:
         raise Invalid("parties is missing: give a list of at least one.")
-    state = str(document.get("state") or "National").strip()
+    state = _line("state", document.get("state") or "National")
     return {
         "id": election_id,
         "name": text("electionName"),
@@ -201,13 +221,15 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
 def _party(election_id: str, place: int, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict) or not str(raw.get("partyCode") or "").strip():
         raise Invalid(f"parties[{place}] has no partyCode.")
-    code = str(raw["partyCode"]).strip()
-    if len(code) > 20:
-        raise Invalid(f"parties[{place}].partyCode is longer than 20 letters.")
-    name = str(raw.get("partyName") or code).strip()
+    where = f"parties[{place}]"
+    code = _line(f"{where}.partyCode", raw["partyCode"], 20)
+    name = _line(f"{where}.partyName", raw.get("partyName") or code)
     color = str(raw.get("color") or COLORS[place % len(COLORS)])
     if not _COLOR.fullmatch(color):
         raise Invalid(f"parties[{place}].color must look like #0B6E4F.")
+    # A name that just fits leaves no room for the code behind it.
+    display = str(raw.get("displayName") or "") or f"{name} ({code})"[:LONGEST_NAME]
+    display = _line(f"{where}.displayName", display)
     aliases = raw.get("aliases") or []
     if not isinstance(aliases, list):
         raise Invalid(f"parties[{place}].aliases must be a list.")
@@ -215,10 +237,10 @@ def _party(election_id: str, place: int, raw: Any) -> dict[str, Any]:
         "election_id": election_id,
         "code": code,
         "name": name,
-        "display_name": str(raw.get("displayName") or f"{name} ({code})").strip(),
+        "display_name": display,
         "color": color,
         "position": place,
-        "aliases": [str(alias).strip() for alias in aliases],
+        "aliases": [_line(f"{where}.aliases", alias) for alias in aliases],
     }
 
 

@@ -1,6 +1,6 @@
 """What makes the results room look at a polling unit: the kinds of doubt, and how they arise."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from obidient.results.sheets import Figures
@@ -27,27 +27,51 @@ SENTENCES = {
 JUMP_TURNOUT, JUMP_TIMES, JUMP_UNITS, JUMP_ACCREDITED = 0.75, 2.5, 5, 150
 
 
+def _fewest(figures: Figures, listed: int | None) -> int | None:
+    """Registered voters by the sheet or the register, whichever says fewer."""
+    return min((n for n in (figures.registered, listed) if n is not None), default=None)
+
+
 def over_accredited(figures: Figures, listed: int | None) -> dict[str, Any] | None:
-    """Evidence of more accredited than registered voters, or None."""
-    registered = figures.registered if figures.registered is not None else listed
+    """Evidence of more accredited than registered voters, by sheet or register, or None."""
+    registered = _fewest(figures, listed)
     if registered is None or figures.accredited <= registered:
         return None
     return {"accredited": figures.accredited, "registered": registered}
 
 
-def jump(figures: Figures, listed: int | None, ward: Total, was: Total) -> dict[str, Any] | None:
-    """Evidence of a turnout far above the other units of the ward (`was`: this one's part)."""
-    registered = figures.registered if figures.registered is not None else listed
-    others = ward.units - was.units
-    voters = ward.registered - was.registered
-    if not registered or others < JUMP_UNITS or voters <= 0:
+def is_high(figures: Figures, listed: int | None) -> bool:
+    """Whether this turnout would stand out in an ordinary ward."""
+    registered = _fewest(figures, listed)
+    if not registered or figures.accredited < JUMP_ACCREDITED:
+        return False
+    return figures.accredited / registered >= JUMP_TURNOUT
+
+
+def jump(figures: Figures, listed: int | None, ward: Total, own: Total) -> dict[str, Any] | None:
+    """Evidence of a turnout far above the other units of the ward (`own`: this one's part)."""
+    registered = _fewest(figures, listed)
+    others = ward.units - own.units
+    voters = ward.registered - own.registered
+    if not registered or others < JUMP_UNITS or voters <= 0 or not is_high(figures, listed):
         return None
-    usual = (ward.accredited - was.accredited) / voters
+    usual = (ward.known - own.known) / voters
     turnout = figures.accredited / registered
-    high = turnout >= JUMP_TURNOUT and turnout >= JUMP_TIMES * usual
-    if not high or figures.accredited < JUMP_ACCREDITED:
+    if turnout < JUMP_TIMES * usual:
         return None
     return {"turnout": round(100 * turnout), "ward": round(100 * usual), "units": others}
+
+
+def at_stake(
+    counted: Figures | None,
+    sheets: Iterable[Figures],
+    evidence: Iterable[Mapping[str, Any]],
+    listed: int | None,
+) -> int:
+    """The votes a unit could come to: of any sheet; of a refused one no more than its voters."""
+    claimed = max((one.get("valid", 0) for one in evidence), default=0)
+    known = [figures.valid for figures in (counted, *sheets) if figures is not None]
+    return max([*known, claimed if listed is None else min(claimed, listed)])
 
 
 def sentence(kind: str, evidence: Mapping[str, Any]) -> str:

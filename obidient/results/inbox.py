@@ -13,7 +13,7 @@ from obidient.clock import utcnow
 from obidient.database import db, is_postgres
 from obidient.results.models import Submission
 from obidient.results.rows import insert
-from obidient.results.sheets import snake_keys
+from obidient.results.sheets import is_revision, snake_keys
 
 LONGEST_ID = 100
 #: What makes two sheets the same; anything else in them is kept and not compared.
@@ -127,13 +127,12 @@ def _text(value: Any, most: int) -> str:
 def _row(payload: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
     sheet = snake_keys(payload)
     revision = sheet.get("revision", 1)
-    whole = isinstance(revision, int) and not isinstance(revision, bool)
     return {
         "submission_id": _text(sheet.get("submission_id", ""), LONGEST_ID),
         "election_id": _text(sheet.get("election_id", ""), 64),
         "unit_code": _text(sheet.get("polling_unit_code", ""), 64),
         "agent": sender.agent or "device:" + _text(sheet.get("device_id", ""), 100),
-        "revision": revision if whole and 0 <= revision < 2**31 else 0,
+        "revision": revision if is_revision(revision) else 0,
         "payload": encode(payload),
         "digest": digest_of(sheet),
         "own_unit": sender.own_unit,

@@ -7,19 +7,19 @@ and however many processes take them, the totals are the sums of what counts uni
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from peewee import chunked
 
 from obidient import queues
-from obidient.areas import ROOT_CODE, Area
+from obidient.areas import Area
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.operations.shutdown import stopping
 from obidient.results import flags, tally
 from obidient.results.desk import Desk
-from obidient.results.elections import names_of, parties_of
+from obidient.results.elections import lies_in, names_of, parties_of
 from obidient.results.inbox import Sender, decode, receive
 from obidient.results.models import AgentSheet, Election, Submission
 from obidient.results.sheets import Figures, OverVoting, Refused, check, snake_keys
@@ -46,9 +46,10 @@ def process_waiting(most: int = 20) -> int:
 
 
 def sweep() -> None:
-    """Received sheets whose hint was lost."""
-    if Submission.select().where(Submission.status == "received").exists():
-        queues.current().enqueue(queues.RESULTS_SYNC, "process")
+    """Received sheets whose hint was lost; while no queue takes hints they are decided here."""
+    waiting = Submission.select().where(Submission.status == "received").exists()
+    if waiting and not queues.current().enqueue(queues.RESULTS_SYNC, "process"):
+        process_waiting(most=1)
 
 
 def _process_chunk() -> int:
@@ -70,7 +71,7 @@ def decide(rows: Sequence[Submission], election: Election | None) -> None:
     outcomes: dict[int, Outcome] = {}
     for row in rows:
         outcomes[row.id] = _outcome(row, desk, outcomes)
-    _write_outcomes(outcomes)
+    _write_outcomes(outcomes, {row.id for row in rows})
     desk.save()
 
 
@@ -118,7 +119,7 @@ def _check_place(row: Submission, unit: str, election: Election | None) -> None:
         raise Refused("unknown_election")
     if election.status != "ongoing":
         raise Refused("election_not_open")
-    if election.area_code != ROOT_CODE and not unit.startswith(election.area_code):
+    if not lies_in(unit, election):
         raise Refused("outside_area")
     if row.own_unit is not None and row.own_unit != unit:
         raise Refused("not_your_unit")
@@ -167,16 +168,15 @@ def _take(
     return Outcome("accepted")
 
 
-def _write_outcomes(outcomes: Mapping[int, Outcome]) -> None:
-    """All outcomes of a kind in one statement."""
+def _write_outcomes(outcomes: Mapping[int, Outcome], fresh: Set[int]) -> None:
+    """All outcomes of a kind in one statement; a sheet keeps the time at which it was decided."""
     now = utcnow()
-    alike: dict[Outcome, list[int]] = {}
+    alike: dict[tuple[Outcome, bool], list[int]] = {}
     for row_id, outcome in outcomes.items():
-        alike.setdefault(outcome, []).append(row_id)
-    for outcome, ids in sorted(alike.items()):
-        Submission.update(**outcome._asdict(), processed_at=now).where(
-            Submission.id.in_(ids)
-        ).execute()
+        alike.setdefault((outcome, row_id in fresh), []).append(row_id)
+    for (outcome, is_fresh), ids in sorted(alike.items()):
+        moment = {"processed_at": now} if is_fresh else {}
+        Submission.update(**outcome._asdict(), **moment).where(Submission.id.in_(ids)).execute()
 
 
 def load(

@@ -69,7 +69,7 @@ class Submission(BaseModel):
     unit_code = CharField(max_length=64, default="")
     #: user:7 or device:DEV-1: revisions are compared within one of these.
     agent = CharField(max_length=120, default="")
-    revision = IntegerField(default=1)
+    revision = BigIntegerField(default=1)
     payload = TextField()
     digest = CharField(max_length=64)
     #: The polling unit the sender may speak for; null: any.
@@ -95,7 +95,7 @@ class AgentSheet(BaseModel):
     unit_code = CharField(max_length=12)
     agent = CharField(max_length=120)
     submission = BigIntegerField()
-    revision = IntegerField()
+    revision = BigIntegerField()
     submission_id = CharField(max_length=100)
     #: The figures, in one canonical form: two sheets agree when these are equal.
     figures = TextField()
@@ -118,10 +118,12 @@ class UnitResult(BaseModel):
     submission = BigIntegerField(null=True)
     #: As in AgentSheet; empty when nothing counts.
     figures = TextField(default="")
-    #: The register's voters when the unit was counted: a new register changes no past total.
+    #: The register's voters; a new register changes them until the election is certified.
     listed_voters = IntegerField(null=True)
     #: A fingerprint of the votes, to find the same ones elsewhere; empty for small units.
     pattern = CharField(max_length=16, default="")
+    #: A turnout that would stand out in an ordinary ward.
+    high = BooleanField(default=False)
     #: A reviewer has decided: newer sheets reopen the review and change no total.
     settled = BooleanField(default=False)
     in_review = BooleanField(default=False)
@@ -144,6 +146,8 @@ class Tally(BaseModel):
     units = IntegerField(default=0)
     registered = BigIntegerField(default=0)
     accredited = BigIntegerField(default=0)
+    #: Accredited voters of the units whose registered voters are known: turnout is of these.
+    known = BigIntegerField(default=0)
     valid = BigIntegerField(default=0)
     rejected = BigIntegerField(default=0)
     #: The register's voters of the units that reported, and how many of those it has no figure for.

@@ -11,11 +11,11 @@ from typing import Any
 from peewee import fn
 
 from obidient import jobs
-from obidient.areas import LGAS, ancestors, parent_of
+from obidient.areas import LGAS, Area, ancestors, parent_of
 from obidient.clock import utcnow
 from obidient.database import db
-from obidient.results import tally
-from obidient.results.elections import names_of, parties_of
+from obidient.results import flags, tally
+from obidient.results.elections import get, names_of, parties_of
 from obidient.results.inbox import decode
 from obidient.results.models import (
     AgentSheet,
@@ -27,7 +27,7 @@ from obidient.results.models import (
     UnitResult,
 )
 from obidient.results.rows import put
-from obidient.results.sheets import Refused, read, snake_keys
+from obidient.results.sheets import Figures, Refused, read, snake_keys
 from obidient.results.tally import NUMBERS, Total, worth
 
 #: The kind of job that counts again.
@@ -106,7 +106,7 @@ def _count(election_id: str) -> Iterator[Found]:
 def _lgas(election_id: str) -> list[str]:
     """The LGAs from which anything came or in which anything counts."""
     found: set[str] = set()
-    for table in (Submission, AgentSheet, UnitResult):
+    for table in (Submission, AgentSheet, UnitResult, ReviewFlag, Decision):
         lga = fn.SUBSTR(table.unit_code, 1, 5)
         rows: Any = table.select(lga).where(table.election_id == election_id).distinct().tuples()
         found.update(row[0] for row in rows)
@@ -176,24 +176,75 @@ def _check_units(found: Found, election_id: str, bounds: tuple[str, str]) -> Non
     found.units = {row.unit_code: row for row in results}
     decided = _decisions(election_id, bounds)
     doubted = _doubted(election_id, bounds)
-    for code in sorted(set(found.sheets) - set(found.units)):
+    known = {*found.sheets, *decided, *doubted}
+    for code in sorted(known - set(found.units)):
         found.units[code] = UnitResult(election_id=election_id, unit_code=code)
+        found.wrong.append(f"{code}: what counts is not noted")
+    # What is certified keeps the register that it was certified with.
+    certified = get(election_id).status == "certified"
+    register = {} if certified else _register(bounds)
     for code, unit in found.units.items():
         agent, submission, figures = _right(code, unit, found, decided)
-        if (unit.agent, unit.submission, unit.figures) != (agent, submission, figures):
-            found.wrong.append(f"{code}: what counts is not what its sheets say")
-            unit.agent, unit.submission, unit.figures = agent, submission, figures
-        if unit.in_review != (code in doubted):
-            found.wrong.append(f"{code}: whether it is under review is noted wrongly")
-            unit.in_review = code in doubted
+        _set(
+            found,
+            unit,
+            "what counts is not what its sheets and decisions say",
+            agent=agent,
+            submission=submission,
+            figures=figures,
+            settled=code in decided,
+        )
+        if code in register:
+            sentence = "its registered voters are not the register's"
+            _set(found, unit, sentence, listed_voters=register[code])
+        _check_notes(found, unit, doubted.get(code, []))
+
+
+def _set(found: Found, unit: UnitResult, sentence: str, **right: Any) -> None:
+    """Put a unit right, and say so if it was wrong."""
+    if any(getattr(unit, name) != value for name, value in right.items()):
+        found.wrong.append(f"{unit.unit_code}: {sentence}")
+        for name, value in right.items():
+            setattr(unit, name, value)
+
+
+def _check_notes(found: Found, unit: UnitResult, doubts: list[dict[str, Any]]) -> None:
+    """What is noted beside the figures follows from them and from the open doubts."""
+    figures = Figures.loads(unit.figures) if unit.figures else None
+    _set(
+        found,
+        unit,
+        "what it is compared by is noted wrongly",
+        pattern=figures.pattern() if figures else "",
+        high=bool(figures and flags.is_high(figures, unit.listed_voters)),
+    )
+    mine = found.sheets.get(unit.unit_code, {}).values()
+    sheets = [Figures.loads(sheet.figures) for sheet in mine if sheet.figures]
+    stake = flags.at_stake(figures, sheets, doubts, unit.listed_voters) if doubts else 0
+    _set(
+        found,
+        unit,
+        "whether it is under review, and for how many votes, is noted wrongly",
+        in_review=bool(doubts),
+        votes_at_stake=stake,
+    )
+
+
+def _register(bounds: tuple[str, str]) -> dict[str, int | None]:
+    """The voters of the register's units."""
+    rows: Any = Area.select(Area.code, Area.registered_voters).where(
+        Area.code.between(*bounds), Area.level == "unit"
+    )
+    return dict(rows.tuples())
 
 
 def _right(
     code: str, unit: UnitResult, found: Found, decided: dict[str, Decision]
 ) -> tuple[str, int | None, str]:
     """Agent, submission and figures that should count for a unit."""
-    if unit.settled and code in decided:
-        return unit.agent, decided[code].submission, decided[code].figures
+    if code in decided:
+        last = decided[code]
+        return _agent_of(last), last.submission, last.figures
     mine = found.sheets.get(code)
     if not mine:
         return "", None, ""
@@ -203,6 +254,14 @@ def _right(
     return sheet.agent, sheet.submission, sheet.figures
 
 
+def _agent_of(decision: Decision) -> str:
+    """Whose figures a reviewer let count."""
+    if decision.submission is None:
+        return "reviewer" if decision.figures else ""
+    row = Submission.get_or_none(Submission.id == decision.submission)
+    return row.agent if row else ""
+
+
 def _decisions(election_id: str, bounds: tuple[str, str]) -> dict[str, Decision]:
     rows = Decision.select().where(
         Decision.election_id == election_id, Decision.unit_code.between(*bounds)
@@ -210,14 +269,18 @@ def _decisions(election_id: str, bounds: tuple[str, str]) -> dict[str, Decision]
     return {row.unit_code: row for row in rows.order_by(Decision.id)}
 
 
-def _doubted(election_id: str, bounds: tuple[str, str]) -> set[str]:
+def _doubted(election_id: str, bounds: tuple[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Units with open doubts, and the evidence."""
     flag = ReviewFlag
-    rows = flag.select(flag.unit_code).where(
+    rows = flag.select(flag.unit_code, flag.evidence).where(
         flag.election_id == election_id,
         flag.unit_code.between(*bounds),
         flag.closed_at.is_null(),
     )
-    return {row.unit_code for row in rows}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row.unit_code, []).append(row.evidence)
+    return found
 
 
 def _save(election_id: str, found: Found) -> None:

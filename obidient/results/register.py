@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,10 +17,14 @@ from peewee import EXCLUDED, chunked, fn
 from obidient.areas import LGAS, STATES, UNIT_RE, Area, ancestors
 from obidient.database import db
 from obidient.errors import Invalid
-from obidient.results.models import RegisterTotal
+from obidient.results import tally
+from obidient.results.desk import Desk
+from obidient.results.models import Election, RegisterTotal, UnitResult
 from obidient.results.sheets import MOST_VOTES
 
 BATCH = 2_000
+#: A line break within a cell and a unit's code behind it: rows that an open quote swallowed.
+_ROWS = re.compile(r"\n(?s:.*?)\b\d{2}[-/]\d{2}[-/]\d{2}[-/]\d{3}\b")
 _NEEDED = ("polling_unit_code", "polling_unit")
 
 
@@ -44,7 +49,7 @@ def tidy(name: str) -> str:
         with contextlib.suppress(UnicodeEncodeError, UnicodeDecodeError):
             name = name.encode("cp1252").decode("utf-8")
     name = name.replace("\\", "").replace("\u21b5", " ")
-    return re.sub(r"\s+", " ", name).strip()[:250]
+    return re.sub(r"\s+", " ", name.replace("\0", "")).strip()[:250]
 
 
 def normal_code(text: str) -> str | None:
@@ -65,7 +70,16 @@ def _rows(file: Any) -> Iterator[tuple[int, dict[str, str]]]:
     if missing:
         raise Invalid(f"The register has no column {missing[0]!r}. The first line names columns.")
     line = 2
-    for row in reader:
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            raise Invalid(
+                f"line {line}: a cell goes on for more than {csv.field_size_limit():,} letters: "
+                "a quotation mark is not closed. Mend the line and import again."
+            ) from None
+        if row is None:
+            return
         yield line, row
         line = reader.line_num + 1
 
@@ -73,22 +87,54 @@ def _rows(file: Any) -> Iterator[tuple[int, dict[str, str]]]:
 def import_file(path: Path, progress: Callable[[int], None] = lambda rows: None) -> Report:
     """Import a register; a unit met again keeps its first name. Raises Invalid for a wrong file."""
     report = Report()
-    seen: dict[str, str] = {}
     wards: dict[str, str] = {}
     units: list[tuple[str, str, str, str, int | None]] = []
+    try:
+        _read(path, report, wards, units, progress)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise Invalid(f"{path.name} can't be unpacked: it is damaged or no gzip file.") from None
+    _write(wards, units)
+    add_up()
+    relist()
+    report.units, report.wards = len(units), len(wards)
+    return report
+
+
+def _read(
+    path: Path,
+    report: Report,
+    wards: dict[str, str],
+    units: list[tuple[str, str, str, str, int | None]],
+    progress: Callable[[int], None],
+) -> None:
+    seen: dict[str, str] = {}
     with _open(path) as file:
         for line, row in _rows(file):
             report.rows += 1
+            _check_cells(line, row, report)
             unit = _unit(line, row, seen, report)
             if unit is not None:
                 units.append(unit)
                 wards.setdefault(unit[1], tidy(row.get("ward") or ""))
             if report.rows % 5_000 == 0:
                 progress(5_000)
-    _write(wards, units)
-    add_up()
-    report.units, report.wards = len(units), len(wards)
-    return report
+
+
+def _check_cells(line: int, row: dict[str, Any], report: Report) -> None:
+    """Report a row that was cut wrongly, and keep of it only what can be trusted."""
+    swallowed = [name for name, cell in row.items() if isinstance(cell, str) and _ROWS.search(cell)]
+    for name in swallowed:
+        row[name] = row[name].lstrip().splitlines()[0]
+        sentence = "a quotation mark is not closed, so the rows below are lost in this one."
+        report.defect(line, "open quotation marks", f"{sentence} Mend it and import again.")
+    # DictReader puts what is too much under None, and None where there is too little.
+    extra, missing = len(row.pop(None, ())), sum(cell is None for cell in row.values())  # type: ignore[call-overload]
+    if extra or missing:
+        number, much = (extra, "many") if extra else (missing, "few")
+        what = f"{number} cell{'' if number == 1 else 's'} too {much}"
+        report.defect(line, "rows cut wrongly", f"{what}; its number of voters is not taken.")
+    if extra or missing or swallowed:
+        row["registered_voters"] = ""
 
 
 def _unit(
@@ -147,6 +193,41 @@ def _write(wards: dict[str, str], units: list[tuple[str, str, str, str, int | No
                     ),
                 },
             ).execute()
+
+
+def relist() -> None:
+    """Take the register's voters to what was counted before, but not to what is certified."""
+    for election in Election.select().where(Election.status != "certified"):
+        after: str | None = ""
+        while after is not None:
+            with db.atomic():
+                after = _relist_some(election.id, after)
+
+
+def _relist_some(election_id: str, after: str) -> str | None:
+    """The next units whose number of voters is new; returns the last one's code."""
+    tally.hold(election_id)
+    unit = UnitResult
+    rows: Any = (
+        unit.select(unit.unit_code, Area.registered_voters)
+        .join(Area, on=(Area.code == unit.unit_code))
+        .where(
+            unit.election_id == election_id,
+            unit.unit_code > after,
+            Area.registered_voters.is_null(False),
+            unit.listed_voters.is_null() | (unit.listed_voters != Area.registered_voters),
+        )
+        .order_by(unit.unit_code)
+        .limit(BATCH // 4)
+    )
+    desk = Desk(election_id, listed=dict(rows.tuples()))
+    if not desk.listed:
+        return None
+    desk.load(list(desk.listed))
+    for code in desk.listed:
+        desk.list_voters(code)
+    desk.save()
+    return max(desk.listed)
 
 
 def add_up() -> None:

@@ -12,7 +12,7 @@ from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.results import flags, tally
 from obidient.results.desk import Desk
-from obidient.results.elections import get, names_of, parties_of
+from obidient.results.elections import get, lies_in, names_of, parties_of
 from obidient.results.inbox import decode
 from obidient.results.models import (
     AgentSheet,
@@ -183,6 +183,10 @@ def settle(
             raise NotFound("There is no such election.")
         if election.status == "certified":
             raise Conflict("This election is certified: open it again before you change results.")
+        if election.status == "scheduled":
+            raise Conflict("This election is not open yet: there is nothing to decide.")
+        if not lies_in(unit_code, election):
+            raise Invalid(MESSAGES["outside_area"])
         desk = _desk(election, unit_code)
         chosen, agent = _choose(desk, unit_code, submission, figures)
         _apply(desk, unit_code, chosen, agent, submission)
@@ -235,8 +239,6 @@ def _apply(
         desk.uncount(unit_code)
     else:
         desk.count(unit_code, agent, submission, chosen)
-        # A person has looked: what a machine finds odd about these figures is no news.
-        desk.trust(unit_code)
     result.settled = True
     desk.close_all(unit_code)
 
@@ -279,21 +281,50 @@ def history(election_id: str, unit_code: str) -> list[Event]:
 
 
 def _received(election_id: str, unit_code: str) -> list[Event]:
-    events = []
-    for row in Submission.select().where(
-        Submission.election_id == election_id, Submission.unit_code == unit_code
-    ):
+    rows = list(
+        Submission.select()
+        .where(Submission.election_id == election_id, Submission.unit_code == unit_code)
+        .order_by(Submission.id)
+    )
+    events = _rivalry([row for row in rows if row.status in ("accepted", "superseded")])
+    for row in rows:
         sentence = f"Sheet {row.submission_id}, revision {row.revision}, came from {who(row.agent)}"
         try:
             sentence += f": {_told(read(snake_keys(decode(row.payload)), None))}"
         except Refused:
             sentence += ", and can't be read as figures"
         events.append(Event(row.received_at, f"{sentence}.", row.id))
-        if row.processed_at is not None:
+        if row.processed_at is not None and row.status in ("duplicate", "rejected"):
             why = f": {row.message or MESSAGES.get(row.reason, row.reason)}" if row.reason else "."
             verb = "is a repeat" if row.status == "duplicate" else f"was {row.status}"
             events.append(Event(row.processed_at, f"Sheet {row.submission_id} {verb}{why}", row.id))
     return events
+
+
+def _rivalry(rows: Sequence[Submission]) -> list[Event]:
+    """How each agent's sheets took each other's place, in the order in which they were decided."""
+    events: list[Event] = []
+    newest: dict[str, Submission] = {}
+    decided = [row for row in rows if row.processed_at is not None]
+    for row in sorted(decided, key=lambda row: (row.processed_at, row.id)):
+        known, at, name = newest.get(row.agent), row.processed_at, f"Sheet {row.submission_id}"
+        if known is not None and (row.revision, row.submission_id) <= (
+            known.revision,
+            known.submission_id,
+        ):
+            sentence = f"{name} was superseded by {_named(known)}, which had come before it."
+            events.append(Event(at, sentence, row.id))
+            continue
+        events.append(Event(at, f"{name} was accepted.", row.id))
+        if known is not None:
+            sentence = f"Sheet {known.submission_id} was superseded by {_named(row)}."
+            events.append(Event(at, sentence, known.id))
+        newest[row.agent] = row
+    return events
+
+
+def _named(row: Submission) -> str:
+    return f"sheet {row.submission_id}, revision {row.revision}"
 
 
 def _doubts(election_id: str, unit_code: str) -> list[Event]:

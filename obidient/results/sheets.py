@@ -13,6 +13,8 @@ from obidient.areas import UNIT_RE, squeeze
 
 #: No polling unit and no sheet has ever held more.
 MOST_VOTES = 1_000_000
+#: A phone that counts milliseconds since 1970 is far below; JavaScript can't count further.
+MOST_REVISION = 2**53 - 1
 #: Votes of smaller units agree by chance, so they have no pattern.
 PATTERN_VOTES, PATTERN_PARTIES = 100, 3
 
@@ -159,6 +161,12 @@ def read(sheet: Mapping[str, Any], parties: Mapping[str, str] | None) -> Figures
     return figures
 
 
+def is_revision(value: Any) -> bool:
+    """Whether a sheet's revision can be compared with others."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and 0 <= value <= MOST_REVISION
+
+
 def _shown(name: object) -> str:
     return "".join(letter for letter in str(name)[:20] if letter.isprintable()) or "A party"
 
@@ -175,6 +183,8 @@ def _figures(
     sheet: Mapping[str, Any], given: Mapping[str, Any], parties: Mapping[str, str] | None
 ) -> tuple[Figures, int]:
     """All figures, whole and not below zero, and the votes cast as the sheet says."""
+    if not is_revision(sheet.get("revision", 1)):
+        raise Refused("wrong_type", "Revision: write a whole number, 1 or more.")
     counted: dict[str, int] = {}
     for name, number in given.items():
         key = party_key(str(name)[:100])

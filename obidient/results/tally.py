@@ -23,6 +23,7 @@ NUMBERS = (
     "units",
     "registered",
     "accredited",
+    "known",
     "valid",
     "rejected",
     "listed",
@@ -41,6 +42,7 @@ class Total:
     units: int = 0
     registered: int = 0
     accredited: int = 0
+    known: int = 0
     valid: int = 0
     rejected: int = 0
     listed: int = 0
@@ -73,10 +75,12 @@ def worth(result: UnitResult | None) -> Total:
         return Total(review_units=review[0], review_votes=review[1])
     figures = Figures.loads(result.figures)
     listed = result.listed_voters
+    registered = figures.registered if figures.registered is not None else listed
     return Total(
         units=1,
-        registered=figures.registered if figures.registered is not None else listed or 0,
+        registered=registered or 0,
         accredited=figures.accredited,
+        known=figures.accredited if registered else 0,
         valid=figures.valid,
         rejected=figures.rejected,
         listed=listed or 0,
@@ -104,18 +108,29 @@ class Book:
 
     def __init__(self, election_id: str, units: Iterable[str]) -> None:
         self.election_id = election_id
+        self.totals: dict[str, Total] = {}
         self._changes: dict[str, Total] = {}
-        codes = sorted({code for unit in units for code in ancestors(unit)[1:]})
+        self._known: set[str] = set()
+        #: The time of this change: later than the last one's, whatever the clock did since.
+        self.moment: datetime = utcnow()
+        self.cover(units)
+
+    def cover(self, units: Iterable[str]) -> None:
+        """Read the totals around some units, those that are not here yet."""
+        above = {code for unit in units for code in ancestors(unit)[1:]}
+        codes = sorted(above - self._known)
+        self._known |= above
         stored: list[Tally] = []
         for some in chunked(codes, 500):
             # Not with +=, which Peewee takes for a UNION.
             stored.extend(
-                Tally.select().where(Tally.election_id == election_id, Tally.area_code.in_(some))
+                Tally.select().where(
+                    Tally.election_id == self.election_id, Tally.area_code.in_(some)
+                )
             )
-        self.totals = {row.area_code: as_total(row) for row in stored}
+        self.totals |= {row.area_code: as_total(row) for row in stored}
         before = [row.updated_at for row in stored if row.area_code == ROOT_CODE]
-        #: The time of this change: later than the last one's, whatever the clock did since.
-        self.moment: datetime = max([utcnow(), *(moment + TICK for moment in before)])
+        self.moment = max([self.moment, *(moment + TICK for moment in before)])
 
     def change(self, unit: str, before: Total, after: Total) -> None:
         """A unit was worth `before` and is now worth `after`."""

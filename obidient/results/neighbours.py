@@ -1,0 +1,72 @@
+"""The units that throw a light on each other: those of one ward, and those with the same votes."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from peewee import SQL, chunked, fn
+
+from obidient.areas import parent_of
+from obidient.results.models import UnitResult
+from obidient.results.tally import Book, Total, worth
+
+#: Units with the same votes that are told of each other; among more, one more or less is no news.
+MOST_ALIKE = 50
+
+
+def _turnout(total: Total) -> Total:
+    """What turnout is made of."""
+    return Total(units=total.units, registered=total.registered, known=total.known)
+
+
+def wards_after(
+    book: Book, before: Mapping[str, Total], units: Mapping[str, UnitResult]
+) -> dict[str, Total]:
+    """The turnout of each ward in which units change, with those changes."""
+    wards: dict[str, Total] = {}
+    for code, was in before.items():
+        ward = parent_of(code) or ""
+        if ward not in wards:
+            wards[ward] = _turnout(book.totals.get(ward, Total()))
+        wards[ward].add(_turnout(worth(units[code])))
+        wards[ward].add(_turnout(was), -1)
+    return wards
+
+
+def high_units(election_id: str, wards: Iterable[str]) -> list[str]:
+    """The units of some wards whose turnout might stand out."""
+    found: list[str] = []
+    for some in chunked(sorted(wards), 500):
+        rows: Any = UnitResult.select(UnitResult.unit_code).where(
+            UnitResult.election_id == election_id,
+            # As the index has it, literally: an expression with parameters would not match.
+            fn.SUBSTR(UnitResult.unit_code, SQL("1"), SQL("8")).in_(some),
+            UnitResult.high,
+        )
+        found.extend(row[0] for row in rows.tuples())
+    return found
+
+
+def alike(
+    election_id: str,
+    patterns: Collection[str],
+    changing: Collection[str],
+    units: Mapping[str, UnitResult],
+) -> dict[str, set[str]]:
+    """Pattern -> the units that have it, with those that are `changing` as they will be."""
+    found: dict[str, set[str]] = {}
+    for some in chunked(sorted(patterns), 500):
+        rows: Any = UnitResult.select(UnitResult.pattern, UnitResult.unit_code).where(
+            UnitResult.election_id == election_id, UnitResult.pattern.in_(some)
+        )
+        for pattern, code in rows.tuples():
+            if code not in changing:
+                found.setdefault(pattern, set()).add(code)
+    for code in changing:
+        if units[code].pattern in patterns:
+            found.setdefault(units[code].pattern, set()).add(code)
+    return found
+
+
+def worth_a_look(alike: Mapping[str, set[str]]) -> list[str]:
+    """The units of which others with the same votes came or went."""
+    return [code for codes in alike.values() for code in sorted(codes)[:MOST_ALIKE]]
