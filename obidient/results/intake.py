@@ -5,6 +5,7 @@ chunk in one transaction together with the totals they change. So whatever order
 and however many processes take them, the totals are the sums of what counts unit by unit.
 """
 
+import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -15,7 +16,7 @@ from peewee import chunked
 from obidient import queues
 from obidient.areas import Area
 from obidient.clock import utcnow
-from obidient.database import db
+from obidient.database import db, is_postgres
 from obidient.operations.shutdown import stopping
 from obidient.results import flags, tally
 from obidient.results.desk import Desk
@@ -26,6 +27,8 @@ from obidient.results.sheets import Figures, OverVoting, Refused, check, snake_k
 
 #: Sheets decided in one transaction.
 CHUNK = 1_000
+#: On SQLite, which has one writer: fewer, and then a rest in which those who wait get their turn.
+SQLITE_CHUNK, REST = 250, 0.02
 
 
 class Outcome(NamedTuple):
@@ -42,6 +45,8 @@ def process_waiting(most: int = 20) -> int:
         done += number
         if number == 0 or stopping.is_set():
             break
+        if not is_postgres():
+            time.sleep(REST)
     return done
 
 
@@ -59,7 +64,8 @@ def _process_chunk() -> int:
         if first is None:
             return 0
         election = tally.hold(first.election_id)
-        rows = list(waiting.where(Submission.election_id == first.election_id).limit(CHUNK))
+        some = CHUNK if is_postgres() else SQLITE_CHUNK
+        rows = list(waiting.where(Submission.election_id == first.election_id).limit(some))
         if rows:
             decide(rows, election)
     return len(rows)
