@@ -9,6 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from results_world import UNITS, make_world, sheet
 
+from obidient.areas import Area
 from obidient.database import db
 from obidient.results import elections, intake
 from obidient.results.inbox import Sender, receive
@@ -115,6 +116,8 @@ def test_new_figures_appear_without_a_reload(
 def test_nothing_is_wider_than_a_small_phone(
     counting: str, page: Page, path: str, complaints: list[str]
 ) -> None:
+    # As the register writes them: joined with slashes, with nowhere to break.
+    Area.update(name="ALAUSA/OREGUN/OLUSOSUN/" * 4).where(Area.level << ("ward", "unit")).execute()
     page.set_viewport_size(PHONE)
     page.goto(counting + PAGE + path)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
