@@ -22,7 +22,11 @@ def utcnow() -> datetime:
 
 def local(moment: datetime, zone: ZoneInfo) -> datetime:
     """A time of a table (naive UTC) as an aware one in `zone`."""
-    return moment.replace(tzinfo=UTC).astimezone(zone)
+    try:
+        return moment.replace(tzinfo=UTC).astimezone(zone)
+    except OverflowError:
+        # The calendar's first and last hours don't exist everywhere; a page must not fail on them.
+        return moment.replace(tzinfo=zone)
 
 
 def isoformat(moment: datetime | None) -> str | None:

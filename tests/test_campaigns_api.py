@@ -1,20 +1,24 @@
 """Campaigns over HTTP."""
 
+import io
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from obidient import create_app
 from obidient.accounts.models import AuditEntry
+from obidient.campaigns import control, progress
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus, Throughput
 from obidient.campaigns.receipt_models import CALLBACK_STATES
 from obidient.campaigns.text import FIELDS
-from obidient.clock import utcnow
+from obidient.clock import local, utcnow
 from obidient.contacts.models import Tag
 
 BASE = "/api/communications/campaigns"
@@ -333,3 +337,64 @@ def test_the_manual_is_right(client: FlaskClient, organiser: dict[str, str]) -> 
     for path in paths:
         if path.startswith(f"{BASE}/{{id}}/"):
             assert path.rsplit("/", 1)[1] in manual
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:30:00Z", "2150-01-01T09:00:00+01:00"])
+def test_a_time_more_than_a_year_ahead_is_refused(
+    client: FlaskClient, organiser: dict[str, str], moment: str
+) -> None:
+    answer = client.post(BASE, json=body(scheduledAt=moment), headers=organiser)
+    assert answer.status_code == 422
+    assert answer.json and answer.json["detail"] == "Choose a time within a year from now."
+
+
+def test_the_last_hours_of_the_calendar_can_be_shown() -> None:
+    assert local(datetime(9999, 12, 31, 23, 30), ZoneInfo("Africa/Lagos")).year == 9999
+
+
+def test_the_estimated_end_waits_for_quiet_hours(app: Flask) -> None:
+    now = local(utcnow(), ZoneInfo("Africa/Lagos"))
+    begin, end = now - timedelta(hours=1), now + timedelta(hours=2)
+    campaign = sending(quiet_hours=f"{begin:%H:%M}-{end:%H:%M}", throttled_rate=10, queued=100)
+    found = progress.eta(campaign, 0.0)
+    # Two hours to wait (less the seconds of this minute), then ten hours at ten an hour.
+    assert found is not None
+    assert timedelta(hours=11, minutes=58) < found - utcnow() <= timedelta(hours=12)
+
+
+def test_the_estimated_end_counts_every_quiet_night_in_between(app: Flask) -> None:
+    now = local(utcnow(), ZoneInfo("Africa/Lagos"))
+    begin, end = now + timedelta(hours=2), now + timedelta(hours=14)
+    campaign = sending(quiet_hours=f"{begin:%H:%M}-{end:%H:%M}", throttled_rate=1, queued=15)
+    found = progress.eta(campaign, 0.0)
+    # 2 h, 12 h quiet, 12 h, 12 h quiet, 1 h.
+    assert found is not None
+    assert timedelta(hours=38, minutes=58) < found - utcnow() <= timedelta(hours=39)
+
+
+def test_nobody_knows_the_end_while_the_channel_is_paused(app: Flask) -> None:
+    campaign = sending(quiet_hours="", queued=10)
+    assert progress.eta(campaign, 0.0) is not None
+    control.pause_channel("sms")
+    assert progress.eta(campaign, 0.0) is None
+
+
+def sending(**more: Any) -> Campaign:
+    made: Campaign = Campaign.create(
+        channel="sms", title="Town hall", status="sending", staged=True, **more
+    )
+    return made
+
+
+@pytest.mark.parametrize("size, status", [(65_536, 200), (65_537, 413)])
+def test_a_callback_in_chunks_is_never_cut_off(
+    environ: dict[str, str], size: int, status: int
+) -> None:
+    app = create_app(environ | {"COMMUNICATIONS_WEBHOOK_TOKEN": "hush"})
+    answer = app.test_client().post(
+        "/api/communications/webhooks/africastalking-sms/delivery?token=hush",
+        input_stream=io.BytesIO(b"a" * size),
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == status

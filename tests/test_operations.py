@@ -311,3 +311,13 @@ def test_a_log_line_holds_no_phone_number() -> None:
     line = OneLine().format(record)
     assert "5550001" not in line
     assert "\n" not in line
+
+
+def test_queue_health_says_that_the_database_is_away(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:secret@127.0.0.1:{free_port()}/x")
+    result = cli("queue", "health")
+    assert result.exit_code == 1
+    assert "The database can't be reached at postgresql://u:…@127.0.0.1" in result.output
+    assert "is empty" not in result.output

@@ -4,7 +4,7 @@ An action that is not possible now raises Conflict with a sentence that says why
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from obidient import queues, registry
@@ -19,6 +19,8 @@ from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 
 #: What a writer may set.
+#: No campaign is planned farther ahead; a year beyond that is a slip of the pen.
+FARTHEST = timedelta(days=366)
 WRITABLE = (
     "channel",
     "title",
@@ -72,9 +74,18 @@ def _check(values: dict[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise Invalid(f"quietHours {error}.") from None
     moment = values.get("scheduled_at")
-    if isinstance(moment, datetime) and moment.tzinfo is not None:
-        values["scheduled_at"] = moment.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(moment, datetime):
+        values["scheduled_at"] = _soon(moment)
     return values
+
+
+def _soon(moment: datetime) -> datetime:
+    """A time to send at, as naive UTC. Raises Invalid for one nobody can mean."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    if moment > utcnow() + FARTHEST:
+        raise Invalid("Choose a time within a year from now.")
+    return moment
 
 
 def create(values: Mapping[str, Any]) -> Campaign:
@@ -256,14 +267,13 @@ def skip_rest(campaign_id: int) -> None:
 
 def reschedule(campaign_id: int, moment: datetime) -> Campaign:
     """Move a scheduled campaign to another time."""
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    moment = _soon(moment)
     with db.atomic():
         campaign = get(campaign_id)
         if campaign.status != "scheduled":
             raise refuse(campaign, "rescheduled")
         if moment <= utcnow():
-            raise Invalid("Choose a time in the future, or launch the campaign now.")
+            raise Invalid("Choose a time in the future; to send at once, choose the next minute.")
         if not states.move_campaign(campaign_id, ["scheduled"], "scheduled", scheduled_at=moment):
             raise refuse(campaign, "rescheduled")
         audited(campaign, "rescheduled", f"Rescheduled the campaign {campaign.title!r}")

@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from obidient.campaigns import holds
 from obidient.campaigns.models import Campaign, CampaignError, Throughput
-from obidient.clock import utcnow
-from obidient.config import settings
+from obidient.clock import local, utcnow
+from obidient.config import QuietHours, settings
 from obidient.database import db, mark
 
 #: Throughput is kept in slots of this many seconds; the rate is that of the last full slot and
 #: the running one.
 SLOT = 10
+#: No estimate is farther off, seconds.
+LONGEST = 10 * 365 * 86_400
 
 
 def rates(campaigns: Iterable[Campaign]) -> dict[int, float]:
@@ -45,12 +48,38 @@ def limit(campaign: Campaign) -> float:
 
 
 def eta(campaign: Campaign, now_rate: float) -> datetime | None:
-    """When a sending campaign will have sent everything at this rate; naive UTC."""
+    """When a sending campaign will have sent everything, quiet hours and holds counted; naive UTC.
+
+    None too while its channel is paused: nobody knows until when.
+    """
     if campaign.status != "sending" or not campaign.queued:
         return None
-    speed = now_rate or limit(campaign)
+    hold = holds.why_held(campaign)
+    if hold is not None and hold.until is None:
+        return None
+    most = limit(campaign)
+    speed = min(now_rate, most) if now_rate and hold is None else most
+    begin = hold.until if hold is not None and hold.until is not None else utcnow()
     # A trickle must not overflow the calendar.
-    return utcnow() + timedelta(seconds=min(campaign.queued / speed, 10 * 365 * 86_400))
+    seconds = min(campaign.queued / speed, LONGEST)
+    return _after_work(holds.quiet_hours_of(campaign), begin, seconds)
+
+
+def _after_work(quiet: QuietHours | None, begin: datetime, seconds: float) -> datetime:
+    """When `seconds` of sending are over that stops every day for the quiet hours."""
+    if quiet is None:
+        return begin + timedelta(seconds=seconds)
+    begin = holds.quiet_until(quiet, begin) or begin
+    zone = settings().timezone
+    start = timedelta(hours=quiet.start.hour, minutes=quiet.start.minute)
+    end = timedelta(hours=quiet.end.hour, minutes=quiet.end.minute)
+    silent = (end - start) % timedelta(days=1)
+    days, rest = divmod(timedelta(seconds=seconds), timedelta(days=1) - silent)
+    here = local(begin, zone)
+    clock = timedelta(hours=here.hour, minutes=here.minute, seconds=here.second)
+    if rest > (start - clock) % timedelta(days=1):
+        rest += silent
+    return begin + timedelta(days=min(days, LONGEST // 86_400)) + rest
 
 
 def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> None:

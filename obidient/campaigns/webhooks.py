@@ -89,10 +89,15 @@ def _provider(name: str, event: str) -> Provider:
 
 
 def _body() -> bytes:
-    request.max_content_length = LARGEST
+    # One more than allowed: a body that comes in chunks is otherwise cut off at the limit unsaid.
+    request.max_content_length = LARGEST + 1
+    too_large = RequestEntityTooLarge(f"A callback may have {LARGEST // 1024} KiB at most.")
     if (request.content_length or 0) > LARGEST:
-        raise RequestEntityTooLarge(f"A callback may have {LARGEST // 1024} KiB at most.")
-    return request.get_data(cache=True, parse_form_data=False)
+        raise too_large
+    body = request.get_data(cache=True, parse_form_data=False)
+    if len(body) > LARGEST:
+        raise too_large
+    return body
 
 
 def _store(provider: str, event: str, body: bytes) -> RawCallback:
