@@ -205,6 +205,11 @@ def blueprint(name: str, prefix: str, tag: str, description: str = "") -> APIBlu
 
 
 def _on_invalid(error: ValidationError) -> Response:
+    if any(item["type"] == "model_type" and not item["loc"] for item in error.errors()):
+        if request.mimetype != "application/json":
+            sentence = "Send the body as JSON, with the header Content-Type: application/json."
+            return problem(415, "Unsupported Media Type", sentence)
+        return problem(422, "Invalid request", "The body must be a JSON object: {…}.")
     found = [
         {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]}
         for item in error.errors(include_url=False, include_context=False, include_input=False)
@@ -268,6 +273,8 @@ def check_json_body() -> None:
         bodies.unpack(MAX_JSON)
         try:
             request.get_json()
+        except BadRequest:
+            raise BadRequest("The body is no valid JSON. Correct it and send it again.") from None
         except RecursionError:
             raise BadRequest("The body is nested too deep.") from None
 

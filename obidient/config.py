@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -90,9 +91,17 @@ def _names(value: str) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+def _check_port(url: str) -> None:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError("must have a number from 0 to 65535 as its port") from None
+
+
 def _database_url(value: str) -> str:
     if not re.match(r"^(sqlite:///|postgres(ql)?://)", value.strip()):
         raise ValueError("must start with sqlite:/// or postgresql://")
+    _check_port(value.strip())
     return value.strip()
 
 
@@ -101,6 +110,10 @@ def _redis_url(value: str) -> str | None:
         return None
     if not re.match(r"^(rediss?|unix)://", value.strip()):
         raise ValueError("must start with redis:// or rediss://")
+    _check_port(value.strip())
+    path = urlsplit(value.strip()).path.strip("/")
+    if not value.strip().startswith("unix") and path and not re.fullmatch("[0-9]+", path):
+        raise ValueError("must end in a database's number, such as redis://127.0.0.1:6379/0")
     return value.strip()
 
 
@@ -270,7 +283,9 @@ class Settings:
             try:
                 values[name] = spec["parse"](text)
             except ValueError as error:
-                wrong.append(f"{variable} {error} (it is {given!r}).")
+                # Without the password of an address: this is printed and logged.
+                shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", given or "")
+                wrong.append(f"{variable} {error} (it is {shown!r}).")
         if wrong:
             raise ConfigError("\n".join(wrong))
         settings = cls(**values, environ=dict(environ))

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from flask import Flask, current_app
 
 from obidient import plugin_loading, plugin_tasks, queues
-from obidient.config import Settings
+from obidient.config import ConfigError, Settings
 from obidient.database import db
 from obidient.errors import NotFound
 from obidient.plugin import Provider, ProviderContext, Script
@@ -40,7 +40,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 
-class StrictError(PluginError):
+class StrictError(PluginError, ConfigError):
     """A plugin is broken and PLUGINS_STRICT=1."""
 
 
@@ -106,7 +106,11 @@ class Registry:
 
     def _note_broken(self, plugin: str, trace: str) -> None:
         if self._settings.plugins_strict:
-            raise StrictError(f"The plugin {plugin} is broken:\n{trace}")
+            logger.error("plugin %s is broken:\n%s", plugin, trace)
+            raise StrictError(
+                f"The plugin {plugin} is broken: {trace.strip().splitlines()[-1]}. Mend it, "
+                "take it out of PLUGINS, or set PLUGINS_STRICT=0."
+            )
         logger.error("plugin %s is broken:\n%s", plugin, trace)
         before = self._broken.get(plugin)
         self._broken[plugin] = f"{before}\n{trace}" if before else trace

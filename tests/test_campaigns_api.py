@@ -398,3 +398,17 @@ def test_a_callback_in_chunks_is_never_cut_off(
         environ_overrides={"wsgi.input_terminated": True},
     )
     assert answer.status_code == status
+
+
+def test_a_broken_body_is_called_so(client: FlaskClient, organiser: dict[str, str]) -> None:
+    broken = client.post(BASE, data="{", content_type="application/json", headers=organiser)
+    assert broken.status_code == 400
+    assert broken.json and "no valid JSON" in broken.json["detail"]
+
+
+def test_a_body_without_its_type_is_told_which(
+    client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    answer = client.post(BASE, data=json.dumps(body()), headers=organiser)
+    assert answer.status_code == 415
+    assert answer.json and "Content-Type: application/json" in answer.json["detail"]

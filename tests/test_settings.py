@@ -1,9 +1,11 @@
 """Settings are checked once, at the start, and every one of them is written down."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from obidient.config import ConfigError, Settings, documented_settings, parse_quiet_hours
 
@@ -74,3 +76,40 @@ def test_commands_that_the_readme_names_exist() -> None:
         assert found is not None, command
         if sub and hasattr(found, "commands"):
             assert sub in found.commands, f"{command} {sub}"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("REDIS_URL", "redis://127.0.0.1:abc/0"),
+        ("REDIS_URL", "redis://127.0.0.1/abc"),
+        ("DATABASE_URL", "postgresql://u@127.0.0.1:abc/x"),
+    ],
+)
+def test_an_address_that_can_not_be_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        load(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"LOG_DIR": "/proc/x"}, {"PLUGINS": "nope", "PLUGINS_STRICT": "1"}],
+)
+def test_a_setting_found_wrong_later_is_named_in_a_sentence(
+    cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
+) -> None:
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    result = cli("queue", "health")
+    assert result.exit_code == 1
+    assert next(iter(wrong)) in result.output
+
+
+@pytest.mark.parametrize("command", ["status", "upgrade"])
+def test_a_database_that_is_away_is_a_sentence(
+    cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@127.0.0.1:1/x")
+    result = cli("db", command)
+    assert result.exit_code == 1
+    assert "correct DATABASE_URL" in result.output

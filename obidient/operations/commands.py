@@ -1,6 +1,8 @@
 """`obidient queue …` and `obidient db …`."""
 
+import contextlib
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,7 +10,7 @@ from flask import g
 
 from obidient import database, queues
 from obidient.cli import with_app
-from obidient.config import settings
+from obidient.config import ConfigError, settings
 from obidient.database import describe_url
 from obidient.errors import NotFound
 from obidient.operations import health
@@ -75,6 +77,16 @@ def resume(channel: str) -> None:
     click.echo(f"The {channel} channel goes on.")
 
 
+def _need_database() -> None:
+    problem = database.reachable()
+    if problem is not None:
+        where = describe_url(settings().database_url)
+        raise ConfigError(
+            f"The database can't be reached at {where}: {problem}. "
+            "Start it, or correct DATABASE_URL."
+        )
+
+
 @click.group("db", help="Upgrade the database, or see whether it needs it.")
 def db() -> None:
     """Filled by the commands below."""
@@ -83,6 +95,10 @@ def db() -> None:
 @db.command("upgrade", help="Bring the database up to date; safe to run twice at once.")
 @with_app
 def upgrade() -> None:
+    if not database.is_postgres():
+        with contextlib.suppress(OSError):
+            Path(database.db.obj.database).parent.mkdir(parents=True, exist_ok=True)
+    _need_database()
     done = database.upgrade()
     for name in done:
         click.echo(f"Applied {name}.")
@@ -93,6 +109,7 @@ def upgrade() -> None:
 @with_app
 def status() -> None:
     click.echo(f"Database: {describe_url(settings().database_url)}")
+    _need_database()
     pending = database.pending_migrations()
     for name in pending:
         click.echo(f"Pending: {name}")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from flask import g, has_app_context
 
-from obidient.config import Settings
+from obidient.config import ConfigError, Settings
 from obidient.operations.outage import AWAY, first_line
 from obidient.operations.redact import redact
 
@@ -57,7 +57,13 @@ def init(settings: Settings) -> None:
             root.removeHandler(handler)
             handler.close()
     level = settings.log_level.upper()
-    settings.log_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.log_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"LOG_DIR: the folder {settings.log_dir} can't be made ({error.strerror}). "
+            "Name one that may be written to."
+        ) from None
     handlers: list[logging.Handler] = [
         logging.StreamHandler(sys.stderr),
         # Several processes append to it, and the operator's logrotate may move it away.
