@@ -91,6 +91,16 @@ def _names(value: str) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+def _roles(value: str) -> tuple[str, ...]:
+    from obidient.accounts.roles import ROLES
+
+    roles = _names(value) or ()
+    for role in roles:
+        if role not in ROLES:
+            raise ValueError(f"must name roles: {', '.join(ROLES)}")
+    return roles
+
+
 def _check_port(url: str) -> None:
     try:
         _ = urlsplit(url).port
@@ -227,6 +237,9 @@ class Settings:
     )
     error_pause_percent: int = setting(
         "30", _whole(1, 100), "this share of what it tried since it last began failed"
+    )
+    require_second_factor: tuple[str, ...] = setting(
+        "", _roles, "Roles, separated by commas, whose people must have a second factor"
     )
     approval_above: int = setting(
         "0",

@@ -48,4 +48,6 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _is_private() -> bool:
-    return request.path.startswith(("/admin", "/login", "/password", "/api/communications"))
+    return request.path.startswith(
+        ("/admin", "/login", "/account", "/password", "/api/communications")
+    )

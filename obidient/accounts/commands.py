@@ -11,7 +11,7 @@ from obidient.accounts.models import ApiToken, User
 from obidient.accounts.roles import ROLES, SCOPES
 from obidient.cli import with_app
 from obidient.database import db
-from obidient.errors import NotFound
+from obidient.errors import Conflict, NotFound
 
 
 @click.group(help="Make and change the people who sign in.")
@@ -90,6 +90,20 @@ def close(email: str) -> None:
     found = users.by_email(email)
     users.set_active(found, False)
     click.echo(f"Closed the account of {found.email}.")
+
+
+@user.command("reset-second-factor", help="For who has lost phone and recovery codes.")
+@click.argument("email")
+@with_app
+def reset_second_factor(email: str) -> None:
+    from obidient.accounts import second_factor
+
+    g.audit_actor = "command line"
+    found = users.by_email(email)
+    if not found.totp_secret:
+        raise Conflict(f"{found.email} has no second factor.")
+    second_factor.turn_off(found, f"Removed the second factor of {found.email}")
+    click.echo(f"Removed the second factor of {found.email}: the password alone signs in.")
 
 
 @token.command("create", help="Make an API token; it is printed alone on the last line, once.")

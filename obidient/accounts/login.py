@@ -1,27 +1,28 @@
 """Sign-in and sign-out for people, throttled by address and by account."""
 
+import time
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session, url_for
 from flask_limiter.util import get_remote_address
-from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+from flask_login import LoginManager, current_user, login_required, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms.validators import InputRequired
 
-from obidient.accounts import audit, users
+from obidient.accounts import account, audit, second_factor, sessions
 from obidient.accounts.models import User
-from obidient.accounts.passwords import SHORTEST, hash_password, needs_rehash, verify
-from obidient.clock import utcnow
+from obidient.accounts.passwords import hash_password, needs_rehash, verify
 from obidient.config import Settings
-from obidient.errors import Problem
 from obidient.extensions import limiter
 
 blueprint = Blueprint("accounts", __name__)
 
 PER_ADDRESS = "30/5 minutes"
 PER_ACCOUNT = "10/15 minutes"
+#: Seconds between the password and the code, and where it is kept who is half-way in.
+PATIENCE, HALF_WAY = 300, "half_way"
 WRONG = "That email and password don't match an account. Check both and try again."
 
 
@@ -30,32 +31,14 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
     password = PasswordField("Password", [InputRequired("Enter your password.")])
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]
-    current = PasswordField("Current password", [InputRequired("Enter your current password.")])
-    new = PasswordField(
-        "New password",
-        [InputRequired(), Length(min=SHORTEST, message=f"Use at least {SHORTEST} characters.")],
-    )
-    again = PasswordField("New password again", [EqualTo("new", "The two don't match.")])
-
-
 def init_app(app: Flask, settings: Settings) -> None:
     manager = LoginManager(app)
     manager.login_view = "accounts.login"
     manager.login_message = ""
     manager.session_protection = "basic"
-    manager.user_loader(_load)
+    manager.user_loader(sessions.load)
     app.register_blueprint(blueprint)
-
-
-def _load(session_id: str) -> User | None:
-    user_id, _, session_key = session_id.partition(":")
-    if not user_id.isdigit():
-        return None
-    found: User | None = User.get_or_none(
-        User.id == int(user_id), User.session_key == session_key, User.active
-    )
-    return found
+    account.register(app)
 
 
 def safe_next(target: str | None) -> str:
@@ -100,39 +83,60 @@ def sign_in() -> Response | tuple[str, int]:
     if needs_rehash(user):
         user.password_hash = hash_password(given)
         user.save(only=[User.password_hash])
-    User.update(last_login_at=utcnow()).where(User.id == user.id).execute()
-    # A fresh session: whatever an attacker may have planted before is gone.
-    session.clear()
-    login_user(user)
+    if user.totp_secret:
+        session.clear()
+        session[HALF_WAY] = [user.id, user.session_key, int(time.time())]
+        return redirect(url_for("accounts.code", next=request.args.get("next")))
+    return _begin(user)
+
+
+def _begin(user: User) -> Response:
+    target = safe_next(request.args.get("next"))
+    sessions.begin(user)
     audit.record("user.signed-in", f"{user.email} signed in", "user", user.id)
-    return redirect(safe_next(request.args.get("next")))
+    return redirect(target)
+
+
+# ---- the second step ----------------------------------------------------------------------------
+
+
+def _half_way() -> User | None:
+    """Whose password was right a moment ago; this gives access to nothing but the second step."""
+    user_id, session_key, at = session.get(HALF_WAY) or (0, "", 0)
+    if time.time() - at > PATIENCE:
+        return None
+    found: User | None = User.get_or_none(
+        User.id == user_id, User.session_key == session_key, User.active
+    )
+    return found if found and found.totp_secret else None
+
+
+def _half_way_key() -> str:
+    return f"code:{(session.get(HALF_WAY) or [''])[0]}"
+
+
+@blueprint.route("/login/code", methods=["GET", "POST"])
+@limiter.limit(PER_ADDRESS, key_func=get_remote_address, methods=["POST"])
+@limiter.limit(PER_ACCOUNT, key_func=_half_way_key, methods=["POST"], deduct_when=_is_wrong)
+def code() -> str | Response | tuple[str, int]:
+    user = _half_way()
+    if user is None:
+        session.pop(HALF_WAY, None)
+        flash("That took too long. Sign in again.", "info")
+        return redirect(url_for("accounts.login", next=request.args.get("next")))
+    form = account.CodeForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/code.html", form=form)
+    if not second_factor.check(user, str(form.code.data)):
+        form.code.errors = [second_factor.WRONG]
+        return render_template("accounts/code.html", form=form), 401
+    return _begin(user)
 
 
 @blueprint.post("/logout")
 @login_required  # type: ignore[untyped-decorator]
 def logout() -> Response:
+    sessions.end_this(current_user)
     logout_user()
     session.clear()
     return redirect(url_for("accounts.login"))
-
-
-@blueprint.route("/password", methods=["GET", "POST"])
-@login_required  # type: ignore[untyped-decorator]
-@limiter.limit("10/15 minutes", key_func=lambda: f"password:{current_user.id}", methods=["POST"])
-def password() -> str | Response | tuple[str, int]:
-    form = PasswordForm()
-    if not form.validate_on_submit():
-        status = 422 if request.method == "POST" else 200
-        return render_template("accounts/password.html", form=form), status
-    user = current_user._get_current_object()
-    if not verify(user, str(form.current.data)):
-        flash("Your current password is not right.", "error")
-        return render_template("accounts/password.html", form=form), 422
-    try:
-        users.set_password(user, str(form.new.data))
-    except Problem as error:
-        flash(error.detail, "error")
-        return render_template("accounts/password.html", form=form), 422
-    login_user(User.get_by_id(user.id))
-    flash("Your password is changed. Other devices are signed out.", "success")
-    return redirect("/admin/")

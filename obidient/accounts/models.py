@@ -24,6 +24,7 @@ class User(UserMixin, BaseModel):  # type: ignore[misc]
     active = BooleanField(default=True)
     #: Part of every session cookie: a new one signs the person out everywhere.
     session_key = CharField()
+    #: The second factor, if there is one, and the last step whose code was taken.
     totp_secret = CharField(null=True)
     totp_last_step = IntegerField(default=0)
     polling_unit_code = CharField(null=True)
@@ -31,12 +32,38 @@ class User(UserMixin, BaseModel):  # type: ignore[misc]
     created_at = UtcDateTimeField(default=utcnow)
     last_login_at = UtcDateTimeField(null=True)
 
+    #: Which of the person's sign-ins this request belongs to; no column.
+    sign_in_key = ""
+
     @property
     def is_active(self) -> bool:
         return bool(self.active)
 
     def get_id(self) -> str:
-        return f"{self.id}:{self.session_key}"
+        return f"{self.id}:{self.session_key}:{self.sign_in_key}"
+
+
+class SignIn(BaseModel):
+    """One browser in which a person is signed in; gone when that ends."""
+
+    user_id = IntegerField(index=True)
+    key = CharField(max_length=32, unique=True)
+    address = CharField(max_length=64, default="")
+    #: What the browser calls itself.
+    browser = CharField(default="")
+    began_at = UtcDateTimeField(default=utcnow)
+    seen_at = UtcDateTimeField(default=utcnow)
+
+
+class RecoveryCode(BaseModel):
+    """A code, hashed, that stands in once for a lost second factor."""
+
+    user_id = IntegerField()
+    digest = CharField(max_length=64)
+    used_at = UtcDateTimeField(null=True)
+
+    class Meta:
+        indexes = ((("user_id", "digest"), True),)
 
 
 class ApiToken(BaseModel):

@@ -6,7 +6,7 @@ import secrets
 from peewee import IntegrityError
 
 from obidient.accounts import audit
-from obidient.accounts.models import User
+from obidient.accounts.models import SignIn, User
 from obidient.accounts.passwords import hash_password
 from obidient.accounts.roles import ROLES
 from obidient.database import db
@@ -63,17 +63,21 @@ def set_password(user: User, password: str) -> None:
     """Change a password; every session of the user ends."""
     password_hash = hash_password(password)
     with db.atomic():
-        User.update(password_hash=password_hash, session_key=secrets.token_hex(16)).where(
-            User.id == user.id
-        ).execute()
+        User.update(password_hash=password_hash).where(User.id == user.id).execute()
+        _sign_out(user)
         audit.record("user.password", f"Changed the password of {user.email}", "user", user.id)
 
 
 def end_sessions(user: User) -> None:
     """Sign a user out everywhere."""
     with db.atomic():
-        User.update(session_key=secrets.token_hex(16)).where(User.id == user.id).execute()
+        _sign_out(user)
         audit.record("user.sessions", f"Ended all sessions of {user.email}", "user", user.id)
+
+
+def _sign_out(user: User) -> None:
+    User.update(session_key=secrets.token_hex(16)).where(User.id == user.id).execute()
+    SignIn.delete().where(SignIn.user_id == user.id).execute()
 
 
 def _last_admin(user: User) -> bool:
@@ -86,9 +90,8 @@ def set_active(user: User, active: bool) -> None:
     if not active and _last_admin(user):
         raise Conflict("This is the last active admin: make another one first.")
     with db.atomic():
-        User.update(active=active, session_key=secrets.token_hex(16)).where(
-            User.id == user.id
-        ).execute()
+        User.update(active=active).where(User.id == user.id).execute()
+        _sign_out(user)
         word = "Reopened" if active else "Closed"
         action = "user.reopened" if active else "user.closed"
         audit.record(action, f"{word} the account of {user.email}", "user", user.id)

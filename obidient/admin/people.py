@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, Form, PasswordField, RadioField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from obidient.accounts import audit, tokens, users
+from obidient.accounts import audit, second_factor, sessions, tokens, users
 from obidient.accounts.models import ApiToken, AuditEntry, User
 from obidient.accounts.passwords import SHORTEST
 from obidient.accounts.roles import ROLES, SCOPES, scopes_of
@@ -76,6 +76,8 @@ class People(SecureView):
             now=utcnow(),
             latest=list(latest.order_by(AuditEntry.id.desc()).limit(10)),
             is_self=user.id == current_user.id,
+            sign_ins=sessions.of(user),
+            device=sessions.device,
         )
 
     @expose("/<int:user_id>/role", methods=("POST",))
@@ -100,6 +102,20 @@ class People(SecureView):
         user = _get(user_id)
         sentence = f"{user.name} is signed out everywhere."
         return self._do(user, lambda: users.end_sessions(user), sentence)
+
+    @expose("/<int:user_id>/sessions/<int:sign_in_id>/end", methods=("POST",))
+    def end_session(self, user_id: int, sign_in_id: int) -> Response:
+        user = _get(user_id)
+        sentence = "Ended. Whoever used it has to sign in again."
+        return self._do(user, lambda: sessions.end(user, sign_in_id), sentence)
+
+    @expose("/<int:user_id>/second-factor", methods=("POST",))
+    def remove_factor(self, user_id: int) -> Response:
+        """For who has lost the phone and the recovery codes."""
+        user = _get(user_id)
+        why = f"Removed the second factor of {user.email}"
+        sentence = f"{user.name} signs in with the password alone."
+        return self._do(user, lambda: second_factor.turn_off(user, why), sentence)
 
     @expose("/<int:user_id>/password", methods=("POST",))
     def password(self, user_id: int) -> Any:

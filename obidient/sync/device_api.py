@@ -11,7 +11,7 @@ from obidient.accounts.models import User
 from obidient.accounts.passwords import verify
 from obidient.api import ApiModel, json_response, requires
 from obidient.clock import isoformat
-from obidient.errors import Unauthorized
+from obidient.errors import Forbidden, Unauthorized
 from obidient.extensions import limiter
 from obidient.sync import devices
 
@@ -96,6 +96,8 @@ def sign_in(body: SignIn) -> Response:
     user: User | None = User.get_or_none(User.email == body.email.lower(), User.active)
     if not verify(user, body.password) or user is None:
         raise Unauthorized(WRONG)
+    if user.totp_secret:
+        raise Forbidden("This account has a second factor: sign in with an agent's account.")
     token, expires = devices.sign_in(user, body.device_id)
     profile = devices.profile(user)
     return json_response(SignedIn(token=token, expires_at=isoformat(expires) or "", **profile))
