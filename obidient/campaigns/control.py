@@ -18,9 +18,9 @@ from obidient.config import parse_quiet_hours
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 
+#: No campaign is planned farther ahead; at the calendar's end times can't be reckoned with.
+FARTHEST = timedelta(days=100 * 365)
 #: What a writer may set.
-#: No campaign is planned farther ahead; a year beyond that is a slip of the pen.
-FARTHEST = timedelta(days=366)
 WRITABLE = (
     "channel",
     "title",
@@ -84,7 +84,7 @@ def _soon(moment: datetime) -> datetime:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     if moment > utcnow() + FARTHEST:
-        raise Invalid("Choose a time within a year from now.")
+        raise Invalid("Choose a time within the next 100 years.")
     return moment
 
 
