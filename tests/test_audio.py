@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from mutagen.ogg import OggPage
+from signed_in import sign_in
 from standin_africastalking import API_KEY
 
 from obidient.campaigns import audio, audio_links, control, voice_script
@@ -211,12 +212,6 @@ def test_an_address_that_leads_nowhere_says_so(app: Flask) -> None:
 
 
 # ---- in the admin -------------------------------------------------------------------------------
-
-
-def sign_in(client: FlaskClient, user: Any) -> None:
-    with client.session_transaction() as session:
-        session["_user_id"] = user.get_id()
-        session["_fresh"] = True
 
 
 def test_it_is_listened_to_in_the_admin(

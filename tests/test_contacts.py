@@ -388,8 +388,10 @@ def test_a_suppressed_number_stays_so_until_lifted(app: Flask) -> None:
 def test_a_list_may_have_a_name_that_looks_like_json(
     name: str, client: FlaskClient, auth: Callable[..., dict[str, str]]
 ) -> None:
-    form = {"file": (io.BytesIO(b"phone\n08035550001\n"), "a.csv"), "list": name}
-    answer = client.post("/api/contacts/import", data=form, headers=auth("organiser"))
+    form = {"file": (io.BytesIO(b"phone\n08035550001\n"), "a.csv")}
+    answer = client.post(
+        "/api/contacts/import", data=form, query_string={"list": name}, headers=auth("organiser")
+    )
     assert answer.status_code == 202, answer.text
     assert Job.get_by_id(answer.json["id"]).params["list"] == name
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from test_audio import sign_in
+from signed_in import sign_in
 from test_voice import wait_until
 
 from obidient import database

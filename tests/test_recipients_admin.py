@@ -217,13 +217,14 @@ def test_a_recipient_of_another_campaign_is_not_found(
 def test_a_try_that_is_made_again_is_kept(app: Flask, people: list[Contact]) -> None:
     campaign = sent()
     row = Recipient.get(Recipient.campaign_id == campaign.id)
-    Recipient.update(status=RecipientStatus.SENDING, attempts=1).where(
+    lease = utcnow() + timedelta(minutes=1)
+    Recipient.update(status=RecipientStatus.SENDING, attempts=1, lease_until=lease).where(
         Recipient.id == row.id
     ).execute()
     result = Result(row.id, 1, RecipientStatus.QUEUED, code="retry", reason="Busy")
-    record(campaign.id, [result])
+    record(campaign.id, [result], lease)
     # The same answer again, as after a lost connection, is not another try.
-    record(campaign.id, [result])
+    record(campaign.id, [result], lease)
     (one,) = tries.of(row.id)
     assert (one.attempt, one.reason) == (1, "Busy")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import signed_in
 from flask import Flask
 from flask.testing import FlaskClient
 from results_world import UNITS, make_world, sheet
@@ -35,9 +36,7 @@ class Person:
 
     def __init__(self, client: FlaskClient, user: User) -> None:
         self.client, self.user = client, user
-        with client.session_transaction() as session:
-            session["_user_id"] = user.get_id()
-            session["_fresh"] = True
+        signed_in.sign_in(client, user)
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/password").text)
         assert found
         self.token = found[1]

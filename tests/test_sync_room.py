@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from results_world import UNITS, make_world, sheet
+from signed_in import sign_in
 
 from obidient.accounts import tokens
 from obidient.accounts.models import User
@@ -25,8 +26,7 @@ class Desk:
 
     def __init__(self, client: FlaskClient, user: User) -> None:
         self.client = client
-        with client.session_transaction() as session:
-            session["_user_id"], session["_fresh"] = user.get_id(), True
+        sign_in(client, user)
 
     def see(self, path: str = "") -> str:
         answer = self.client.get(f"{ADMIN}{path}")

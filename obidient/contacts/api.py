@@ -9,7 +9,7 @@ import orjson
 from flask import Flask, Response, current_app, request, send_file
 from flask_openapi3.models.file import FileStorage
 from flask_openapi3.openapi import OpenAPI
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field
 
 from obidient import api, jobs
 from obidient.accounts import actor, audit
@@ -32,23 +32,29 @@ jobs_api = api.blueprint("jobs_api", "/api/jobs", "jobs", "Long work and how far
 
 
 class ImportForm(BaseModel):
-    """multipart/form-data; `mapping` is JSON: {"phone": "GSM number"}."""
-
-    model_config = ConfigDict(populate_by_name=True)
+    """multipart/form-data. The file alone: in a form even a number is text, so that no schema
+    could say of its other fields what is right."""
 
     file: FileStorage = Field(description="The CSV file")
-    dry_run: bool = Field(False, alias="dryRun", description="Only say what would happen")
-    list_name: str = Field("", alias="list", max_length=100, pattern=r"^[^\x00]*$")
-    tags: str = Field("", max_length=500, pattern=r"^[^\x00]*$", description="Separated by commas")
-    mapping: str = Field("", max_length=2000, description="JSON object: field to column title")
 
-    @field_validator("list_name", "tags", "mapping", mode="before")
-    @classmethod
-    def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
-        """A list may be called 9, which the reader of forms takes for a number."""
-        name = str(info.field_name)
-        written = request.form.get(cls.model_fields[name].alias or name)
-        return value if isinstance(value, str) else written
+
+class ImportQuery(api.ApiModel):
+    """What to do with the file."""
+
+    dry_run: bool = Field(False, description="Only say what would happen")
+    list_name: str = Field(
+        "",
+        alias="list",
+        max_length=100,
+        pattern=r"^[^\x00]*$",
+        description="Name of a list to put everybody in",
+    )
+    tags: str = Field("", max_length=500, pattern=r"^[^\x00]*$", description="Separated by commas")
+    mapping: str = Field(
+        "",
+        max_length=2000,
+        description='JSON: field to column title, such as {"phone": "GSM number"}',
+    )
 
 
 class Started(api.ApiModel):
@@ -148,7 +154,7 @@ def problems_file(job: Job) -> Path:
 
 
 @contacts_api.post("/import", responses={202: Started}, security=api.BEARER)
-def import_contacts(form: ImportForm) -> Response:
+def import_contacts(form: ImportForm, query: ImportQuery) -> Response:
     """Import a CSV of supporters; answers at once with the job that does it."""
     stored = uploads_folder() / f"{secrets.token_hex(12)}.csv"
     form.file.save(stored)
@@ -160,10 +166,10 @@ def import_contacts(form: ImportForm) -> Response:
         total=stored.stat().st_size,
         path=str(stored),
         name=form.file.filename or "upload.csv",
-        mapping=form.mapping,
-        tags=[tag.strip().lower() for tag in form.tags.split(",") if tag.strip()],
-        list=form.list_name.strip(),
-        dryRun=form.dry_run,
+        mapping=query.mapping,
+        tags=[tag.strip().lower() for tag in query.tags.split(",") if tag.strip()],
+        list=query.list_name.strip(),
+        dryRun=query.dry_run,
     )
     return api.json_response(Started(id=job.id), 202, {"Location": f"/api/jobs/{job.id}"})
 
