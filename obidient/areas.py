@@ -7,6 +7,7 @@ wards and polling units come from an imported register.
 
 import csv
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,11 @@ def ancestors(code: str) -> list[str]:
 
 
 def squeeze(name: str) -> str:
-    """A name as it is compared: lower case, letters and digits only."""
-    return re.sub(r"[^a-z0-9]+", "", name.lower())
+    """A name as it is compared: lower case, letters and digits only, without their accents."""
+    if name.isascii():
+        return re.sub(r"[^a-z0-9]+", "", name.lower())
+    parts = unicodedata.normalize("NFKD", name.lower())
+    return "".join(letter for letter in parts if letter.isalnum())
 
 
 def _state_key(name: str) -> str:

@@ -184,6 +184,17 @@ def test_a_refused_sheet_with_too_many_votes_can_be_looked_at_and_chosen(
     assert "500 votes at most" in page
 
 
+def test_a_sheet_with_more_votes_than_any_unit_has_is_evidence_and_no_choice(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    make_world()
+    take(sheet("a", votes={"LP": 5_000_000}))
+    page = sign_in("reviewer").get(UNIT)
+    assert "5,000,004 votes, but 600 registered voters" in page
+    assert "600 votes at most" in page
+    assert page.count('name="choice"') == 2
+
+
 def test_any_unit_can_be_opened_by_its_code_and_nonsense_is_told(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:

@@ -87,6 +87,10 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("over_voting", {"registeredVoters": 150}),
     ("over_voting", {"registeredVoters": None, "votes": {"LP": 599}, "validVotes": 599,
                      "votesCast": 603, "accreditedVoters": 700}),
+    ("over_voting", {"votes": {"LP": 5_000_000}, "validVotes": 5_000_000, "votesCast": 5_000_004}),
+    # What no unit can have is wrong even if the sheet says that as many are registered.
+    ("wrong_type", {"votes": {"LP": 5_000_000}, "validVotes": 5_000_000, "votesCast": 5_000_004,
+                    "accreditedVoters": 6_000_000, "registeredVoters": 7_000_000}),
     ("unknown_election", {"electionId": "other"}),
     ("malformed_code", {"electionId": "other", "pollingUnitCode": "x"}),
 ]  # fmt: skip
@@ -96,7 +100,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 def test_a_sheet_is_refused_with_the_first_reason_that_applies(world: Election) -> None:
     sheets = [sheet(f"s{place}") | wrong for place, (_, wrong) in enumerate(WRONG)]
     assert take(*sheets) == [f"rejected: {reason}" for reason, _ in WRONG]
-    assert total() == Total(review_units=1, review_votes=599)
+    assert total() == Total(review_units=1, review_votes=VOTERS)
     assert recount.differences("abc123") == []
 
 
@@ -130,6 +134,15 @@ def test_parties_are_known_by_alias_and_any_case(world: Election) -> None:
     assert total().votes == {"LP": 120, "APC": 50}
 
 
+@pytest.mark.parametrize("spelled", ["Ẹ̀ṣọ́", "Ẹ̀ṣọ́", "eso"])
+def test_a_partys_letters_count_with_their_accents_or_without(app: Flask, spelled: str) -> None:
+    parties = [{"partyCode": "ÈṢỌ́", "partyName": "Ìṣọ̀kan"}, {"partyCode": "S", "partyName": "S"}]
+    make_world(parties=parties)
+    assert take(sheet("a", votes={spelled: 120, "s": 50})) == ["accepted"]
+    assert total().votes == {"ÈṢỌ́": 120, "S": 50}
+
+
+@pytest.mark.both
 def test_the_registers_voters_stand_in_where_a_sheet_has_none(world: Election) -> None:
     take(sheet("a") | {"registeredVoters": None})
     assert total().registered == VOTERS

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from obidient.results.sheets import Figures
+from obidient.results.sheets import MOST_VOTES, Figures
 from obidient.results.tally import Total
 
 DISPUTE = "dispute"
@@ -71,7 +71,7 @@ def at_stake(
     """The votes a unit could come to: of any sheet; of a refused one no more than its voters."""
     claimed = max((one.get("valid", 0) for one in evidence), default=0)
     known = [figures.valid for figures in (counted, *sheets) if figures is not None]
-    return max([*known, claimed if listed is None else min(claimed, listed)])
+    return max([*known, min(claimed, MOST_VOTES if listed is None else listed)])
 
 
 def sentence(kind: str, evidence: Mapping[str, Any]) -> str:

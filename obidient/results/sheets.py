@@ -13,8 +13,8 @@ from obidient.areas import UNIT_RE, squeeze
 
 #: No polling unit and no sheet has ever held more.
 MOST_VOTES = 1_000_000
-#: A phone that counts milliseconds since 1970 is far below; JavaScript can't count further.
-MOST_REVISION = 2**53 - 1
+#: Where JavaScript stops to count. A revision in milliseconds since 1970 is far below.
+MOST_NUMBER = 2**53 - 1
 #: Votes of smaller units agree by chance, so they have no pattern.
 PATTERN_VOTES, PATTERN_PARTIES = 100, 3
 
@@ -134,18 +134,30 @@ def check(
         raise Refused("malformed_code")
     if code not in listed:
         raise Refused("unknown_polling_unit")
-    figures = read(sheet, parties)
+    figures = _read(sheet, parties)
     cast = figures.valid + figures.rejected
     most = figures.registered if figures.registered is not None else listed[code]
     if cast > figures.accredited:
         raise OverVoting(f"{cast:,} votes, but {figures.accredited:,} accredited voters.", figures)
     if most is not None and cast > most:
         raise OverVoting(f"{cast:,} votes, but {most:,} registered voters.", figures)
-    return code, figures
+    return code, _sized(figures)
 
 
 def read(sheet: Mapping[str, Any], parties: Mapping[str, str] | None) -> Figures:
-    """The figures of a sheet, if they are numbers of known parties that add up."""
+    """The figures of a sheet, if they are numbers of known parties that add up and can count."""
+    return _sized(_read(sheet, parties))
+
+
+def _sized(figures: Figures) -> Figures:
+    """Refuse what no sheet holds, even where it says of itself that so many are registered."""
+    most = max(figures.registered or 0, figures.accredited, figures.valid + figures.rejected)
+    if most > MOST_VOTES:
+        raise Refused("wrong_type", f"No sheet holds more than {MOST_VOTES:,}, but here is {most:,}.")
+    return figures
+
+
+def _read(sheet: Mapping[str, Any], parties: Mapping[str, str] | None) -> Figures:
     given = sheet.get("votes")
     named = given if isinstance(given, dict) else {}
     if parties is not None:
@@ -164,7 +176,7 @@ def read(sheet: Mapping[str, Any], parties: Mapping[str, str] | None) -> Figures
 def is_revision(value: Any) -> bool:
     """Whether a sheet's revision can be compared with others."""
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return whole and 0 <= value <= MOST_REVISION
+    return whole and 0 <= value <= MOST_NUMBER
 
 
 def _shown(name: object) -> str:
@@ -174,7 +186,7 @@ def _shown(name: object) -> str:
 def _whole(label: object, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise Refused("wrong_type", f"{_shown(label)}: write a whole number.")
-    if abs(value) > MOST_VOTES:
+    if abs(value) > MOST_NUMBER:
         raise Refused("wrong_type", f"{_shown(label)}: no sheet holds more than {MOST_VOTES:,}.")
     return value
 
