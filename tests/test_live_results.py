@@ -15,13 +15,13 @@ import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
-from results_world import UNITS, VOTERS, make_world, sheet
+from results_world import UNITS, VOTERS, election_document, make_world, sheet
 from servers import RedisServer, free_port
 
 from obidient import create_app, database
 from obidient.cache import PROBE_EVERY
 from obidient.database import db
-from obidient.results import documents, elections, intake, live, review
+from obidient.results import documents, elections, intake, live, pages, review
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Party, Tally
 
@@ -150,17 +150,45 @@ def test_an_area_that_nothing_changed_in_keeps_its_bytes(
     assert client.get(base + "24").json["summary"]["pollingUnitsReported"] == 2
 
 
-def test_an_unknown_election_is_a_problem(client: FlaskClient) -> None:
-    answer = client.get("/api/live-results/elections/nope/live-summary")
+@pytest.mark.both
+@pytest.mark.parametrize("name", ["nope", "no%20such", "x" * 200, "abc123%00", "%F0%9F%98%80"])
+def test_an_unknown_election_is_a_problem(world: Election, client: FlaskClient, name: str) -> None:
+    answer = client.get(f"/api/live-results/elections/{name}/live-summary")
     assert answer.status_code == 404
     assert answer.content_type == "application/problem+json"
     assert answer.json["detail"] == "There is no such election."
 
 
-def test_elections_are_listed(world: Election, client: FlaskClient) -> None:
-    body = client.get("/api/live-results/elections").json
-    assert [item["electionId"] for item in body["items"]] == ["abc123"]
-    assert body["nextCursor"] is None
+@pytest.mark.both
+@pytest.mark.parametrize("code", ["99", "24-99", "24-11-02-999", "XX", "24-", "24%00", "٢٤", "ng"])
+def test_an_unknown_area_is_a_problem(world: Election, client: FlaskClient, code: str) -> None:
+    for path in ("/api/live-results/elections/abc123/areas/", "/results/abc123/"):
+        assert client.get(path + code).status_code == 404
+
+
+def test_elections_are_listed_in_parts(world: Election, client: FlaskClient) -> None:
+    for name in "wxyz":
+        elections.create(election_document(name))
+    address, seen = "/api/live-results/elections?limit=2", []
+    cursor: str | None = ""
+    while cursor is not None:
+        body = client.get(address + cursor).json
+        seen.append([item["electionId"] for item in body["items"]])
+        cursor = body["nextCursor"] and f"&cursor={body['nextCursor']}"
+    assert seen == [["z", "y"], ["x", "w"], ["abc123"]]
+    assert client.get("/api/live-results/elections").json["nextCursor"] is None
+    assert client.get(address + "&cursor=nope").status_code == 404
+
+
+def test_older_elections_have_a_page_of_their_own(
+    world: Election, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "ON_A_PAGE", 1)
+    elections.create(election_document("other"))
+    first = client.get("/results/").text
+    assert 'href="/results/other"' in first and 'href="/results/abc123"' not in first
+    second = client.get("/results/?cursor=other").text
+    assert 'href="/results/abc123"' in second and "Older" not in second
 
 
 # ---- validators, encodings ----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import json
 import os
 import re
 import shutil
@@ -16,12 +17,12 @@ from typing import Any
 import pytest
 from conftest import ROOT, missing
 from flask import Flask
-from results_world import UNITS, make_world, sheet
+from results_world import UNITS, election_document, make_world, sheet
 from servers import free_port, listening, wait_for
 from werkzeug.serving import make_server
 
 from obidient.database import db
-from obidient.results import intake
+from obidient.results import elections, intake
 from obidient.results.inbox import Sender, receive
 
 URL = "/api/live-results/elections/abc123/live-summary"
@@ -208,9 +209,18 @@ def test_pages_are_kept_by_what_they_show_and_know_no_visitor(front: Front) -> N
             answer, _ = front.ask(path, Cookie="session=secret", Authorization="Bearer secret")
             assert answer.status == 200
             assert "Set-Cookie" not in answer.headers
+    front.ask("/results/abc123?screen=small&utm_source=sms")
     assert len(front.reached) == 3
     assert not any("HTTP_COOKIE" in request for request in front.reached)
     assert not any("HTTP_AUTHORIZATION" in request for request in front.reached)
+
+
+def test_each_part_of_the_list_of_elections_is_kept_for_itself(front: Front) -> None:
+    elections.create(election_document("other"))
+    for path in ("/api/live-results/elections?limit=1", "/api/live-results/elections"):
+        listed = [len(json.loads(front.ask(path)[1])["items"]) for _ in range(2)]
+        assert listed == [1, 1] if "limit" in path else [2, 2]
+    assert len(front.reached) == 2
 
 
 def test_what_is_not_public_is_never_kept(front: Front) -> None:

@@ -12,8 +12,7 @@ from obidient.api import ApiModel, json_response, requires
 from obidient.clock import isoformat
 from obidient.results import live, review
 from obidient.results.documents import head
-from obidient.results.elections import get
-from obidient.results.models import Election
+from obidient.results.elections import get, newest
 from obidient.results.serving import Copy
 from obidient.results.sheets import Figures
 
@@ -22,16 +21,21 @@ results_api = api.blueprint(
 )
 
 
+def _of_form(pattern: str) -> Any:
+    """A part of an address whose form is told but not enforced: another one is not found."""
+    return Field(json_schema_extra={"pattern": pattern})
+
+
 class ElectionPath(BaseModel):
-    id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")
+    id: str = _of_form(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
 
 class AreaPath(ElectionPath):
-    code: str = Field(min_length=2, max_length=12, pattern=r"^(NG|[0-9-]+)$")
+    code: str = _of_form(r"^(NG|[0-9]{2}(-[0-9]{2}(-[0-9]{2}(-[0-9]{3})?)?)?)$")
 
 
 class UnitPath(ElectionPath):
-    code: str = Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}$")
+    code: str = _of_form(r"^[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}$")
 
 
 class ElectionOut(ApiModel):
@@ -41,6 +45,13 @@ class ElectionOut(ApiModel):
     state: str
     status: str
     is_demo: bool = Field(description="Invented figures, for trying things out")
+
+
+class ElectionsQuery(ApiModel):
+    """`cursor` is the `nextCursor` of the page before; the first page has none."""
+
+    cursor: str | None = Field(None, max_length=64)
+    limit: int = Field(50, ge=1, le=api.MAX_LIMIT)
 
 
 class ElectionsOut(ApiModel):
@@ -185,10 +196,10 @@ def serve(copy: Copy) -> Response:
 
 
 @results_api.get("/elections", responses={200: ElectionsOut})
-def list_elections() -> Response:
+def list_elections(query: ElectionsQuery) -> Response:
     """All elections, the newest first."""
-    rows = Election.select().order_by(Election.created_at.desc(), Election.id)
-    answer = json_response({"items": [head(row) for row in rows], "nextCursor": None})
+    rows, cursor = newest(query.limit, query.cursor)
+    answer = json_response({"items": [head(row) for row in rows], "nextCursor": cursor})
     answer.headers["Cache-Control"] = "public, max-age=2, stale-while-revalidate=30"
     answer.add_etag()
     answer.make_conditional(request)

@@ -26,7 +26,7 @@ def stamp(election_id: str, code: str) -> str:
     """The `lastUpdated` that a document made now would have. Raises NotFound."""
     election = get(election_id)
     query: Any
-    if len(code) == 12:
+    if _form(code) == "unit":
         query = UnitResult.select(UnitResult.updated_at).where(
             UnitResult.election_id == election_id, UnitResult.unit_code == code
         )
@@ -197,12 +197,17 @@ def area(election_id: str, code: str) -> dict[str, Any]:
     }
 
 
-def _level(election: Election, code: str) -> str:
-    """The level of an area that votes in this election. Raises NotFound."""
+def _form(code: str) -> str:
+    """The level that a code's form says. Raises NotFound."""
     try:
-        level = level_of(code)
+        return level_of(code)
     except Invalid:
         raise NotFound("There is no such area.") from None
+
+
+def _level(election: Election, code: str) -> str:
+    """The level of an area that votes in this election. Raises NotFound."""
+    level = _form(code)
     known = code == ROOT_CODE or code in STATES or code in LGAS
     if not known and Area.get_or_none(Area.code == code) is None:
         raise NotFound("The register has no such area.")

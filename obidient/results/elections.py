@@ -34,10 +34,25 @@ COLORS = (
 
 
 def get(election_id: str) -> Election:
-    found: Election | None = Election.get_or_none(Election.id == election_id)
+    # What is no id must not reach the database: PostgreSQL fails on some letters.
+    is_id = _ID.fullmatch(election_id)
+    found: Election | None = Election.get_or_none(Election.id == election_id) if is_id else None
     if found is None:
         raise NotFound("There is no such election.")
     return found
+
+
+def newest(limit: int, after: str | None = None) -> tuple[list[Election], str | None]:
+    """Elections, the newest first, those behind `after`; and what to ask the next ones with."""
+    query = Election.select().order_by(Election.created_at.desc(), Election.id)
+    if after is not None:
+        last = get(after)
+        query = query.where(
+            (Election.created_at < last.created_at)
+            | ((Election.created_at == last.created_at) & (Election.id > last.id))
+        )
+    rows = list(query.limit(limit + 1))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
 def parties_of(election_id: str) -> list[Party]:

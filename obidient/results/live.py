@@ -98,6 +98,8 @@ class LiveResults:
             copy = old.copy
         until = time.monotonic() + FRESH
         with self._guard:
+            # At the end of the line: what nobody asks for any more goes first.
+            self._entries.pop(address, None)
             self._entries[address] = Entry(copy, election_id, generation, until)
             while len(self._entries) > MOST_KEPT:
                 del self._entries[next(iter(self._entries))]

@@ -11,7 +11,7 @@ from obidient.areas import ROOT_CODE
 from obidient.config import ROOT, settings
 from obidient.results import live, view
 from obidient.results.api import serve
-from obidient.results.elections import get, parties_of
+from obidient.results.elections import get, newest, parties_of
 from obidient.results.live import Entry
 from obidient.results.models import Election
 from obidient.results.serving import CACHE_CONTROL, HTML, Copy
@@ -23,6 +23,10 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+#: Elections listed on a page.
+ON_A_PAGE = 50
 
 
 @cache
@@ -41,12 +45,14 @@ def results_asset(name: str) -> str:
 @blueprint.get("/")
 def index() -> Response:
     """All elections, the newest first."""
-    rows = list(Election.select().order_by(Election.created_at.desc(), Election.id))
+    rows, older = newest(ON_A_PAGE, request.args.get("cursor"))
     cards = []
     for row in rows:
         document = orjson.loads(live.summary_copy(row.id).body)
         cards.append((document, view.STATUSES[row.status]))
-    response = Response(render_template("results/index.html", cards=cards), mimetype="text/html")
+    response = Response(
+        render_template("results/index.html", cards=cards, older=older), mimetype="text/html"
+    )
     response.headers["Cache-Control"] = CACHE_CONTROL
     response.headers["Content-Security-Policy"] = POLICY
     response.add_etag()

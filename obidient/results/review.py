@@ -7,7 +7,7 @@ from typing import Any
 
 from obidient.accounts import audit
 from obidient.accounts.models import User
-from obidient.areas import Area
+from obidient.areas import UNIT_RE, Area
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.results import flags, tally
@@ -196,10 +196,17 @@ def settle(
     live.invalidate(election_id)
 
 
-def _desk(election: Election, unit_code: str) -> Desk:
-    unit = Area.get_or_none(Area.code == unit_code, Area.level == "unit")
+def _registered(unit_code: str) -> Area:
+    """A unit of the register. Raises NotFound."""
+    is_code = UNIT_RE.fullmatch(unit_code)
+    unit: Area | None = Area.get_or_none(Area.code == unit_code) if is_code else None
     if unit is None:
         raise NotFound(MESSAGES["unknown_polling_unit"])
+    return unit
+
+
+def _desk(election: Election, unit_code: str) -> Desk:
+    unit = _registered(unit_code)
     desk = Desk(election.id, election, names_of(parties_of(election.id)))
     desk.listed = {unit_code: unit.registered_voters}
     desk.load([unit_code])
@@ -268,8 +275,9 @@ def _note(
 
 
 def history(election_id: str, unit_code: str) -> list[Event]:
-    """Everything that happened to a unit, oldest first, in sentences."""
+    """Everything that happened to a unit, oldest first, in sentences. Raises NotFound."""
     election = get(election_id)
+    _registered(unit_code)
     events = [*_received(election.id, unit_code), *_doubts(election.id, unit_code)]
     for row in Decision.select().where(
         Decision.election_id == election_id, Decision.unit_code == unit_code

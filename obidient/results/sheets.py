@@ -153,7 +153,9 @@ def _sized(figures: Figures) -> Figures:
     """Refuse what no sheet holds, even where it says of itself that so many are registered."""
     most = max(figures.registered or 0, figures.accredited, figures.valid + figures.rejected)
     if most > MOST_VOTES:
-        raise Refused("wrong_type", f"No sheet holds more than {MOST_VOTES:,}, but here is {most:,}.")
+        raise Refused(
+            "wrong_type", f"No sheet holds more than {MOST_VOTES:,}, but here is {most:,}."
+        )
     return figures
 
 
