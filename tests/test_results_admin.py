@@ -12,10 +12,13 @@ from results_world import UNITS, make_world, sheet
 
 from obidient import jobs
 from obidient.accounts.models import AuditEntry, User
+from obidient.admin import review as review_page
 from obidient.database import db
 from obidient.results import elections, intake, recount
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Decision, Election, Submission, Tally
+from obidient.sync import room
+from obidient.sync.models import Photo
 
 UNIT = f"/admin/review/abc123/{UNITS[0]}/"
 
@@ -140,7 +143,7 @@ def test_a_dispute_is_shown_with_its_evidence_and_settled_with_a_reason(
     reviewer = sign_in("reviewer")
     assert "Agents sent different figures." in reviewer.get("/admin/review/abc123/")
     page = reviewer.get(UNIT)
-    assert "Under review.</b> Agents sent different figures. 120 votes at most." in page
+    assert "Under review.</b> Agents sent different figures. 120 votes could count at most." in page
     for words in ("device A", "device B", "Unit 24-11-02-001", "Ward 24-11-02, Ikeja, Lagos"):
         assert words in page
     chosen = Submission.get(Submission.submission_id == "b").id
@@ -155,6 +158,84 @@ def test_a_dispute_is_shown_with_its_evidence_and_settled_with_a_reason(
     entry = AuditEntry.get(AuditEntry.action == "results.settled")
     assert entry.actor == reviewer.user.email
     assert "Nothing in doubt" in reviewer.get("/admin/review/abc123/")
+
+
+@pytest.mark.both
+def test_the_photo_of_a_sheet_stands_under_its_figures_and_only_its_senders(
+    app: Flask, sign_in: Callable[..., Person], make_user: Callable[..., User]
+) -> None:
+    make_world()
+    mine, other = make_user("agent"), make_user("agent")
+    with db.atomic():
+        receive([sheet("a", votes={"LP": 120})], Sender(agent=f"user:{mine.id}"))
+    take(sheet("b", device="B", votes={"LP": 90}))
+    for sender, name in ((mine, "of-the-agent"), (other, "of-somebody-else")):
+        Photo.create(
+            photo_id=name,
+            user_id=sender.id,
+            submission_id="a",
+            sha256="0" * 64,
+            size=1,
+            media_type="image/jpeg",
+            state="stored",
+        )
+    reviewer = sign_in("reviewer")
+    row = Submission.get(Submission.submission_id == "a").id
+    for page in (reviewer.get(UNIT), reviewer.get(f"/admin/intake/sheets/{row}/")):
+        assert "/admin/intake/photos/of-the-agent.jpg" in page
+        assert "of-somebody-else" not in page
+    assert "none sent" in reviewer.get(UNIT)
+
+
+@pytest.mark.both
+def test_doubts_come_weightiest_first_and_can_be_narrowed_to_a_state(
+    app: Flask, sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_page, "PAGE", 2)
+    make_world()
+    # Two in Lagos and one in Kano, the more votes the later their code.
+    for number, unit in enumerate((UNITS[0], UNITS[1], UNITS[16])):
+        votes = 100 + 10 * ((number + 1) % 3)
+        take(
+            sheet(f"a{unit}", unit, device="A", votes={"LP": votes}),
+            sheet(f"b{unit}", unit, device="B", votes={"LP": 50}),
+        )
+    reviewer = sign_in("reviewer")
+
+    def shown(page: str) -> list[str]:
+        return re.findall(r'row-link" href="/admin/review/abc123/([\d-]+)/"', page)
+
+    first = reviewer.get("/admin/review/abc123/")
+    assert shown(first) == [UNITS[1], UNITS[0]]
+    following = re.search(r'href="([^"]+)" rel="next"', first)
+    assert following
+    assert shown(reviewer.get(following[1].replace("&amp;", "&"))) == [UNITS[16]]
+    assert shown(reviewer.get("/admin/review/abc123/?order=place&area=24")) == list(UNITS[:2])
+    assert shown(reviewer.get("/admin/review/abc123/?area=19")) == [UNITS[16]]
+    assert "Nothing in doubt in Abia" in reviewer.get("/admin/review/abc123/?area=01")
+    # From one to the next without going back to the list.
+    assert f"Next in doubt: {UNITS[1]}" in reviewer.get(UNIT)
+
+
+@pytest.mark.both
+def test_sheets_are_counted_by_status_as_if_each_was_looked_at(
+    dispute: Election, sign_in: Callable[..., Person]
+) -> None:
+    take(sheet("c", device="A", revision=2, votes={"LP": 120}), sheet("a", device="A"))
+    take(sheet("d", "nonsense"), sheet("e", votes={"LP": 500}, accreditedVoters=300))
+    with db.atomic():
+        receive([sheet("f", UNITS[3])], Sender())
+    statuses, reasons = room.by_status("abc123")
+    counted = {row.status: 0 for row in Submission.select()}
+    for row in Submission.select().where(Submission.election_id == "abc123"):
+        counted[row.status] += 1
+    assert {name: number for name, number in statuses.items() if number} == counted
+    refused = {name: number for name, _, number in reasons}
+    assert refused == {"malformed_code": 1, "over_voting": 1, "id_reused": 1}
+    reviewer = sign_in("reviewer")
+    page = reviewer.get("/admin/intake/?status=rejected&reason=over_voting")
+    assert re.findall(r'row-link" href="/admin/intake/sheets/\d+/">(\w+)<', page) == ["e"]
+    assert "No sheet is superseded now" not in page
 
 
 def test_figures_can_be_corrected_by_hand_or_voided(
@@ -181,7 +262,7 @@ def test_a_refused_sheet_with_too_many_votes_can_be_looked_at_and_chosen(
     take(sheet("a", votes={"LP": 500}, accreditedVoters=300))
     page = sign_in("reviewer").get(UNIT)
     assert "refused for over-voting" in page
-    assert "500 votes at most" in page
+    assert "500 votes could count at most" in page
 
 
 def test_a_sheet_with_more_votes_than_any_unit_has_is_evidence_and_no_choice(
@@ -204,13 +285,23 @@ def test_any_unit_can_be_opened_by_its_code_and_nonsense_is_told(
     reviewer.get("/admin/review/nope/", status=404)
 
 
+@pytest.mark.parametrize("role", ["organiser", "viewer", "agent"])
+def test_who_only_looks_at_results_starts_no_recount(
+    dispute: Election, sign_in: Callable[..., Person], role: str
+) -> None:
+    sign_in(role).post("/admin/elections/abc123/verify", status=403)
+    assert jobs.Job.select().count() == 0
+
+
 def test_the_totals_are_counted_again_by_a_worker_and_repaired_by_an_admin(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:
     admin = sign_in()
     page = admin.post("/admin/elections/abc123/verify")
-    assert "Counting" in page
+    assert "Waits for a worker" in page
+    assert "data-poll" in admin.get("/admin/elections/abc123/recount")
     jobs.run(jobs.Job.get().id)
+    assert "data-poll" not in admin.get("/admin/elections/abc123/recount")
     assert "All totals agree" in admin.get("/admin/elections/abc123/")
     Tally.update(valid=7).where(Tally.area_code == "24").execute()
     sign_in("reviewer").post("/admin/elections/abc123/verify")

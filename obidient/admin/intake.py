@@ -10,11 +10,11 @@ from werkzeug.wrappers import Response
 from obidient.accounts import users
 from obidient.accounts.models import User
 from obidient.admin.base import SecureView, done, expose, needs
-from obidient.areas import area_name
+from obidient.areas import UNIT_RE, area_name
 from obidient.errors import NotFound, Problem
 from obidient.results import outcomes
 from obidient.results.inbox import decode
-from obidient.results.models import Submission
+from obidient.results.models import Election, Submission
 from obidient.sync import photos, pins, room, texts
 
 
@@ -26,11 +26,18 @@ class Intake(SecureView):
     @expose("/")
     def index(self) -> Any:
         wanted = request.args.get("search", "")
+        status, reason = request.args.get("status", ""), request.args.get("reason", "")
         statuses, reasons = room.by_status()
+        found = room.search(wanted) if wanted.strip() else None
+        if found is None and status in statuses:
+            found = room.newest(status, reason)
         return self.render(
             "admin/results/intake.html",
             wanted=wanted,
-            found=room.search(wanted) if wanted.strip() else None,
+            status=status,
+            reason=reason,
+            most=room.MOST,
+            found=found,
             flow=room.flow(),
             statuses=statuses,
             reasons=reasons,
@@ -65,10 +72,12 @@ class Intake(SecureView):
             "admin/results/intake_sheet.html",
             page_title=f"Sheet {row.submission_id}",
             row=row,
+            unit=row.unit_code if UNIT_RE.fullmatch(row.unit_code) else "",
+            election=Election.get_or_none(Election.id == row.election_id),
             told=outcomes.tell([row])[0],
             sender=_sender(row.agent),
             payload=json.dumps(decode(row.payload), indent=2, ensure_ascii=False),
-            photos=room.photos_of(row.submission_id),
+            photos=room.photos_of([row])[row.id],
         )
 
     @expose("/photos/<photo_id>.jpg")

@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 from flask import flash, redirect, request, url_for
 from flask_login import current_user
-from peewee import fn
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
@@ -20,10 +19,10 @@ from obidient.results.models import (
     ELECTION_TYPES,
     Election,
     Party,
-    Submission,
     Tally,
 )
 from obidient.results.recount import JOB
+from obidient.sync import room
 
 #: Rows for more parties at the end of the form.
 EMPTY_ROWS = 5
@@ -65,7 +64,7 @@ class Results(SecureView):
             page_title=found.name,
             tally=_tally(found),
             children=list(states.limit(50)),
-            submissions=_by_status(election_id),
+            submissions=room.by_status(election_id)[0],
             standing=_standing(found),
             public_url=_public_url,
             area_name=area_name,
@@ -115,7 +114,15 @@ class Results(SecureView):
             states=STATES,
         )
 
+    @expose("/<election_id>/recount")
+    def recount(self, election_id: str) -> Any:
+        """How the latest recount goes: asked for again while it goes on."""
+        found = elections.get(election_id)
+        latest = _latest_recount(election_id)
+        return self.render("admin/results/_recount.html", election=found, recount=latest)
+
     @expose("/<election_id>/verify", methods=("POST",))
+    @needs("results:review", "count results again")
     def verify(self, election_id: str) -> Response:
         """Count everything again, in a worker; with `repair` put right what is wrong."""
         found = elections.get(election_id)
@@ -134,7 +141,9 @@ class Results(SecureView):
             )
 
         sentence = "Counting again from the sheets: the outcome appears below in a minute or so."
-        return done(start, sentence, self.get_url(".election", election_id=election_id))
+        return done(
+            start, sentence, self.get_url(".election", election_id=election_id, _anchor="recount")
+        )
 
     @expose("/<election_id>/status", methods=("POST",))
     @needs("admin", "open and close elections")
@@ -203,19 +212,11 @@ def _place(orders: list[int], row: int) -> tuple[int, int]:
     return (orders[row] if row < len(orders) else row, row)
 
 
-def _public_url(election_id: str) -> str:
-    """Where the public follows an election."""
+def _public_url(election_id: str, area_code: str = "") -> str:
+    """Where the public follows an election, or one area of it."""
     try:
+        if area_code:
+            return url_for("results.area", election_id=election_id, code=area_code)
         return url_for("results.election", election_id=election_id)
     except BuildError:
         return ""
-
-
-def _by_status(election_id: str) -> dict[str, int]:
-    rows: Any = (
-        Submission.select(Submission.status, fn.COUNT(Submission.id))
-        .where(Submission.election_id == election_id)
-        .group_by(Submission.status)
-        .tuples()
-    )
-    return dict(rows)

@@ -9,8 +9,9 @@ from obidient.admin.base import PAGE, SecureView, done, expose
 from obidient.areas import ancestors, area_name, level_of
 from obidient.errors import Invalid, NotFound
 from obidient.results import elections, review
-from obidient.results.models import Election, Tally, UnitResult
+from obidient.results.models import Election, Submission, Tally, UnitResult
 from obidient.results.sheets import Figures
+from obidient.sync import room
 
 
 class Review(SecureView):
@@ -33,17 +34,23 @@ class Review(SecureView):
         wanted = request.args.get("unit", "").strip()
         if wanted:
             return self.unit(election_id, wanted)
+        area, order = request.args.get("area", ""), request.args.get("order", "")
         after = request.args.get("after", "")
-        found = review.under_review(election_id, after, PAGE + 1)
+        found = _doubts(election_id, area, order, after)
+        last = found[PAGE - 1] if len(found) > PAGE else None
         return self.render(
             "admin/results/doubts.html",
             election=election,
             page_title=election.name,
             doubts=found[:PAGE],
+            area=area,
+            order=order,
             after=after,
-            more=found[PAGE - 1].unit_code if len(found) > PAGE else "",
+            more=f"{last.votes_at_stake}:{last.unit_code}" if last else None,
             total=Tally.get_or_none(Tally.election_id == election_id, Tally.area_code == "NG"),
-            place=lambda code: ", ".join(area_name(one) for one in ancestors(code)[1:4]),
+            areas=_areas_in_doubt(election),
+            area_name=area_name,
+            place=_place,
         )
 
     @expose("/<election_id>/<unit_code>/")
@@ -57,17 +64,21 @@ class Review(SecureView):
         counted = Figures.loads(result.figures) if result and result.figures else None
         sheets = review.sheets_of(election_id, unit_code)
         parties = elections.parties_of(election_id)
+        rows = list(Submission.select().where(Submission.id.in_([sheet.id for sheet in sheets])))
         return self.render(
             "admin/results/unit.html",
             election=election,
             unit_code=unit_code,
             page_title=area_name(unit_code),
-            place=", ".join(area_name(one) for one in ancestors(unit_code)[1:4]),
+            place=_place(unit_code),
+            following=next(iter(review.under_review(election_id, unit_code, 1)), None),
+            photos=room.photos_of(rows),
             doubt=review.doubt_about(election_id, unit_code),
             result=result,
             counted=counted,
             sheets=sheets,
             parties=parties,
+            colours={party.code: party.color for party in parties},
             lines=_lines(parties, [counted, *(sheet.figures for sheet in sheets)]),
             story=review.history(election_id, unit_code),
         )
@@ -90,6 +101,33 @@ class Review(SecureView):
             f"Settled {area_name(unit_code)}. The count is changed, and the decision is on record.",
             self.get_url(".unit", election_id=election_id, unit_code=unit_code),
         )
+
+
+def _place(unit_code: str) -> str:
+    return ", ".join(area_name(one) for one in ancestors(unit_code)[1:4])
+
+
+def _doubts(election_id: str, area: str, order: str, after: str) -> list[review.Doubt]:
+    """A page of doubts and one more; `after` holds the votes and the code of the last one seen."""
+    votes, _, code = after.partition(":")
+    if order == "place":
+        return review.under_review(election_id, code, PAGE + 1, area)
+    known = (int(votes), code) if votes.isdecimal() and len(votes) < 12 else None
+    return review.weightiest(election_id, known, PAGE + 1, area)
+
+
+def _areas_in_doubt(election: Election) -> list[Tally]:
+    """The areas right below the election's own that have units to look at."""
+    row = Tally
+    return list(
+        row.select()
+        .where(
+            row.election_id == election.id,
+            row.parent == election.area_code,
+            row.review_units > 0,
+        )
+        .order_by(row.area_code)
+    )
 
 
 def _lines(parties: list[Any], columns: list[Figures | None]) -> list[tuple[str, list[Any], bool]]:

@@ -59,19 +59,29 @@ class Event:
     submission: int | None = None
 
 
-def under_review(election_id: str, after: str = "", limit: int = 50) -> list[Doubt]:
-    """Units under review in the order of their codes, those after `after`."""
-    rows = list(
-        UnitResult.select()
-        .where(
-            UnitResult.election_id == election_id,
-            UnitResult.in_review,
-            UnitResult.unit_code > after,
+def under_review(election_id: str, after: str = "", limit: int = 50, area: str = "") -> list[Doubt]:
+    """Units under review in the order of their codes: those after `after`, and within `area`."""
+    rows = _in_review(election_id, area).where(UnitResult.unit_code > after)
+    return _as_doubts(election_id, list(rows.order_by(UnitResult.unit_code).limit(limit)))
+
+
+def weightiest(
+    election_id: str, after: tuple[int, str] | None = None, limit: int = 50, area: str = ""
+) -> list[Doubt]:
+    """Units under review, most votes at stake first; `after` is the last one's votes and code."""
+    rows, votes = _in_review(election_id, area), UnitResult.votes_at_stake
+    if after is not None:
+        rows = rows.where(
+            (votes < after[0]) | ((votes == after[0]) & (UnitResult.unit_code > after[1]))
         )
-        .order_by(UnitResult.unit_code)
-        .limit(limit)
+    return _as_doubts(
+        election_id, list(rows.order_by(votes.desc(), UnitResult.unit_code).limit(limit))
     )
-    return _as_doubts(election_id, rows)
+
+
+def _in_review(election_id: str, area: str) -> Any:
+    rows = UnitResult.select().where(UnitResult.election_id == election_id, UnitResult.in_review)
+    return rows.where(UnitResult.unit_code.startswith(f"{area}-")) if area else rows
 
 
 def doubt_about(election_id: str, unit_code: str) -> Doubt | None:

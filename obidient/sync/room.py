@@ -1,5 +1,6 @@
 """What the intake room looks at: how fast sheets come and go, who is silent, where one sheet is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from peewee import JOIN, SQL, Case, fn
 from obidient.accounts.models import User
 from obidient.areas import LGAS, STATES, UNIT_RE
 from obidient.clock import utcnow
-from obidient.results.models import Election, Submission
+from obidient.results.models import AgentSheet, Election, Submission
 from obidient.results.sheets import MESSAGES
 from obidient.sync.devices import agent_key
 from obidient.sync.models import AgentHeard, Photo, TextReport
@@ -40,20 +41,45 @@ def flow() -> Flow:
     )
 
 
-def by_status() -> tuple[dict[str, int], list[tuple[str, str, int]]]:
-    """Sheets by status; and those rejected by reason, the most frequent first."""
-    rows: Any = (
-        Submission.select(Submission.status, Submission.reason, fn.COUNT(Submission.id))
-        .group_by(Submission.status, Submission.reason)
-        .tuples()
-    )
-    statuses: dict[str, int] = {}
+def by_status(election_id: str | None = None) -> tuple[dict[str, int], list[tuple[str, str, int]]]:
+    """Sheets by status, of one election or of all; and those rejected by reason, most first.
+
+    Nearly all sheets are accepted, and each of those is an agent's newest: they are counted there,
+    the rest by an index of its own.
+    """
+    accepted, others, waiting = AgentSheet.select(), _unusual(), Submission.select()
+    if election_id is not None:
+        accepted = accepted.where(AgentSheet.election_id == election_id)
+        others = others.where(Submission.election_id == election_id)
+        waiting = waiting.where(Submission.election_id == election_id)
+    rows: Any = others.group_by(Submission.status, Submission.reason).tuples()
+    statuses = {
+        "received": waiting.where(Submission.status == "received").count(),
+        "accepted": accepted.count(),
+    }
     reasons = []
     for status, reason, number in rows:
         statuses[status] = statuses.get(status, 0) + number
         if status == "rejected":
             reasons.append((reason, MESSAGES.get(reason, reason), number))
     return statuses, sorted(reasons, key=lambda one: (-one[2], one[0]))
+
+
+def _unusual() -> Any:
+    """What is neither waiting nor accepted; written as its index has it."""
+    number = fn.COUNT(Submission.id)
+    query = Submission.select(Submission.status, Submission.reason, number)
+    return query.where(SQL("status NOT IN ('received', 'accepted')"))
+
+
+def newest(status: str, reason: str = "") -> list[Submission]:
+    """Sheets of a status, those rejected for a reason, the newest first."""
+    query = Submission.select().where(Submission.status == status)
+    if status not in ("received", "accepted"):
+        query = query.where(SQL("status NOT IN ('received', 'accepted')"))
+    if reason:
+        query = query.where(Submission.reason == reason)
+    return list(query.order_by(Submission.id.desc()).limit(MOST))
 
 
 @dataclass(frozen=True)
@@ -122,9 +148,16 @@ def _meant(wanted: str) -> Any:
     return (Submission.submission_id == wanted) | Submission.agent.in_(agents)
 
 
-def photos_of(submission_id: str) -> list[Photo]:
-    query = Photo.select().where(Photo.submission_id == submission_id)
-    return list(query.order_by(Photo.created_at))
+def photos_of(sheets: Sequence[Submission]) -> dict[int, list[Photo]]:
+    """Photos of each sheet, by its row id: those of whoever sent it, and nobody else's."""
+    found: dict[int, list[Photo]] = {row.id: [] for row in sheets}
+    ids = {row.submission_id for row in sheets}
+    query = Photo.select().where(Photo.submission_id.in_(list(ids)))
+    for photo in query.order_by(Photo.created_at):
+        for row in sheets:
+            if (row.submission_id, row.agent) == (photo.submission_id, f"user:{photo.user_id}"):
+                found[row.id].append(photo)
+    return found
 
 
 def texts_to_review() -> list[tuple[TextReport, str]]:
