@@ -22,8 +22,12 @@ from obidient.plugin import (
     Unknown,
 )
 
-#: The longest wait between two tries of one recipient.
+#: The longest wait between two tries of one recipient, and the longest a plugin may ask for.
 LONGEST_BACKOFF = timedelta(hours=1)
+LONGEST_AFTER, LONGEST_DEFER = timedelta(days=1), timedelta(days=7)
+#: What the columns hold; a plugin may say more than that.
+LONGEST_ID, LONGEST_CODE, LONGEST_REASON = 255, 100, 1_000
+MOST_PARTS, MOST_COST = 2**15 - 1, 2**53
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,12 @@ def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retrie
         for outcome in outcomes:
             if isinstance(outcome, Stop):
                 answer.stop = answer.stop or outcome.reason
-                continue
-            one = waiting.pop(outcome.message.id, None)
-            if one is not None:
+            elif not isinstance(outcome, Outcome):
+                raise TypeError(f"send() gave {outcome!r:.200}, which is no outcome")
+            elif outcome.message.id in waiting:
+                one = waiting[outcome.message.id]
                 answer.results.append(_result(one, outcome, retries, answer))
+                del waiting[one.id]
     except ProviderStopped as error:
         answer.stop = str(error)
     except RequestRetry as error:
@@ -78,27 +84,41 @@ def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retrie
     return answer
 
 
+def not_asked(claimed: list[Claimed]) -> Answer:
+    """Nothing left: everybody is as before."""
+    return Answer([_as_before(one) for one in claimed])
+
+
+def _as_before(one: Claimed) -> Result:
+    return Result(one.id, one.attempt, RecipientStatus.QUEUED, free=True)
+
+
 def _unanswered(one: Claimed, answer: Answer) -> Result:
     if answer.stop is not None or answer.refused is not None:
-        return Result(one.id, one.attempt, RecipientStatus.QUEUED, free=True)
+        return _as_before(one)
     reason = "The provider gave no answer for this message"
     if answer.crash is not None:
         reason = f"The provider failed in mid-call: {type(answer.crash).__name__}"
     return Result(one.id, one.attempt, RecipientStatus.UNCONFIRMED, code="unknown", reason=reason)
 
 
-def _result(one: Claimed, outcome: Outcome, retries: Retries, answer: Answer) -> Result:
+def _result(
+    one: Claimed,
+    outcome: Accepted | Retry | Rejected | Defer | Unknown,
+    retries: Retries,
+    answer: Answer,
+) -> Result:
     if isinstance(outcome, Accepted):
         answer.accepted += 1
-        cost = outcome.cost if isinstance(outcome.cost, Money) else None
+        cost = _cost(outcome.cost)
         return Result(
             one.id,
             one.attempt,
             RecipientStatus.SENT,
-            provider_id=outcome.provider_id,
-            cost_e4=int(cost.amount * 10_000) if cost else None,
-            currency=cost.currency if cost else "",
-            parts=outcome.parts,
+            provider_id=_text(outcome.provider_id, LONGEST_ID) or None,
+            cost_e4=cost,
+            currency=_text(outcome.cost.currency, 10) if outcome.cost and cost is not None else "",
+            parts=_parts(outcome.parts),
         )
     if isinstance(outcome, Retry):
         return _retry(one, outcome, retries)
@@ -111,8 +131,8 @@ def _result(one: Claimed, outcome: Outcome, retries: Retries, answer: Answer) ->
             one.attempt,
             RecipientStatus.QUEUED,
             code="deferred",
-            reason=outcome.reason,
-            next_attempt_at=until,
+            reason=_text(outcome.reason, LONGEST_REASON),
+            next_attempt_at=min(until, utcnow() + LONGEST_DEFER),
             free=True,
         )
     if isinstance(outcome, Rejected):
@@ -121,40 +141,67 @@ def _result(one: Claimed, outcome: Outcome, retries: Retries, answer: Answer) ->
         if outcome.invalid:
             answer.invalid.append(one.id)
         return Result(
-            one.id, one.attempt, RecipientStatus.FAILED, code=outcome.code, reason=outcome.reason
+            one.id,
+            one.attempt,
+            RecipientStatus.FAILED,
+            code=_text(outcome.code, LONGEST_CODE) or "rejected",
+            reason=_text(outcome.reason, LONGEST_REASON),
         )
-    unknown = outcome if isinstance(outcome, Unknown) else None
     return Result(
         one.id,
         one.attempt,
         RecipientStatus.UNCONFIRMED,
-        provider_id=unknown.provider_id if unknown else None,
+        provider_id=_text(outcome.provider_id, LONGEST_ID) or None,
         code="unknown",
-        reason=unknown.reason if unknown else "Not an outcome",
+        reason=_text(outcome.reason, LONGEST_REASON),
     )
 
 
 def _retry(one: Claimed, outcome: Retry, retries: Retries) -> Result:
+    reason = _text(outcome.reason, LONGEST_REASON)
     if one.attempt >= retries.attempts:
         return Result(
             one.id,
             one.attempt,
             RecipientStatus.FAILED,
             code="retries-used-up",
-            reason=f"{outcome.reason} (tried {one.attempt} times)",
+            reason=f"{reason} (tried {one.attempt} times)",
         )
     wait = retries.wait(one.attempt)
     if outcome.after is not None:
-        wait = max(wait, timedelta(seconds=outcome.after))
+        asked = min(outcome.after, LONGEST_AFTER.total_seconds())
+        wait = max(wait, timedelta(seconds=asked))
     due: datetime = utcnow() + wait
     return Result(
         one.id,
         one.attempt,
         RecipientStatus.QUEUED,
         code="retry",
-        reason=outcome.reason,
+        reason=reason,
         next_attempt_at=due,
     )
+
+
+# ---- what a plugin says, in a form that the database can keep ------------------------------------
+
+
+def _text(said: object, longest: int) -> str:
+    return "" if said is None else str(said).replace("\x00", "")[:longest]
+
+
+def _parts(said: object) -> int | None:
+    return said if isinstance(said, int) and 0 < said <= MOST_PARTS else None
+
+
+def _cost(said: Money | None) -> int | None:
+    """In ten-thousandths of the currency's unit."""
+    if not isinstance(said, Money):
+        return None
+    try:
+        cost = int(said.amount * 10_000)
+    except (ArithmeticError, ValueError, TypeError):
+        return None
+    return cost if abs(cost) <= MOST_COST else None
 
 
 def message_of(one: Claimed, text: str, campaign_id: int, audio_url: str | None = None) -> Message:
