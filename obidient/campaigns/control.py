@@ -12,7 +12,7 @@ from obidient.accounts import actor, audit
 from obidient.campaigns import approval, staging, states, text, voice_menu
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.feed import feed
-from obidient.campaigns.models import Campaign, ChannelState
+from obidient.campaigns.models import Campaign, ChannelState, ProviderState
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.database import db
@@ -156,8 +156,11 @@ def launch(campaign_id: int) -> Campaign:
     return get(campaign_id)
 
 
-def begin(campaign: Campaign, frm: list[str]) -> bool:
-    """Start sending, or pause with the reason when nothing can carry the channel."""
+def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
+    """Start sending, or pause with the reason when nothing can carry the channel.
+
+    False when it is not in one of `frm`, or `conditions` on its row don't hold any more.
+    """
     now = utcnow()
     found = registry.current()
     provider = (
@@ -168,6 +171,7 @@ def begin(campaign: Campaign, frm: list[str]) -> bool:
         campaign.id,
         frm,
         "paused" if reason else "sending",
+        *conditions,
         status_reason=reason or "",
         provider=provider.name if provider else campaign.provider,
         launched_at=campaign.launched_at or now,
@@ -216,10 +220,15 @@ def resume(campaign_id: int) -> Campaign:
             "sending",
             status_reason="",
             provider=provider.name,
-            **states.fresh_baseline(),
+            recent_bad=0,
+            recent_tried=0,
         )
         if not moved:
             raise refuse(get(campaign_id), "resumed")
+        # What went wrong before a person said "go on" is no reason to stop at the next refusal.
+        ProviderState.update(trouble_since=None).where(
+            ProviderState.provider == provider.name
+        ).execute()
         audited(campaign, "resumed", f"Resumed the campaign {campaign.title!r}")
         _after_commit(lambda: wake(campaign_id))
     return get(campaign_id)

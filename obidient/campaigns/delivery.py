@@ -19,7 +19,7 @@ from obidient.areas import area_name
 from obidient.campaigns import control, feed, pace, states, voice_calls, voice_script
 from obidient.campaigns.holds import Hold, why_held
 from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
-from obidient.campaigns.outcomes import Answer, Retries, collect, message_of
+from obidient.campaigns.outcomes import Answer, Retries, collect, message_of, not_asked
 from obidient.campaigns.states import Claimed
 from obidient.campaigns.text import is_personalised, render
 from obidient.clock import utcnow
@@ -36,8 +36,9 @@ logger = logging.getLogger(__name__)
 SLICE = 1.0
 #: Seconds until a job that found no thread for its campaign is looked at again.
 NO_SEAT = 0.2
-#: Seconds after which it asks again whether the channel, the hour and the provider allow sending.
-LOOK = 0.5
+#: Seconds after which it asks again whether the channel, the hour and the provider allow sending:
+#: with `BEGIN_WITHIN`, a channel that is paused is silent within a second.
+LOOK = 0.15
 #: Seconds until it is asked again whether a line is free.
 LINES_BUSY = 0.5
 #: Threads of this process that are working on each campaign.
@@ -46,6 +47,8 @@ _seats = threading.Lock()
 BAD = (RecipientStatus.FAILED, RecipientStatus.UNCONFIRMED)
 #: A provider that turns requests away for this long pauses the campaign.
 PATIENCE = timedelta(minutes=15)
+#: Trouble is over when nobody has met with it for this long after the provider's rest.
+FORGOTTEN = timedelta(minutes=5)
 
 
 @dataclass
@@ -77,6 +80,8 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
     """Work on a batch for a slice of time; queues itself again while there is more to do."""
     campaign = Campaign.get_or_none(Campaign.id == campaign_id)
     if campaign is None or campaign.status != "sending" or stopping.is_set():
+        # The job is gone: whoever resumes the campaign, or takes over, need not wait for it.
+        feed.forget(batch_id)
         return
     provider = registry.current().find(campaign.provider or "")
     if provider is None:
@@ -88,7 +93,7 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
         if seated:
             _work(campaign, batch_id, provider)
         else:
-            feed.hint(campaign, batch_id, NO_SEAT)
+            feed.put_off(campaign, batch_id, NO_SEAT)
 
 
 @contextlib.contextmanager
@@ -181,6 +186,9 @@ def _release(campaign: Campaign, batch: Batch, wait: float) -> None:
 
 def _close_or_reopen(campaign: Campaign, batch: Batch, wait: float) -> float | None:
     """Write the batch's next state; returns the seconds until it is due, None when done."""
+    if database.is_postgres():
+        # Staging may be adding to it: what is not seen yet must not be closed away.
+        Batch.select(Batch.id).where(Batch.id == batch.id).for_update().get()
     row = (
         Recipient.select(Recipient.next_attempt_at)
         .where(
@@ -234,11 +242,16 @@ def _one_call(turn: Turn) -> float:
     pace.give_back(turn.buckets, granted - len(claimed))
     if not claimed:
         return 0.001
-    messages = _messages(campaign, claimed)
+    messages = database.persist(lambda: _messages(campaign, claimed))
     database.release()
-    answer = _call(campaign, provider, claimed, messages)
-    pace.give_back(turn.buckets, sum(result.free for result in answer.results))
+    if utcnow() + lease / 2 < claimed[0].lease_until:
+        answer = _call(campaign, provider, claimed, messages)
+    else:
+        # The database was away for long: the claim might run out while the network is asked.
+        answer = not_asked(claimed)
+    # First of all: whatever fails after this, the answer is not lost.
     database.persist(lambda: _record(turn, answer, claimed[0].lease_until))
+    pace.give_back(turn.buckets, sum(result.free for result in answer.results))
     _after(turn, claimed, answer)
     return 0.0
 
@@ -355,12 +368,17 @@ def _rest(campaign: Campaign, provider: Provider, answer: Answer) -> None:
         conflict_target=[ProviderState.provider], action="IGNORE"
     ).execute()
     state = ProviderState.get_by_id(provider.name)
-    seconds = answer.rest if answer.rest is not None else min(60.0, 2.0**state.failures)
+    rested = state.resting_until or now
+    if now > rested + FORGOTTEN:
+        state.failures, state.trouble_since = 0, None
+    # Calls side by side are turned away together; that is one failure, not many.
+    failures = state.failures + (rested <= now)
+    seconds = answer.rest if answer.rest is not None else min(60.0, 2.0 ** (failures - 1))
     since = state.trouble_since or now
     ProviderState.update(
-        failures=ProviderState.failures + 1,
+        failures=failures,
         trouble_since=since,
-        resting_until=now + timedelta(seconds=min(seconds, 3600)),
+        resting_until=max(rested, now + timedelta(seconds=min(seconds, 3600))),
         reason=answer.refused,
     ).where(ProviderState.provider == provider.name).execute()
     if now - since > PATIENCE:
@@ -372,9 +390,7 @@ def _rest(campaign: Campaign, provider: Provider, answer: Answer) -> None:
 def _check_threshold(campaign_id: int) -> None:
     """Pause a campaign whose errors since it last began pass count and share."""
     campaign = Campaign.get_by_id(campaign_id)
-    bad = campaign.failed + campaign.unconfirmed - campaign.baseline_bad
-    tried = states.tried(campaign) - campaign.baseline_tried
-    limits = settings()
+    bad, tried, limits = campaign.recent_bad, campaign.recent_tried, settings()
     if bad >= limits.error_pause_count and bad * 100 >= limits.error_pause_percent * tried:
         control.pause_with_reason(
             campaign_id,

@@ -7,6 +7,7 @@ from flask import Flask
 from peewee import Case
 
 from obidient.campaigns import states
+from obidient.campaigns.counts import count
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import OPEN_STATES, InboundText, RawCallback, TextAnswer
 from obidient.campaigns.voice_models import VoiceCall
@@ -62,7 +63,7 @@ def skip(row: Recipient, code: str, reason: str) -> bool:
         .execute()
     )
     if changed:
-        states.count(row.campaign_id, {states.QUEUED: -1, states.SKIPPED: 1})
+        count(row.campaign_id, {states.QUEUED: -1, states.SKIPPED: 1})
     return bool(changed)
 
 

@@ -38,6 +38,22 @@ def hint(campaign: Campaign, batch_id: int, delay: float = 0) -> None:
     queues.current().enqueue(queue, "send_batch", delay, campaignId=campaign.id, batchId=batch_id)
 
 
+def put_off(campaign: Campaign, batch_id: int, delay: float) -> None:
+    """Queue the job in hand again, for later, and see that nobody queues another meanwhile."""
+    now = utcnow()
+    Batch.update(hinted_until=now + timedelta(seconds=delay) + HINT_LASTS).where(
+        Batch.id == batch_id, Batch.hinted_until < now + HINT_LASTS / 2
+    ).execute()
+    hint(campaign, batch_id, delay)
+
+
+def forget(batch_id: int) -> None:
+    """No job for a batch is queued any more."""
+    Batch.update(hinted_until=None).where(
+        Batch.id == batch_id, Batch.hinted_until.is_null(False)
+    ).execute()
+
+
 def note_hold(campaign: Campaign, reason: str) -> None:
     """Show why a sending campaign waits, or that it no longer does."""
     if campaign.status_reason != reason:

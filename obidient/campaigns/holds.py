@@ -4,7 +4,7 @@ A hold is not a state: it is worked out whenever somebody is about to send, and 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from obidient import registry
 from obidient.campaigns.models import Campaign, ChannelState, ProviderState
@@ -46,7 +46,8 @@ def quiet_until(quiet: QuietHours | None, now: datetime) -> datetime | None:
             end += timedelta(days=1)
     if not inside:
         return None
-    return now + (end - here)
+    # Between times of one zone Python counts the hands of the clock, which jump twice a year.
+    return end.astimezone(UTC).replace(tzinfo=None)
 
 
 def why_held(campaign: Campaign) -> Hold | None:

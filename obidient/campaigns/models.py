@@ -99,10 +99,10 @@ class Campaign(BaseModel):
     cost_e4 = BigIntegerField(default=0)
     currency = CharField(default="")
 
-    #: Failed and unconfirmed, and all that were tried, when sending last began: the error
-    #: threshold looks at what came since.
-    baseline_bad = IntegerField(default=0)
-    baseline_tried = IntegerField(default=0)
+    #: Outcomes recorded since sending last began, and how many of them were errors: what the error
+    #: threshold looks at. They only grow, whatever reports and people make of the rows later.
+    recent_tried = IntegerField(default=0)
+    recent_bad = IntegerField(default=0)
     #: A person's "retry-failed", "resend" or "give-up" that is still being carried out.
     decision = CharField(default="", max_length=12)
     decided_at = UtcDateTimeField(null=True)

@@ -4,11 +4,13 @@ A bucket holds at most one second's worth and starts empty, so nothing, not even
 lets a burst through.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from peewee import InterfaceError, OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -68,18 +70,19 @@ def take(buckets: Sequence[Bucket], wanted: int) -> tuple[int, float]:
 
 
 def give_back(buckets: Sequence[Bucket], number: int) -> None:
-    """Return tokens that were taken and not spent."""
+    """Return tokens that were taken and not spent, if that can be done: nothing hangs on it."""
     if number <= 0:
         return
     if not settings().embedded:
-        try:
+        with contextlib.suppress(RedisError, OSError):
             for bucket in buckets:
                 _redis().hincrbyfloat(_key(bucket), "tokens", number)
-        except (RedisError, OSError):
-            return
         return
     names = [bucket.name for bucket in buckets]
-    PaceBucket.update(tokens=PaceBucket.tokens + number).where(PaceBucket.name.in_(names)).execute()
+    with contextlib.suppress(OperationalError, InterfaceError):
+        PaceBucket.update(tokens=PaceBucket.tokens + number).where(
+            PaceBucket.name.in_(names)
+        ).execute()
 
 
 def _redis() -> Redis:

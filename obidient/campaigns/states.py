@@ -6,7 +6,7 @@ lower status; only `requeue`, a person's action, does.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +14,8 @@ from typing import Any
 from peewee import Case, fn
 
 from obidient.campaigns import progress, tries
-from obidient.campaigns.models import (
-    Batch,
-    Campaign,
-    Recipient,
-    RecipientStatus,
-)
+from obidient.campaigns.counts import count
+from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.voice_models import VoiceCall
 from obidient.clock import utcnow
 from obidient.contacts.suppression import suppressed
@@ -62,36 +58,15 @@ class Result:
     free: bool = False
 
 
-def move_campaign(campaign_id: int, frm: Sequence[str], to: str, **changes: Any) -> bool:
-    """Move a campaign if it is in one of `frm`; False when it was not."""
+def move_campaign(
+    campaign_id: int, frm: Sequence[str], to: str, *conditions: Any, **changes: Any
+) -> bool:
+    """Move a campaign if it is in one of `frm` and `conditions` hold; False when they did not."""
     return bool(
         Campaign.update(status=to, updated_at=utcnow(), **changes)
-        .where(Campaign.id == campaign_id, Campaign.status.in_(list(frm)))
+        .where(Campaign.id == campaign_id, Campaign.status.in_(list(frm)), *conditions)
         .execute()
     )
-
-
-def tried(campaign: Campaign) -> int:
-    """Recipients for whom the network, or its silence, has spoken."""
-    return int(
-        campaign.unconfirmed
-        + campaign.failed
-        + campaign.sent
-        + campaign.undelivered
-        + campaign.delivered
-    )
-
-
-def fresh_baseline() -> dict[str, Any]:
-    """Changes that make the error threshold look at what comes from now on."""
-    return {
-        "baseline_bad": Campaign.failed + Campaign.unconfirmed,
-        "baseline_tried": Campaign.failed
-        + Campaign.unconfirmed
-        + Campaign.sent
-        + Campaign.undelivered
-        + Campaign.delivered,
-    }
 
 
 def complete(campaign_id: int) -> bool:
@@ -113,34 +88,6 @@ def complete(campaign_id: int) -> bool:
         )
         .execute()
     )
-
-
-def count(
-    campaign_id: int,
-    moves: Mapping[RecipientStatus, int],
-    guard: str = "",
-    currency: str = "",
-    **more: int,
-) -> bool:
-    """Add `moves` to a campaign's counters, and `more` to its other number columns.
-
-    `guard` is a status it must have; False when it has another. `currency` is kept when it is the
-    first. In plain SQL, since this is part of every call to the network.
-    """
-    changes = {status.column: delta for status, delta in moves.items() if delta}
-    changes |= {name: delta for name, delta in more.items() if delta}
-    if not changes:
-        return True
-    m = mark()
-    sets = ", ".join(f"{name} = {name} + {m}" for name in changes)
-    params: list[Any] = [*changes.values()]
-    if currency:
-        sets += f", currency = CASE currency WHEN '' THEN {m} ELSE currency END"
-        params.append(currency)
-    where = f" AND status = {m}" if guard else ""
-    params += [campaign_id, guard] if guard else [campaign_id]
-    done = db.execute_sql(f"UPDATE campaign SET {sets} WHERE id = {m}{where}", params)
-    return bool(done.rowcount)
 
 
 # ---- claiming -----------------------------------------------------------------------------------
@@ -304,13 +251,20 @@ def _note(
     """Counters, cost, error counts and throughput of what was just recorded."""
     cost = sum(r.cost_e4 or 0 for r in results if r.status == SENT)
     currency = next((r.currency for r in results if r.currency), "")
-    count(campaign_id, moves, currency=currency, cost_e4=cost)
+    sent = sum(r.status == SENT for r in results)
+    failed = sum(r.status in (FAILED, UNCONFIRMED) for r in results)
+    count(
+        campaign_id,
+        moves,
+        currency=currency,
+        cost_e4=cost,
+        recent_bad=failed,
+        recent_tried=sent + failed,
+    )
     progress.note_errors(
         campaign_id, [(r.code, r.reason) for r in results if r.code and r.status != QUEUED]
     )
     tries.note(results, now)
-    sent = sum(r.status == SENT for r in results)
-    failed = sum(r.status in (FAILED, UNCONFIRMED) for r in results)
     progress.note_throughput(campaign_id, now, sent, failed)
 
 
@@ -328,9 +282,8 @@ def expire_leases(now: datetime | None = None) -> int:
             ("The worker stopped before it had the network's answer", now, now),
         ).fetchall()
         for campaign_id, number in sorted(Counter(row[0] for row in rows).items()):
-            # A worker's death says nothing against the campaign: the error threshold ignores it.
-            moves = Counter({SENDING: -number, UNCONFIRMED: number})
-            count(campaign_id, moves, baseline_bad=number, baseline_tried=number)
+            # Not among the recent errors: a worker's death says nothing against the campaign.
+            count(campaign_id, {SENDING: -number, UNCONFIRMED: number})
             progress.note_errors(
                 campaign_id, [("no-answer", "No answer from the network")] * number
             )
@@ -350,7 +303,7 @@ def skip_queued(campaign_id: int, limit: int = 5_000) -> int:
             .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == QUEUED)
             .execute()
         )
-        count(campaign_id, Counter({QUEUED: -number, SKIPPED: number}))
+        count(campaign_id, {QUEUED: -number, SKIPPED: number})
     return int(number)
 
 
@@ -382,24 +335,24 @@ def carry_out(campaign_id: int, limit: int = 5_000) -> bool:
             return False
         status = FAILED if campaign.decision == "retry-failed" else UNCONFIRMED
         to = FAILED if campaign.decision == "give-up" else QUEUED
-        number = 0
         if campaign.status in ("sending", "paused") or to == FAILED:
-            number = _decided(campaign, status, to, limit)
-        if number:
-            count(campaign_id, Counter({status: -number, to: number}))
-        else:
-            if to == QUEUED:
-                reopen_batches(campaign_id)
-            Campaign.update(decision="").where(Campaign.id == campaign_id).execute()
-    return bool(number)
+            meant = Recipient.select(Recipient.id).where(
+                Recipient.campaign_id == campaign_id,
+                Recipient.status == status,
+                Recipient.updated_at <= campaign.decided_at,
+            )
+            number = _move_decided(meant.limit(limit), status, to)
+            count(campaign_id, {status: -number, to: number})
+            # None although there are some: another worker has just moved the same chunk.
+            if number or meant.exists():
+                return True
+        if to == QUEUED:
+            reopen_batches(campaign_id)
+        Campaign.update(decision="").where(Campaign.id == campaign_id).execute()
+    return False
 
 
-def _decided(campaign: Campaign, status: RecipientStatus, to: RecipientStatus, limit: int) -> int:
-    ids = Recipient.select(Recipient.id).where(
-        Recipient.campaign_id == campaign.id,
-        Recipient.status == status,
-        Recipient.updated_at <= campaign.decided_at,
-    )
+def _move_decided(meant: Any, status: RecipientStatus, to: RecipientStatus) -> int:
     changes: dict[str, Any] = {"status": to, "updated_at": utcnow()}
     if to == QUEUED:
         changes |= {
@@ -411,16 +364,16 @@ def _decided(campaign: Campaign, status: RecipientStatus, to: RecipientStatus, l
         }
     return int(
         Recipient.update(**changes)
-        .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == status)
+        .where(Recipient.id.in_(meant), Recipient.status == status)
         .execute()
     )
 
 
 def reopen_batches(campaign_id: int) -> None:
-    """Batches that hold queued recipients are worked on (again)."""
+    """Batches that hold queued recipients are worked on (again), and now."""
     Batch.update(state="ready", next_at=None, hinted_until=None).where(
         Batch.campaign_id == campaign_id,
-        Batch.state == "done",
+        (Batch.state == "done") | Batch.next_at.is_null(False),
         Batch.number.in_(
             Recipient.select(Recipient.batch)
             .where(Recipient.campaign_id == campaign_id, Recipient.status == QUEUED)

@@ -30,26 +30,23 @@ def sweep() -> None:
     cancelled = (Campaign.status == "cancelled") & (Campaign.queued > 0)
     for campaign in Campaign.select().where(cancelled).limit(5):
         states.skip_queued(campaign.id)
-    for campaign in Campaign.select().where(
-        Campaign.status == "paused", ~Campaign.staged, Campaign.staging_until.is_null()
-    ):
-        staging.enqueue(campaign)
+    half_staged = (Campaign.status == "paused") & ~Campaign.staged
+    for campaign in Campaign.select().where(half_staged):
+        _stage(campaign)
 
 
 def begin_scheduled() -> None:
     """Scheduled campaigns whose time has come."""
-    due = Campaign.select().where(Campaign.status == "scheduled", Campaign.scheduled_at <= utcnow())
-    for campaign in due:
+    due = (Campaign.status == "scheduled") & (Campaign.scheduled_at <= utcnow())
+    for campaign in Campaign.select().where(due):
         with db.atomic():
-            control.begin(campaign, ["scheduled"])
+            control.begin(campaign, ["scheduled"], due)
 
 
 def _revive(campaign: Campaign) -> None:
     """A sending campaign: half-staged, without jobs, or finished and not closed."""
-    now = utcnow()
     if not campaign.staged:
-        if campaign.staging_until is None or campaign.staging_until < now:
-            staging.enqueue(campaign)
+        _stage(campaign)
     elif campaign.queued == 0 and campaign.sending == 0:
         if campaign.total == 0:
             staging.nobody(campaign.id)
@@ -58,6 +55,12 @@ def _revive(campaign: Campaign) -> None:
     if campaign.queued and not _has_ready_batch(campaign.id):
         states.reopen_batches(campaign.id)
     feed(campaign)
+
+
+def _stage(campaign: Campaign) -> None:
+    """Go on with staging unless a worker is at it."""
+    if campaign.staging_until is None or campaign.staging_until < utcnow():
+        staging.enqueue(campaign)
 
 
 def _has_ready_batch(campaign_id: int) -> bool:

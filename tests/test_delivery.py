@@ -1,0 +1,447 @@
+"""One worker's turn, in this process: whatever a network or a person does, the rows stay true."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+from peewee import OperationalError
+from redis.exceptions import RedisError
+
+from obidient import database, queues, registry
+from obidient.campaigns import control, decisions, delivery, pace, staging, states, sweeper
+from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
+from obidient.clock import utcnow
+from obidient.contacts.models import Contact
+from obidient.plugin import (
+    Accepted,
+    Defer,
+    Message,
+    Money,
+    Outcome,
+    Provider,
+    Rejected,
+    RequestRetry,
+    Retry,
+    Stop,
+    Unknown,
+)
+
+S = RecipientStatus
+PEOPLE = 20
+give_back = pace.give_back
+
+Send = Callable[[list[Message]], Any]
+
+
+@pytest.fixture
+def people(app: Flask) -> None:
+    rows = [{"phone": f"+23480355{n:05d}", "first_name": f"Ada{n}"} for n in range(PEOPLE)]
+    Contact.insert_many(rows).execute()
+
+
+@pytest.fixture
+def provider(people: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """The simulator, which accepts everything unless a test says otherwise; no waiting for pace."""
+    found = registry.current().find("simulator-sms")
+    assert found is not None
+    says(monkeypatch, accept)
+    monkeypatch.setattr(pace, "take", lambda buckets, wanted: (wanted, 0.0))
+    monkeypatch.setattr(pace, "give_back", lambda buckets, number: None)
+    yield found
+
+
+def says(monkeypatch: pytest.MonkeyPatch, send: Send) -> None:
+    """From now on the network answers like this."""
+    monkeypatch.setattr(registry.current().find("simulator-sms"), "send", send)
+
+
+def accept(messages: list[Message]) -> list[Outcome]:
+    return [Accepted(one, f"id-{one.id}-{one.attempt}") for one in messages]
+
+
+def launch(**more: Any) -> int:
+    values = {"title": "T", "message_template": "Hello", "audience": {"everyone": True}}
+    campaign = control.create(values | more)
+    control.launch(campaign.id)
+    while not staging.stage_chunk(campaign.id, 500):
+        pass
+    return int(campaign.id)
+
+
+def batches(campaign_id: int) -> list[Batch]:
+    return list(Batch.select().where(Batch.campaign_id == campaign_id).order_by(Batch.number))
+
+
+def work(campaign_id: int) -> Campaign:
+    """A worker's turn on each batch."""
+    for batch in batches(campaign_id):
+        delivery.send_batch(campaign_id, batch.id)
+    return control.get(campaign_id)
+
+
+def rows(campaign_id: int) -> list[Recipient]:
+    query = Recipient.select().where(Recipient.campaign_id == campaign_id)
+    return list(query.order_by(Recipient.id))
+
+
+def hinted(channel: str = "sms") -> int:
+    """Jobs that wait, now or for later."""
+    queue = queues.current()[channel]
+    return int(queue.pending_count() + queue.scheduled_count())
+
+
+# ---- outcomes that plugins should not give ------------------------------------------------------
+
+
+ODD: dict[str, Callable[[Message], Any]] = {
+    "a number as id": lambda one: Accepted(one, 4711),  # type: ignore[arg-type]
+    "no id": lambda one: Accepted(one, None),  # type: ignore[arg-type]
+    "an endless id": lambda one: Accepted(one, "x" * 4000),
+    "a zero byte in the id": lambda one: Accepted(one, "a\x00b"),
+    "endless parts": lambda one: Accepted(one, "a", parts=10**6),
+    "parts in words": lambda one: Accepted(one, "a", parts="two"),  # type: ignore[arg-type]
+    "a cost that is no number": lambda one: Accepted(one, "a", Money(Decimal("NaN"), "NGN")),
+    "a cost beyond all": lambda one: Accepted(one, "a", Money(Decimal("1e30"), "NGN")),
+}
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("odd", list(ODD))
+def test_what_the_network_accepted_is_recorded_however_oddly_a_plugin_says_so(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    says(monkeypatch, lambda messages: [ODD[odd](one) for one in messages])
+    campaign = work(launch())
+    assert (campaign.sent, campaign.status) == (PEOPLE, "completed")
+
+
+UNUSABLE: dict[str, Callable[[Message], Any]] = {
+    "nothing": lambda one: None,
+    "a word": lambda one: "accepted",
+    "a wait without end": lambda one: Retry(one, "Busy", after=float("inf")),
+    "a wait that is none": lambda one: Retry(one, "Busy", after="soon"),  # type: ignore[arg-type]
+    "the end of time": lambda one: Defer(one, datetime.max.replace(tzinfo=UTC), "Later"),
+    "no time": lambda one: Defer(one, None, "Later"),  # type: ignore[arg-type]
+    "a zero byte": lambda one: Rejected(one, "4\x0003", "No such \x00 number"),
+    "an endless code": lambda one: Rejected(one, "4" * 2000, "No such number"),
+    "no reason": lambda one: Unknown(one, None),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("odd", list(UNUSABLE))
+def test_no_outcome_leaves_anybody_behind(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    says(monkeypatch, lambda messages: [UNUSABLE[odd](one) for one in messages])
+    campaign_id = launch()
+    (batch,) = batches(campaign_id)
+    delivery.send_batch(campaign_id, batch.id)
+    campaign = control.get(campaign_id)
+    # Recorded at once: nobody waits for a lease to run out.
+    assert campaign.sending == 0
+    assert campaign.queued + campaign.failed + campaign.unconfirmed == PEOPLE
+
+
+# ---- an answer in hand --------------------------------------------------------------------------
+
+
+@pytest.mark.both
+def test_an_answer_in_hand_outlives_tokens_that_cannot_be_given_back(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    def away() -> None:
+        raise RedisError("Connection refused")
+
+    says(monkeypatch, lambda messages: [*accept(messages[:5]), Stop("Top up")])
+    monkeypatch.setattr(pace, "give_back", give_back)
+    monkeypatch.setattr(pace.PaceBucket, "update", full)
+    monkeypatch.setattr(pace, "_redis", away)
+    campaign = work(launch())
+    assert (campaign.sent, campaign.queued, campaign.status) == (5, PEOPLE - 5, "paused")
+
+
+@pytest.mark.both
+def test_a_database_that_goes_away_before_the_call_leaves_nobody_in_doubt(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, failures = delivery._messages, iter(range(2))
+
+    def shaky(*args: Any) -> list[Message]:
+        if next(failures, None) is not None:
+            raise OperationalError("server closed the connection unexpectedly")
+        return write(*args)
+
+    monkeypatch.setattr(delivery, "_messages", shaky)
+    campaign = work(launch())
+    assert (campaign.sent, campaign.status) == (PEOPLE, "completed")
+
+
+@pytest.mark.both
+def test_nobody_is_sent_to_under_a_claim_that_may_run_out_meanwhile(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no(_: list[Message]) -> list[Outcome]:
+        raise AssertionError("sent although the claim was about to run out")
+
+    says(monkeypatch, no)
+    write = delivery._messages
+
+    def slow(*args: Any) -> list[Message]:
+        later = utcnow() + timedelta(seconds=1.5 * provider.deadline)
+        monkeypatch.setattr(delivery, "utcnow", lambda: later)
+        return write(*args)
+
+    monkeypatch.setattr(delivery, "_messages", slow)
+    campaign_id = launch()
+    (batch,) = batches(campaign_id)
+    monkeypatch.setattr(delivery, "SLICE", 0.0)
+    delivery.send_batch(campaign_id, batch.id)
+    campaign = control.get(campaign_id)
+    assert (campaign.queued, campaign.sending) == (PEOPLE, 0)
+    assert {row.attempts for row in rows(campaign_id)} == {0}
+
+
+# ---- control ------------------------------------------------------------------------------------
+
+
+@pytest.mark.both
+def test_a_campaign_goes_on_at_once_when_it_is_resumed(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMS_BATCH_SIZE", "1")
+    campaign_id = launch()
+    staging.feed(control.get(campaign_id))
+    control.pause(campaign_id)
+    # Workers look at what is queued, and find that it is paused.
+    queues.current()["sms"].storage.flush_queue()
+    work(campaign_id)
+    control.resume(campaign_id)
+    assert hinted() > 0
+
+
+@pytest.mark.both
+def test_a_second_try_of_the_failed_does_not_wait_for_somebody_else_s_next_try(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mixed(messages: list[Message]) -> list[Outcome]:
+        first, *rest = messages
+        return [
+            Defer(first, datetime.now(UTC) + timedelta(hours=9), "Not at night"),
+            *(Rejected(one, "407", "No route") for one in rest),
+        ]
+
+    says(monkeypatch, mixed)
+    campaign = work(launch())
+    assert (campaign.queued, campaign.failed) == (1, PEOPLE - 1)
+    decisions.retry_failed(campaign.id)
+    says(monkeypatch, accept)
+    (batch,) = batches(campaign.id)
+    assert batch.next_at is None or batch.next_at <= utcnow()
+    campaign = work(campaign.id)
+    assert (campaign.sent, campaign.queued) == (PEOPLE - 1, 1)
+
+
+@pytest.mark.both
+def test_a_decision_is_carried_out_to_its_end_by_two_workers_at_once(
+    app: Flask, provider: Provider, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    says(monkeypatch, lambda messages: [Rejected(one, "407", "No route") for one in messages])
+    campaign = work(launch())
+    states.decide(campaign.id, "retry-failed", ["completed", "sending"])
+    if backend == "sqlite":
+        while states.carry_out(campaign.id, 5):
+            pass
+    else:
+        _two_at_once(app, campaign.id)
+    campaign = control.get(campaign.id)
+    assert (campaign.queued, campaign.failed, campaign.decision) == (PEOPLE, 0, "")
+
+
+def _two_at_once(app: Flask, campaign_id: int) -> None:
+    """One carries out a chunk and has not committed yet when the other begins with the same."""
+
+    def other() -> None:
+        with app.app_context():
+            states.carry_out(campaign_id, 5)
+            database.release()
+
+    with database.db.atomic():
+        states.carry_out(campaign_id, 5)
+        second = threading.Thread(target=other)
+        second.start()
+        second.join(1)
+    second.join(10)
+    while states.carry_out(campaign_id, 5):
+        pass
+
+
+# ---- errors -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wary(environ: dict[str, str]) -> None:
+    environ |= {"ERROR_PAUSE_COUNT": "10", "ERROR_PAUSE_PERCENT": "30"}
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("wary")
+def test_errors_after_a_second_try_pause_a_campaign_as_those_before_it_did(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, lambda messages: [Rejected(one, "407", "No route") for one in messages])
+    campaign = work(launch())
+    assert (campaign.status, campaign.failed) == ("paused", PEOPLE)
+    for _ in range(2):
+        decisions.retry_failed(campaign.id)
+        control.resume(campaign.id)
+        campaign = work(campaign.id)
+        assert (campaign.status, campaign.failed) == ("paused", PEOPLE)
+        assert "20 of the last 20 messages failed" in campaign.status_reason
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("wary")
+def test_reports_that_settle_old_doubts_do_not_blind_a_campaign_to_new_errors(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "max_batch", 10)
+    campaign_id = launch()
+    (batch,) = batches(campaign_id)
+    doubtful = states.claim(campaign_id, batch.number, 10, timedelta(seconds=60), "sms")
+    states.expire_leases(utcnow() + timedelta(minutes=5))
+    assert control.get(campaign_id).unconfirmed == 10
+    decisions.resolve_unconfirmed(campaign_id, resend=True)
+    says(monkeypatch, lambda messages: [Rejected(one, "407", "No route") for one in messages])
+    campaign = work(campaign_id)
+    assert len(doubtful) == 10
+    assert campaign.status == "paused"
+    assert campaign.failed == 10
+
+
+@pytest.mark.both
+def test_trouble_of_long_ago_does_not_pause_a_campaign_at_its_first_refusal(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = utcnow() - timedelta(days=1)
+    ProviderState.create(
+        provider=provider.name, failures=3, trouble_since=long_ago, resting_until=long_ago
+    )
+    says(monkeypatch, refuse)
+    campaign = work(launch())
+    assert campaign.status == "sending"
+    assert (campaign.queued, campaign.sending) == (PEOPLE, 0)
+
+
+def refuse(messages: list[Message]) -> list[Outcome]:
+    raise RequestRetry("The network can't be reached")
+
+
+@pytest.mark.both
+def test_fifteen_minutes_of_refusals_pause_a_campaign_and_its_resumption_gives_it_fifteen_more(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, refuse)
+    campaign_id = launch()
+    work(campaign_id)
+    earlier = utcnow() - timedelta(minutes=16)
+    ProviderState.update(trouble_since=earlier, resting_until=utcnow()).execute()
+    campaign = work(campaign_id)
+    assert campaign.status == "paused"
+    assert "has not been reachable for 15 minutes" in campaign.status_reason
+    control.resume(campaign_id)
+    ProviderState.update(resting_until=utcnow()).execute()
+    assert work(campaign_id).status == "sending"
+
+
+@pytest.mark.both
+def test_refusals_at_the_same_moment_are_one_trouble(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = control.get(launch())
+    says(monkeypatch, refuse)
+    answer = delivery._call(campaign, provider, [], [Message(1, "+234", "Hello")])
+    for _ in range(6):
+        delivery._rest(campaign, provider, answer)
+    state = ProviderState.get_by_id(provider.name)
+    assert state.resting_until < utcnow() + timedelta(seconds=3)
+
+
+# ---- what sweepers find -------------------------------------------------------------------------
+
+
+@pytest.mark.both
+def test_a_launch_that_a_dead_worker_left_half_way_is_staged_although_it_is_paused(
+    provider: Provider,
+) -> None:
+    campaign = control.create(
+        {"title": "T", "message_template": "Hello", "audience": {"everyone": True}}
+    )
+    control.launch(campaign.id)
+    control.pause(campaign.id)
+    queues.current()["sms"].storage.flush_queue()
+    died = utcnow() - timedelta(seconds=1)
+    Campaign.update(staging_until=died).where(Campaign.id == campaign.id).execute()
+    sweeper.sweep()
+    assert hinted() == 1
+
+
+@pytest.mark.both
+def test_a_campaign_moved_to_next_week_does_not_begin_now(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon, later = utcnow() + timedelta(seconds=60), utcnow() + timedelta(days=7)
+    campaign = control.create(
+        {
+            "title": "T",
+            "message_template": "Hello",
+            "audience": {"everyone": True},
+            "scheduled_at": soon,
+        }
+    )
+    control.launch(campaign.id)
+    due = utcnow() - timedelta(seconds=1)
+    Campaign.update(scheduled_at=due).where(Campaign.id == campaign.id).execute()
+    begin = control.begin
+
+    def meanwhile(*args: Any) -> bool:
+        # A person is quicker than the sweeper that has just read the row.
+        control.reschedule(campaign.id, later)
+        return begin(*args)
+
+    monkeypatch.setattr(control, "begin", meanwhile)
+    sweeper.begin_scheduled()
+    assert control.get(campaign.id).status == "scheduled"
+
+
+@pytest.mark.both
+def test_people_added_to_a_batch_while_its_worker_closes_it_are_not_forgotten(
+    app: Flask, provider: Provider, backend: str
+) -> None:
+    campaign_id = launch()
+    (batch,) = batches(campaign_id)
+    leased = delivery._lease(batch.id, provider)
+    assert leased is not None
+    Recipient.update(status=S.SENT).where(Recipient.campaign_id == campaign_id).execute()
+
+    def close() -> None:
+        with app.app_context():
+            delivery._release(control.get(campaign_id), leased, 0.0)
+            database.release()
+
+    closing = threading.Thread(target=close)
+    with database.db.atomic():
+        # Staging opens the batch again for somebody new, and has not committed yet.
+        Recipient.create(campaign_id=campaign_id, phone="+2348035999999", batch=batch.number)
+        Batch.update(state="ready").where(Batch.id == batch.id).execute()
+        closing.start()
+        closing.join(0.5)
+    closing.join(20)
+    assert Batch.get_by_id(batch.id).state == "ready"
