@@ -19,6 +19,8 @@ import redis
 from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from servers import Missing, PostgresServer, RedisServer, free_port, listening, process, wait_for
 
 from obidient import cli as cli_module
@@ -31,6 +33,13 @@ IN_CI = bool(os.environ.get("CI"))
 PASSWORD = "correct horse battery"
 #: What a developer's own environment must not lend to a test.
 OURS = ("DATABASE_URL", "REDIS_URL", "PLUGINS", "PUBLIC_URL", "QUIET_HOURS", "AT_API_KEY", "PORT")
+
+
+# A machine that does other things as well is slow, and that is no finding.
+hypothesis_settings.register_profile(
+    "obidient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("obidient")
 
 
 def missing(reason: str) -> None:

@@ -20,7 +20,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(check: Callable[[], object], seconds: float = 20, what: str = "it") -> None:
+def wait_for(check: Callable[[], object], seconds: float = 60, what: str = "it") -> None:
     """Call `check` until it is true; fails with what it waited for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -30,16 +30,17 @@ SPELLINGS = {
     "AAC": ["AAC"],
 }
 WORDS = {
-    "accredited": ["ACC", "acc", "Accredited"],
-    "rejected": ["REJ", "rejected"],
+    "accredited": ["ACC", "acc", "Accredited", "accredited voters"],
+    "rejected": ["REJ", "rejected", "Rejected Votes"],
     "registered": ["REG", "Registered"],
-    "valid": ["VALID"],
-    "cast": ["cast"],
-    "pin": ["PIN", "Pin"],
+    "valid": ["VALID", "total valid votes"],
+    "cast": ["cast", "Votes cast"],
+    "pin": ["PIN", "Pin", "PIN NO.", "pin code"],
 }
 number = st.integers(0, 999_999)
-unit = st.from_regex(r"[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}", fullmatch=True)
-pin = st.from_regex(r"[0-9]{4,8}", fullmatch=True)
+two = st.integers(0, 99)
+unit = st.builds("{:02}-{:02}-{:02}-{:03}".format, two, two, two, st.integers(0, 999))
+pin = st.text("0123456789", min_size=4, max_size=8)
 
 
 @st.composite
@@ -59,7 +60,8 @@ def reports(draw: Any) -> Report:
 @st.composite
 def texts(draw: Any, report: Report) -> str:
     """One of the many ways in which people write a report."""
-    parts = [draw(st.sampled_from([report.unit, report.unit.replace("-", "/")]))]
+    before = draw(st.sampled_from(["", "PU ", "Polling unit: "]))
+    parts = [before + draw(st.sampled_from([report.unit, report.unit.replace("-", "/")]))]
     between = draw(st.sampled_from([" ", ": ", "=", ". "]))
     for code, votes in report.votes.items():
         parts.append(f"{draw(st.sampled_from(SPELLINGS[code]))}{between}{votes}")
