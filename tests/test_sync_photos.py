@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from results_world import UNITS
@@ -144,6 +145,71 @@ def test_size_and_type_are_checked_before_anything_is_sent(
     large = put(client, agent, 0, b"x" * (photos.PIECE + 1))
     assert (large.status_code, large.json["detail"]) == (413, "A piece may have 1 MB at most.")
     assert put(client, agent, 0, b"x" * 101).status_code == 422
+
+
+def test_a_photo_whose_last_look_was_cut_off_is_looked_at_when_asked_for(
+    client: FlaskClient, agent: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = picture()
+    announce(client, agent, data)
+    with monkeypatch.context() as broken:
+        broken.setattr(photos, "_finish", lambda photo: None)
+        left = put(client, agent, 0, data).json
+        assert (left["state"], left["received"]) == ("partial", len(data))
+    assert announce(client, agent, data).json["state"] == "stored"
+
+
+@pytest.mark.both
+def test_a_piece_that_the_store_lost_is_asked_for_again(
+    client: FlaskClient, agent: dict[str, str], app: Flask
+) -> None:
+    data = picture()
+    announce(client, agent, data)
+    put(client, agent, 0, data[:30_000])
+    put(client, agent, 30_000, data[30_000:50_000])
+    with app.app_context():
+        storage.current().delete(photos._piece(Photo.get(), 30_000))
+    assert put(client, agent, 50_000, data[50_000:]).json["received"] == 30_000
+    assert put(client, agent, 30_000, data[30_000:]).json["state"] == "stored"
+
+
+@pytest.mark.both
+def test_two_windows_that_send_one_photo_store_it_once(
+    client: FlaskClient, app: Flask, agent: dict[str, str]
+) -> None:
+    data = picture()
+    announce(client, agent, data)
+    states: list[str] = []
+
+    def window(step: int) -> None:
+        mine, at = app.test_client(), 0
+        for _ in range(200):
+            put(mine, agent, at, data[at : at + step])
+            known = mine.get(f"{URL}/{ID}", headers=agent).json
+            if known["state"] != "partial":
+                states.append(known["state"])
+                return
+            at = known["received"]
+
+    windows = [threading.Thread(target=window, args=(step,)) for step in (9_000, 31_000, 64_000)]
+    for one in windows:
+        one.start()
+    for one in windows:
+        one.join()
+    assert states and set(states) == {"stored"}
+    assert photos.shown(ID)
+
+
+def test_an_agent_can_not_fill_the_store(
+    client: FlaskClient, agent: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "MOST_A_DAY", 2)
+    for number in range(2):
+        assert announce(client, agent, b"x", photoId=f"photo-{number:04d}").status_code == 200
+    refused = announce(client, agent, b"x", photoId="photo-0009")
+    assert (refused.status_code, "Nothing is lost" in refused.json["detail"]) == (429, True)
+    # Those that are known already go on.
+    assert announce(client, agent, b"x", photoId="photo-0000").status_code == 200
 
 
 def test_nobody_writes_into_another_agents_photo(

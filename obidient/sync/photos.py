@@ -5,14 +5,17 @@ what a phone writes into its pictures (place, owner, time) is shown.
 """
 
 import hashlib
+import threading
 import warnings
+from datetime import timedelta
 from io import BytesIO
+from typing import Any
 
 from PIL import Image, ImageOps
+from werkzeug.exceptions import TooManyRequests
 
 from obidient.accounts.models import User
 from obidient.clock import utcnow
-from obidient.database import db, is_postgres
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.sync import storage
 from obidient.sync.models import Photo
@@ -22,17 +25,25 @@ PIECE = 2**20
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 #: A picture of a few kilobytes can unpack to gigabytes.
 MOST_PIXELS = 60_000_000
+#: Of one agent and day: many more than a day has sheets, and no way to fill the store.
+MOST_A_DAY = 100
+#: One picture at a time is unpacked in a process: several large ones would use up its memory.
+_unpacking = threading.Lock()
 SHOWN_SIDE = 2_000
 
 
 def begin(
     user: User, photo_id: str, submission_id: str, sha256: str, size: int, media_type: str
 ) -> Photo:
-    """Announce a photo, or find out how much of it is here. Raises Conflict for a taken id."""
+    """Announce a photo, or find out how much of it is here.
+
+    Raises Conflict for a taken id, and 429 for too many in a day.
+    """
     if size > LARGEST:
         raise Invalid(f"A photo may have {LARGEST // 2**20} MB at most. Take a smaller one.")
     if media_type not in FORMATS:
         raise Invalid("Send the photo as JPEG, PNG or WebP.")
+    _check_number(user, photo_id)
     Photo.insert(
         photo_id=photo_id,
         user_id=user.id,
@@ -46,38 +57,65 @@ def begin(
         created_at=utcnow(),
         updated_at=utcnow(),
     ).on_conflict(conflict_target=[Photo.photo_id], action="IGNORE").execute()
-    found = of(user, photo_id)
+    found = _checked(user, photo_id)
     if (found.sha256, found.size) != (sha256.lower(), size):
         raise Conflict("Another photo came under this id. Send this one under a new id.")
     return found
 
 
-def of(user: User, photo_id: str, lock: bool = False) -> Photo:
+def _check_number(user: User, photo_id: str) -> None:
+    mine = Photo.select().where(Photo.user_id == user.id)
+    lately = mine.where(Photo.created_at > utcnow() - timedelta(days=1))
+    known = mine.where(Photo.photo_id == photo_id).exists()
+    if not known and lately.count() >= MOST_A_DAY:
+        raise TooManyRequests(
+            f"{MOST_A_DAY} photos came from you in a day. Nothing is lost: send this one tomorrow.",
+            retry_after=3600,
+        )
+
+
+def of(user: User, photo_id: str) -> Photo:
     """An agent's own photo. Raises NotFound."""
-    query = Photo.select().where(Photo.photo_id == photo_id, Photo.user_id == user.id)
-    found: Photo | None = (query.for_update() if lock and is_postgres() else query).first()
+    found: Photo | None = Photo.get_or_none(Photo.photo_id == photo_id, Photo.user_id == user.id)
     if found is None:
         raise NotFound("No photo was announced under this id. Announce it first.")
     return found
 
 
 def take(user: User, photo_id: str, offset: int, piece: bytes) -> Photo:
-    """Add a piece. One that is here already changes nothing; a gap raises Conflict."""
-    with db.atomic():
-        photo = of(user, photo_id, lock=True)
-        if photo.state != "partial" or offset + len(piece) <= photo.received:
-            return photo
-        if offset != photo.received:
-            raise Conflict(f"Go on from byte {photo.received}.")
-        if not piece or offset + len(piece) > photo.size:
-            raise Invalid("The piece is empty, or goes beyond the size that was announced.")
-        storage.current().put(_piece(photo, offset), piece, "application/octet-stream")
-        photo.received = offset + len(piece)
-        if photo.received == photo.size:
-            _finish(photo)
-        photo.updated_at = utcnow()
-        photo.save()
+    """Add a piece. One that is here already changes nothing; a gap raises Conflict.
+
+    The store may be slow, so no transaction is open meanwhile: what is here grows in one guarded
+    statement, and of two that send the same piece one is late.
+    """
+    photo = _checked(user, photo_id)
+    if photo.state != "partial" or offset + len(piece) <= photo.received:
+        return photo
+    if offset != photo.received:
+        raise Conflict(f"Go on from byte {photo.received}.")
+    if not piece or offset + len(piece) > photo.size:
+        raise Invalid("The piece is empty, or goes beyond the size that was announced.")
+    storage.current().put(_piece(photo, offset), piece, "application/octet-stream")
+    _move(photo, received=offset + len(piece))
+    return _checked(user, photo_id)
+
+
+def _checked(user: User, photo_id: str) -> Photo:
+    """A photo as it is; once all of it is here, looked at, also when somebody died over that."""
+    photo = of(user, photo_id)
+    if photo.state == "partial" and photo.received == photo.size:
+        _finish(photo)
+        photo = of(user, photo_id)
     return photo
+
+
+def _move(photo: Photo, **values: Any) -> bool:
+    """Change a photo that still is as we know it."""
+    as_known = (Photo.received == photo.received) & (Photo.state == "partial")
+    changed = Photo.update(updated_at=utcnow(), **values).where(
+        Photo.photo_id == photo.photo_id, as_known
+    )
+    return bool(changed.execute())
 
 
 def _piece(photo: Photo, offset: int) -> str:
@@ -101,15 +139,15 @@ def _finish(photo: Photo) -> None:
         piece = store.get(keys[-1])
         if piece is None:
             # The store has lost a piece: the device sends from there.
-            photo.received = len(data)
+            _move(photo, received=len(data))
             return
         data += piece
-    photo.reason = _flaw(photo, data)
-    photo.state = "refused" if photo.reason else "stored"
-    if not photo.reason:
+    flaw = _flaw(photo, data)
+    if not flaw:
         store.put(_original(photo), data, photo.media_type)
-    for key in keys:
-        store.delete(key)
+    if _move(photo, state="refused" if flaw else "stored", reason=flaw):
+        for key in keys:
+            store.delete(key)
 
 
 def _flaw(photo: Photo, data: bytes) -> str:
@@ -117,9 +155,10 @@ def _flaw(photo: Photo, data: bytes) -> str:
     if hashlib.sha256(data).hexdigest() != photo.sha256:
         return "The photo was damaged on its way. Take it again."
     try:
-        picture = _open(data, FORMATS[photo.media_type])
-        picture.draft("RGB", (64, 64))
-        picture.load()
+        with _unpacking:
+            picture = _open(data, FORMATS[photo.media_type])
+            picture.draft("RGB", (64, 64))
+            picture.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return "This is no picture that can be read. Take it again."
     return ""
@@ -146,7 +185,8 @@ def shown(photo_id: str) -> bytes:
     data = store.get(_original(photo))
     if data is None:
         raise NotFound("The photo is not in the store any more.")
-    clean = _redrawn(data, FORMATS[photo.media_type])
+    with _unpacking:
+        clean = _redrawn(data, FORMATS[photo.media_type])
     store.put(_shown(photo), clean, "image/jpeg")
     return clean
 
