@@ -187,6 +187,8 @@ def test_an_unknown_number_waits_for_review_and_gets_no_answer(
         (f"{UNITS[0]} ACC 100 LP 120 REJ 4 PIN {PIN}", "124 votes, but 100 accredited"),
         (f"{UNITS[1]} ACC 212 LP 120 REJ 4 PIN {PIN}", "only report for your own polling unit"),
         (f"{UNITS[0]} ACC 212 LP 120 REJ 4 VALID 130 PIN {PIN}", "The parties add up to 120"),
+        ("LP 120 APC 45 PDP 33", "Begin with your polling unit's code"),
+        (f"{UNITS[0]} ACC 212 LP 120 XYZ 9 REJ 4 PIN IS {PIN}", "XYZ is no party"),
     ],
 )
 def test_what_is_wrong_is_answered_with_exactly_what_to_correct(
@@ -203,6 +205,8 @@ def test_the_pin_is_nowhere_to_be_read_afterwards(
 ) -> None:
     text(f"{GOOD} PIN {PIN}")
     text(f"{GOOD} PIN: 9999")
+    text(f"{GOOD} my P.I.N. no. is 9999")
+    text("My PIN is 9999 now, thank you")
     for row in TextReport.select():
         assert "4821" not in row.text and "9999" not in row.text
     for inbound in InboundText.select():
@@ -210,6 +214,43 @@ def test_the_pin_is_nowhere_to_be_read_afterwards(
     assert PIN not in Submission.get().payload
     for callback in RawCallback.select():
         assert b"4821" not in callback.body and b"9999" not in callback.body
+
+
+@pytest.mark.both
+def test_of_two_texts_the_later_one_counts_whichever_worker_is_faster(
+    agent: User, client: FlaskClient, app: Flask, sent: list[Message]
+) -> None:
+    first, second = (
+        TextReport.create(inbound_id=number, phone=PHONE, text=f"{GOOD} VALID {valid} PIN {PIN}")
+        for number, valid in ((1, 198), (2, 198))
+    )
+    # Another worker has the first one in hand, so the second must wait.
+    assert texts._look_at(second.id) is False
+    assert texts._look_at(first.id) is True
+    assert texts._look_at(second.id) is True
+    rows = [(row.revision, row.submission_id) for row in Submission.select()]
+    later = TextReport.get_by_id(second.id).submission_id
+    assert (2, later) in rows
+
+
+def test_a_text_over_which_the_system_stumbles_holds_up_no_other(
+    agent: User,
+    text: Callable[..., None],
+    sent: list[Message],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = texts.understand
+
+    def stumble(words: str, who: User) -> Any:
+        if "LP 121" in words:
+            raise RuntimeError("a mistake of ours")
+        return real(words, who)
+
+    monkeypatch.setattr(texts, "understand", stumble)
+    text(f"{UNITS[0]} ACC 212 LP 121 REJ 4 PIN {PIN}")
+    assert last().state == "review"
+    text(f"{GOOD} PIN {PIN}")
+    assert last().state == "taken"
 
 
 def test_with_several_elections_the_text_names_one(

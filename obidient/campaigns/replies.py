@@ -18,8 +18,11 @@ from obidient.plugin import IncomingMessage, OptOut
 #: A reply is looked for among this many campaigns, the latest first.
 _LOOK_BACK = 30
 #: A PIN as it is written in a text, and as bytes that may be percent-encoded.
-PIN = re.compile(r"\bpin\W*[0-9]+", re.IGNORECASE)
-_ENCODED_PIN = re.compile(rb"(pin(?:%[0-9a-f]{2}|[^%\w])*)[0-9]+", re.IGNORECASE)
+PIN = re.compile(r"\bp\.?i\.?n(?:[\W_]|is\b|no\b|number\b|code\b)*[0-9]+", re.IGNORECASE | re.ASCII)
+_ENCODED_PIN = re.compile(
+    rb"(p(?:\.|%2e)?i(?:\.|%2e)?n(?:%[0-9a-f]{2}|[^%\w]|_|is|no|number|code)*)[0-9]+",
+    re.IGNORECASE,
+)
 #: What a person may take back with START; what the team entered stays until the team lifts it.
 _OWN_WORD = ("stop-reply", "stop-key", "provider", "code-406")
 

@@ -15,16 +15,19 @@ EXAMPLE = "24-11-02-017 ACC 312 APC 45 LP 120 REJ 4 PIN 1234"
 
 #: What is no party: label -> what it stands for.
 LABELS = {
-    "acc": "accredited",
-    "accredited": "accredited",
-    "reg": "registered",
-    "registered": "registered",
-    "rej": "rejected",
-    "rejected": "rejected",
-    "valid": "valid",
-    "cast": "cast",
-    "pin": "pin",
+    name: figure
+    for figure, known in {
+        "accredited": ("acc", "accredited", "accredited voters"),
+        "registered": ("reg", "registered", "registered voters"),
+        "rejected": ("rej", "rejected", "rejected votes"),
+        "valid": ("valid", "valid votes", "total valid votes"),
+        "cast": ("cast", "votes cast", "total votes cast"),
+        "pin": ("pin", "pin no", "pin number", "pin code", "pin is"),
+    }.items()
+    for name in known
 }
+#: Said before a polling unit's code.
+_BEFORE_CODE = {"pu", "polling", "unit", "code"}
 SHORT = {
     "accredited": "ACC",
     "registered": "REG",
@@ -122,6 +125,11 @@ def looks_like_report(text: str) -> bool:
     return len(labelled) >= 2
 
 
+def has_figures(text: str) -> bool:
+    """Whether names with numbers follow each other: from an agent, that is meant as a result."""
+    return len(re.findall(r"[a-z]+\W*\d", text.lower())) >= 2
+
+
 def read(text: str, parties: Mapping[str, str]) -> Report:
     """What a text says; `parties` maps squeezed codes and aliases to party codes.
 
@@ -217,6 +225,8 @@ def _pairs(tokens: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, ...], str
             words.append(text)
             continue
         if kind == "gap":
+            while words and words[-1] in _BEFORE_CODE:
+                words.pop()
             for word in words:
                 yield (word,), None
             words = []

@@ -10,6 +10,8 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
+from peewee import PeeweeException
+
 from obidient import queues
 from obidient.accounts import audit
 from obidient.accounts.models import User
@@ -42,14 +44,16 @@ LONGEST = 450
 
 def keep(text: InboundText) -> None:
     """Note a new text that is, or tries to be, a result; in the caller's transaction."""
-    if not grammar.looks_like_report(text.text):
-        return
-    TextReport.insert(
-        inbound_id=text.id, phone=text.phone, text=text.text, received_at=text.received_at
-    ).on_conflict(conflict_target=[TextReport.inbound_id], action="IGNORE").execute()
+    if grammar.looks_like_report(text.text) or (
+        grammar.has_figures(text.text) and _agent_of(text.phone) is not None
+    ):
+        TextReport.insert(
+            inbound_id=text.id, phone=text.phone, text=text.text, received_at=text.received_at
+        ).on_conflict(conflict_target=[TextReport.inbound_id], action="IGNORE").execute()
     # The PIN is nobody's to read: it stays only until the text has been looked at.
     hidden = PIN.sub("PIN ••••", text.text)
-    InboundText.update(text=hidden).where(InboundText.id == text.id).execute()
+    if hidden != text.text:
+        InboundText.update(text=hidden).where(InboundText.id == text.id).execute()
 
 
 def sweep() -> None:
@@ -65,12 +69,26 @@ def _is_open() -> Any:
 def work() -> None:
     """Look at new texts, decide the sheets they became, and answer."""
     new = TextReport.select(TextReport.id).where(TextReport.state == "new")
-    taken = [row.id for row in list(new.order_by(TextReport.id).limit(CHUNK)) if _look_at(row.id)]
+    taken = [row.id for row in list(new.order_by(TextReport.id).limit(CHUNK)) if _see_to(row.id)]
     untold = list(TextReport.select().where(TextReport.answer == "due").limit(CHUNK))
     if taken or untold:
         intake.process_waiting()
     for row in untold:
         _tell_outcome(row)
+
+
+def _see_to(row_id: int) -> bool:
+    """Look at one text; one over which we stumble waits for a person and holds up no other."""
+    try:
+        return _look_at(row_id)
+    except PeeweeException:
+        raise
+    except Exception:
+        logger.exception("could not look at text %s", row_id)
+        TextReport.update(state="review", reason="The system stumbled over it.").where(
+            TextReport.id == row_id, TextReport.state == "new"
+        ).execute()
+        return False
 
 
 def _look_at(row_id: int) -> bool:
@@ -79,12 +97,20 @@ def _look_at(row_id: int) -> bool:
     with db.atomic():
         found = query.for_update(skip_locked=True) if is_postgres() else query
         row: TextReport | None = found.first()
-        if row is None:
+        if row is None or _is_overtaking(row):
             return False
         _decide(row)
         row.text = PIN.sub("", row.text).strip()
         row.save()
         return bool(row.state == "taken")
+
+
+def _is_overtaking(row: TextReport) -> bool:
+    """While another worker has an earlier text of the same phone: the later one corrects it."""
+    earlier = TextReport.select().where(
+        TextReport.phone == row.phone, TextReport.state == "new", TextReport.id < row.id
+    )
+    return bool(earlier.exists())
 
 
 def _decide(row: TextReport) -> None:
@@ -207,8 +233,7 @@ def _tell_outcome(row: TextReport) -> None:
     if sheet is None or sheet.status == "received":
         return
     told = outcomes.tell([sheet])[0]
-    agent = User.get_by_id(row.user_id)
-    read_as = _read_as(row.text, agent)
+    read_as = _read_as(row)
     if told.status == "rejected":
         reply = f"Not counted: {told.message} We read: {read_as}. Send it again, corrected."
     else:
@@ -219,12 +244,13 @@ def _tell_outcome(row: TextReport) -> None:
             _say(row, reply)
 
 
-def _read_as(text: str, agent: User) -> str:
+def _read_as(row: TextReport) -> str:
+    agent: User | None = User.get_or_none(User.id == row.user_id)
     try:
-        return understand(text, agent)[1].write()
+        return understand(row.text, agent)[1].write() if agent else row.text
     except Unclear:
         # The election was closed meanwhile.
-        return text
+        return row.text
 
 
 # ---- what reviewers decide ---------------------------------------------------------------------
