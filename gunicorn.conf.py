@@ -14,6 +14,8 @@ threads = _settings.web_threads
 timeout = 60
 graceful_timeout = 8 if not _settings.is_production else 30
 keepalive = 15
+# Room for asking about 200 sheets at once.
+limit_request_line = 8190
 max_requests = 100_000
 max_requests_jitter = 10_000
 worker_tmp_dir = "/dev/shm" if __import__("os").path.isdir("/dev/shm") else None  # noqa: S108

@@ -6,20 +6,24 @@ import json
 import socket
 import threading
 import time
+import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from limits import parse
 from results_world import UNITS, make_world, sheet
 
 from obidient import create_app, database
 from obidient.accounts import tokens
+from obidient.accounts.models import User
 from obidient.results import intake
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Submission
-from obidient.sync import together
+from obidient.sync import pace, together
 
 URL = "/api/sync/submissions"
 
@@ -160,6 +164,10 @@ def test_an_agent_speaks_for_one_unit_and_sees_only_own_sheets(
     intake.process_waiting()
     assert told(client, agent, "mine")["status"] == "accepted"
     assert told(client, agent, "theirs")["reason"] == "not_your_unit"
+    User.update(polling_unit_code=None).where(User.role == "agent").execute()
+    send(client, agent, sheet("none-left", revision=2))
+    intake.process_waiting()
+    assert told(client, agent, "none-left")["reason"] == "not_your_unit"
     other = auth("agent")
     assert client.get(f"{URL}/mine", headers=other).status_code == 404
     assert client.get(f"{URL}?ids=mine", headers=other).json == {"items": []}
@@ -173,6 +181,36 @@ def test_revisions_compare_within_one_agent_whatever_the_device(
     intake.process_waiting()
     assert told(client, agent, "old")["status"] == "superseded"
     assert told(client, agent, "new")["status"] == "accepted"
+
+
+@pytest.mark.both
+def test_outcomes_of_500_are_told_at_once_and_whether_each_counts_on_request(
+    world: Election, client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    admin = auth("admin")
+    ids = [str(uuid.UUID(int=number)) for number in range(500)]
+    send(client, admin, *(sheet(one, revision=n) for n, one in enumerate(ids)))
+    send(client, admin, sheet("agrees", device="B"))
+    send(client, admin, sheet("second", device="C", votes={"LP": 9}))
+    intake.process_waiting()
+    asked = client.get(f"{URL}?ids={','.join(ids)}", headers=admin)
+    assert [one["submissionId"] for one in asked.json["items"]] == ids
+    assert asked.json["items"][-1] == told(client, admin, ids[-1])
+    more = f"{URL}?ids={ids[0]},{ids[-1]},agrees,second&more=standing"
+    items = client.get(more, headers=admin).json["items"]
+    assert [one["standing"] for one in items] == [None, "counted", "agrees", "second"]
+    over = client.get(f"{URL}?ids={','.join(ids)},more", headers=admin)
+    assert (over.status_code, over.json["detail"]) == (422, "Ask for 500 sheets at once at most.")
+
+
+@pytest.mark.slow
+def test_two_hundred_outcomes_fit_a_request_line(
+    world: Election, server: Callable[[], str], agent: dict[str, str]
+) -> None:
+    ids = ",".join(str(uuid.UUID(int=number)) for number in range(200))
+    request = urllib.request.Request(f"{server()}{URL}?ids={ids}", headers=agent)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert json.load(answer) == {"items": []}
 
 
 def test_an_unknown_id_is_not_found(client: FlaskClient, agent: dict[str, str]) -> None:
@@ -215,7 +253,7 @@ def test_a_real_worker_decides_what_comes_in_even_without_a_hint(
     assert told(client, agent, "hinted")["status"] == "superseded"
 
 
-def wait_until(check: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(check: Callable[[], bool], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end, "waited too long"
@@ -276,7 +314,10 @@ def test_a_device_that_catches_up_is_never_told_to_wait_and_a_wild_one_is(
     for batch in range(20):
         sheets = [sheet(f"s-{batch}-{n}", revision=batch * 50 + n) for n in range(50)]
         assert send(client, agent, *sheets).status_code == 202
-    codes = [send(client, agent, sheet("again")).status_code for _ in range(150)]
+    # Or, from a device that sends them one by one, as fast as it can.
+    for number in range(300):
+        assert send(client, agent, sheet(f"one-{number}", revision=number)).status_code == 202
+    codes = [send(client, agent, sheet("again")).status_code for _ in range(300)]
     assert codes[-1] == 429
     answer = send(client, agent, sheet("again"))
     assert answer.headers["Retry-After"]
@@ -288,7 +329,9 @@ def test_another_device_is_not_held_up_by_a_wild_one(
     client: FlaskClient,
     agent: dict[str, str],
     auth: Callable[..., dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(pace, "SHEETS", parse("5/minute"))
     while send(client, agent, sheet("wild")).status_code == 202:
         pass
     assert send(client, auth("agent"), sheet("calm")).status_code == 202
@@ -311,7 +354,7 @@ def test_a_request_that_is_cut_off_stores_nothing(
     with socket.create_connection((address[0], int(address[1]))) as line:
         line.sendall(head.encode() + body[: len(body) // 2])
         line.shutdown(socket.SHUT_WR)
-        line.settimeout(10)
+        line.settimeout(60)
         first = line.recv(4096)
     assert not first or first.split(b" ")[1].startswith(b"4")
     assert Submission.select().count() == 0

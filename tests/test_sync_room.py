@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from signed_in import sign_in
 from obidient.accounts import tokens
 from obidient.accounts.models import User
 from obidient.campaigns.receipt_models import InboundText
+from obidient.clock import utcnow
 from obidient.results import intake
 from obidient.results.models import Submission
-from obidient.sync import pins, texts
-from obidient.sync.models import TextReport
+from obidient.sync import devices, photos, pins, texts
+from obidient.sync.models import AgentHeard, TextReport
+from obidient.sync.room import photos_of
 
 ADMIN = "/admin/intake/"
 
@@ -84,8 +87,38 @@ def test_the_room_shows_what_waits_what_was_refused_and_who_is_silent(
     assert "+234803" not in named.replace("+234803•••", "")
 
 
+def test_who_was_heard_from_a_day_ago_is_silent_again(
+    agents: list[User], client: FlaskClient, desk: Desk
+) -> None:
+    send(client, agents[2], sheet("good", UNITS[8]))
+    assert "agent2@example.org" not in desk.see("silent/24-11/")
+    AgentHeard.update(heard_at=utcnow() - timedelta(hours=25)).execute()
+    assert "agent2@example.org" in desk.see("silent/24-11/")
+
+
+def test_a_device_is_found_after_its_agent_has_taken_another(
+    agents: list[User], client: FlaskClient, desk: Desk
+) -> None:
+    for device in ("first-device", "other-device"):
+        devices.sign_in(agents[0], device)
+        send(client, agents[0], sheet(f"from-{device}", device=device))
+    page = desk.see("?search=first-device")
+    assert "from-first-device" in page and "from-other-device" not in page
+
+
+def test_a_sheet_shows_its_own_agents_photos_only(
+    agents: list[User], client: FlaskClient, desk: Desk
+) -> None:
+    send(client, agents[0], sheet("good"))
+    for agent in agents[:2]:
+        photos.begin(agent, f"photo-of-{agent.id}", "good", "0" * 64, 10, "image/jpeg")
+    row = Submission.get()
+    shown = photos_of([row])[row.id]
+    assert [photo.user_id for photo in shown] == [agents[0].id]
+
+
 @pytest.mark.both
-@pytest.mark.parametrize("wanted", [UNITS[0], "agent0@example.org", "DEV-7", "good"])
+@pytest.mark.parametrize("wanted", [UNITS[0], "24-11", "agent0@example.org", "DEV-7", "good"])
 def test_a_sheet_is_found_by_unit_agent_device_and_id_and_shown_as_received(
     agents: list[User], client: FlaskClient, desk: Desk, wanted: str
 ) -> None:

@@ -1,19 +1,29 @@
 """What became of a sheet, in a sentence for the agent who sent it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from obidient.results.models import AgentSheet, Submission, UnitResult
 from obidient.results.sheets import MESSAGES, STATUS_MESSAGES, Figures
 
+#: How an accepted sheet stands beside what counts for its polling unit.
+STANDINGS = {
+    "counted": "Accepted and counted.",
+    "agrees": "Accepted; it agrees with what counts.",
+    "decided": "Accepted; the results room has decided on this polling unit and looks again.",
+    "second": (
+        "Accepted; another agent's sheet came first and counts until the results room decides."
+    ),
+}
 
-@dataclass(frozen=True)
-class Told:
+
+class Told(NamedTuple):
     submission_id: str
     status: str
     reason: str | None
     message: str
     revision: int
+    standing: str | None
 
 
 def tell(rows: Sequence[Submission]) -> list[Told]:
@@ -21,17 +31,19 @@ def tell(rows: Sequence[Submission]) -> list[Told]:
     accepted = [row for row in rows if row.status == "accepted"]
     units, sheets = _units(accepted), _sheets(accepted)
     reused = _reused(rows)
-    return [
-        Told(
-            submission_id=row.submission_id,
-            status=row.status,
-            reason=row.reason or None,
-            message=_message(row, units.get((row.election_id, row.unit_code)), sheets.get(row.id))
-            + (" " + MESSAGES["id_reused"] if row.submission_id in reused else ""),
-            revision=row.revision,
+    told = []
+    for row in rows:
+        unit = units.get((row.election_id, row.unit_code)) if row.status == "accepted" else None
+        standing = _standing(row, unit, sheets.get(row.id)) if unit else None
+        message = STANDINGS[standing] if standing else _message(row)
+        if unit and standing == "counted" and unit.in_review:
+            message += " The results room is looking at this polling unit."
+        if row.submission_id in reused:
+            message += " " + MESSAGES["id_reused"]
+        told.append(
+            Told(row.submission_id, row.status, row.reason or None, message, row.revision, standing)
         )
-        for row in rows
-    ]
+    return told
 
 
 def _units(rows: Sequence[Submission]) -> dict[tuple[str, str], UnitResult]:
@@ -64,18 +76,16 @@ def _reused(rows: Sequence[Submission]) -> set[str]:
     return {row.submission_id for row in others} if firsts else set()
 
 
-def _message(row: Submission, unit: UnitResult | None, mine: Figures | None) -> str:
-    if row.status != "accepted" or unit is None:
-        reason = MESSAGES.get(row.reason, "")
-        if row.reason == "over_voting":
-            reason = "Check the sheet; the results room looks at it as well."
-        specific = f"{row.message} {reason}" if row.reason == "over_voting" else row.message
-        return specific or reason or STATUS_MESSAGES[row.status]
+def _standing(row: Submission, unit: UnitResult, mine: Figures | None) -> str:
     if unit.submission == row.id:
-        review = " The results room is looking at this polling unit." if unit.in_review else ""
-        return f"Accepted and counted.{review}"
+        return "counted"
     if mine and unit.figures and mine.agrees_with(Figures.loads(unit.figures)):
-        return "Accepted; it agrees with what counts."
-    if unit.settled:
-        return "Accepted; the results room has decided on this polling unit and looks again."
-    return "Accepted; another agent's sheet came first and counts until the results room decides."
+        return "agrees"
+    return "decided" if unit.settled else "second"
+
+
+def _message(row: Submission) -> str:
+    reason = MESSAGES.get(row.reason, "")
+    if row.reason == "over_voting":
+        return f"{row.message} Check the sheet; the results room looks at it as well."
+    return row.message or reason or STATUS_MESSAGES[row.status]

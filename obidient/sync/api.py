@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from obidient import api, queues
 from obidient.api import ApiModel, json_response, requires
-from obidient.errors import NotFound
+from obidient.errors import Invalid, NotFound
 from obidient.results import outcomes
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
@@ -23,6 +23,7 @@ MOST = 500
 HINT_EVERY = 0.25
 _ID = r"^[A-Za-z0-9_.:-]+$"
 Status = Literal["received", "accepted", "superseded", "duplicate", "rejected"]
+Standing = Literal["counted", "agrees", "decided", "second"]
 
 
 class SheetIn(BaseModel):
@@ -55,9 +56,12 @@ class SubmissionPath(BaseModel):
 class SubmissionsQuery(BaseModel):
     ids: str = Field(
         min_length=1,
-        max_length=8_000,
+        max_length=MOST * 101,
         pattern=r"^[A-Za-z0-9_.:,-]+$",
-        description="Submission ids, separated by commas",
+        description="Submission ids, separated by commas; 200 of 36 characters fit a request line",
+    )
+    more: Literal["standing"] | None = Field(
+        None, description="`standing`: say as well whether an accepted sheet is the one that counts"
     )
 
 
@@ -69,8 +73,12 @@ class OutcomeOut(ApiModel):
     revision: int
 
 
+class StandingOut(OutcomeOut):
+    standing: Standing | None = Field(description="Null unless accepted")
+
+
 class OutcomeList(ApiModel):
-    items: list[OutcomeOut]
+    items: list[StandingOut | OutcomeOut]
 
 
 def register(app: Flask) -> None:
@@ -83,7 +91,8 @@ def _sender() -> Sender:
     """Agents speak for themselves and their unit; others forward sheets of their devices."""
     user = g.api_user
     if user.role == "agent":
-        return Sender(devices.agent_key(user), user.polling_unit_code)
+        # An agent whose unit was taken away speaks for none, not for all.
+        return Sender(devices.agent_key(user), user.polling_unit_code or "")
     return Sender()
 
 
@@ -129,14 +138,12 @@ def _mine(ids: Sequence[str]) -> dict[str, Submission]:
     return found
 
 
-def _out(told: outcomes.Told) -> OutcomeOut:
-    return OutcomeOut(
-        submission_id=told.submission_id,
-        status=told.status,  # type: ignore[arg-type]
-        reason=told.reason,
-        message=told.message,
-        revision=told.revision,
-    )
+def _out(told: outcomes.Told, standing: bool = False) -> OutcomeOut:
+    known = told._asdict()
+    if standing:
+        return StandingOut(**known)
+    del known["standing"]
+    return OutcomeOut(**known)
 
 
 @sync_api.get("/submissions/<submissionId>", responses={200: OutcomeOut}, security=api.BEARER)
@@ -153,7 +160,10 @@ def outcome(path: SubmissionPath) -> Response:
 @requires("sync", "results:review")
 def several(query: SubmissionsQuery) -> Response:
     """What became of several sheets; those never received are left out."""
-    ids = [one for one in dict.fromkeys(query.ids.split(",")) if one][:MOST]
+    ids = [one for one in dict.fromkeys(query.ids.split(",")) if one]
+    if len(ids) > MOST:
+        raise Invalid(f"Ask for {MOST} sheets at once at most.")
     rows = _mine(ids)
     told = outcomes.tell([rows[one] for one in ids if one in rows])
-    return json_response(OutcomeList(items=[_out(one) for one in told]))
+    items = [_out(one, query.more == "standing") for one in told]
+    return json_response(OutcomeList(items=items))

@@ -17,6 +17,8 @@ from obidient.results.models import Election, Submission
 from obidient.sync.models import AgentHeard
 
 TRUSTED_FOR = timedelta(days=30)
+#: What an agent's key begins with, their id follows.
+USER = "user:"
 #: Certified results take nothing more, so agents need not see them.
 SHOWN = ("scheduled", "ongoing", "ended")
 
@@ -28,7 +30,7 @@ def sign_in(user: User, device_id: str) -> tuple[str, datetime]:
     if not user.polling_unit_code:
         raise Forbidden("Your account has no polling unit yet. Ask your coordinator to set it.")
     expires = utcnow() + TRUSTED_FOR
-    name = f"device {device_id}"
+    name = device_name(device_id)
     with db.atomic():
         ApiToken.update(revoked_at=utcnow()).where(
             ApiToken.user == user, ApiToken.name == name, ApiToken.revoked_at.is_null()
@@ -37,6 +39,11 @@ def sign_in(user: User, device_id: str) -> tuple[str, datetime]:
         User.update(last_login_at=utcnow()).where(User.id == user.id).execute()
         audit.record("device.signed-in", f"{user.email} signed in on a phone", "user", user.id)
     return token, expires
+
+
+def device_name(device_id: str) -> str:
+    """What a device's tokens are called."""
+    return f"device {device_id}"
 
 
 def sign_out(token: ApiToken) -> None:
@@ -108,7 +115,7 @@ def last_revision(election_id: str, user: User) -> int:
 
 def agent_key(user: User) -> str:
     """Whose sheets are compared: the agent's, whichever phone they come from."""
-    return f"user:{user.id}"
+    return f"{USER}{user.id}"
 
 
 def note_heard(user: User, device_id: str) -> None:

@@ -1,6 +1,6 @@
 """How often one device may ask: plenty for one that catches up, a stop for one that runs wild.
 
-Counted by request, never by sheet: a device that comes back after a day sends 500 at once. Each
+Counted by request, never by sheet: a device that comes back after a day may send 500 at once. Each
 web process counts for itself, so nothing is slower or refused while Redis is away.
 """
 
@@ -10,7 +10,9 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
-SHEETS = parse("120/minute")
+#: Two a second in the long run, and as many at once as a day offline can have piled up, should a
+#: device send its reports one by one.
+SHEETS = parse("600/5 minutes")
 #: A photo of 10 MB in pieces of 64 KB is 160 requests.
 PHOTOS = parse("600/minute")
 

@@ -7,16 +7,18 @@ from typing import Any
 
 from peewee import JOIN, SQL, Case, fn
 
-from obidient.accounts.models import User
-from obidient.areas import LGAS, STATES, UNIT_RE
+from obidient.accounts.models import ApiToken, User
+from obidient.areas import CODE_RE, LGAS, STATES, UNIT_RE
 from obidient.clock import utcnow
 from obidient.results.models import AgentSheet, Election, Submission
 from obidient.results.sheets import MESSAGES
-from obidient.sync.devices import agent_key
+from obidient.sync.devices import USER, agent_key, device_name
 from obidient.sync.models import AgentHeard, Photo, TextReport
 
 #: Rows of a list.
 MOST = 100
+#: An agent who has sent nothing for so long counts as silent.
+SILENT_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def newest(status: str, reason: str = "") -> list[Submission]:
 
 @dataclass(frozen=True)
 class Silence:
-    """How many agents of an area have not sent anything."""
+    """How many agents of an area have not sent anything lately."""
 
     code: str
     name: str
@@ -112,13 +114,13 @@ def silence(state: str = "") -> list[Silence]:
 
 
 def silent_agents(lga: str) -> list[User]:
-    """Who in an LGA has sent nothing yet."""
+    """Who in an LGA has sent nothing lately; `heard_at` says when they last did, or is None."""
     query = (
-        User.select()
+        User.select(User, AgentHeard.heard_at.alias("heard_at"))
         .join(AgentHeard, JOIN.LEFT_OUTER, on=AgentHeard.user_id == User.id)
         .where(_agents(lga), _silent())
     )
-    return list(query.order_by(User.polling_unit_code).limit(MOST))
+    return list(query.order_by(User.polling_unit_code).limit(MOST).objects())
 
 
 def _agents(area: str) -> Any:
@@ -127,11 +129,11 @@ def _agents(area: str) -> Any:
 
 
 def _silent() -> Any:
-    return AgentHeard.user_id.is_null()
+    return AgentHeard.heard_at.is_null() | (AgentHeard.heard_at < utcnow() - SILENT_AFTER)
 
 
 def search(wanted: str) -> list[Submission]:
-    """Sheets by polling unit, agent's email, device, or their own id; the newest first."""
+    """Sheets by area or unit, agent's email, device, or their own id; the newest first."""
     found = Submission.select().where(_meant(wanted.strip()))
     return list(found.order_by(Submission.id.desc()).limit(MOST))
 
@@ -140,12 +142,24 @@ def _meant(wanted: str) -> Any:
     if UNIT_RE.fullmatch(wanted):
         elections = [row.id for row in Election.select(Election.id)]
         return Submission.election_id.in_([*elections, ""]) & (Submission.unit_code == wanted)
+    if CODE_RE.fullmatch(wanted):
+        return fn.SUBSTR(Submission.unit_code, 1, len(wanted) + 1) == f"{wanted}-"
     if "@" in wanted:
         user = User.get_or_none(User.email == wanted.lower())
         return Submission.agent == (agent_key(user) if user else "")
-    users = AgentHeard.select(AgentHeard.user_id).where(AgentHeard.device_id == wanted)
-    agents = [f"user:{row.user_id}" for row in users] + [f"device:{wanted}"]
-    return (Submission.submission_id == wanted) | Submission.agent.in_(agents)
+    return (
+        (Submission.submission_id == wanted)
+        | (Submission.agent == f"device:{wanted}")
+        | (Submission.agent.in_(_agents_on(wanted)) & Submission.payload.contains(f'"{wanted}"'))
+    )
+
+
+def _agents_on(device: str) -> list[str]:
+    """Whoever has signed in on a device, or was heard from it."""
+    trusted = ApiToken.select(ApiToken.user).where(ApiToken.name == device_name(device))
+    heard = AgentHeard.select(AgentHeard.user_id).where(AgentHeard.device_id == device)
+    ids = {row.user.id for row in trusted} | {row.user_id for row in heard}
+    return [f"{USER}{user_id}" for user_id in ids]
 
 
 def photos_of(sheets: Sequence[Submission]) -> dict[int, list[Photo]]:
@@ -162,9 +176,9 @@ def photos_of(sheets: Sequence[Submission]) -> dict[int, list[Photo]]:
 
 def texts_to_review() -> list[tuple[TextReport, str]]:
     """Texts that wait for somebody, each with its agent's email, if it has one."""
-    rows = list(
-        TextReport.select().where(TextReport.state == "review").order_by(TextReport.id).limit(MOST)
-    )
+    waiting = TextReport.select().where(TextReport.state == "review")
+    # Whoever forges numbers must not push the agents' own out of sight.
+    rows = list(waiting.order_by(TextReport.user_id.is_null(), TextReport.id).limit(MOST))
     ids = [row.user_id for row in rows if row.user_id]
     emails = {user.id: user.email for user in User.select().where(User.id.in_(ids))} if ids else {}
     return [(row, emails.get(row.user_id, "")) for row in rows]

@@ -37,6 +37,8 @@ class Together:
                 self._write_all()
         if piece.error is not None:
             raise piece.error
+        if not piece.done:
+            raise RuntimeError("the thread that wrote for this one has ended")
 
     def _write_all(self) -> None:
         with self._list:
