@@ -5,13 +5,14 @@ endpoint with `requires(scope)`.
 """
 
 import hashlib
+import json
 import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import orjson
 from flask import Flask, Response, g, render_template, request
@@ -21,8 +22,16 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from peewee import Field as Column
 from peewee import ModelSelect
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -47,6 +56,7 @@ MAX_LIMIT = 200
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 #: Networks' callbacks: their token is checked before anything is read, and nothing is refused.
 WEBHOOKS = "/api/communications/webhooks/"
+NO_OBJECT = "The body must be a JSON object: {…}."
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -68,10 +78,26 @@ class ProblemOut(BaseModel):
     errors: list[dict[str, Any]] | None = None
 
 
+def written(sentence: str) -> WrapValidator:
+    """Says how a value is written where pydantic would show its pattern."""
+
+    def check(value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return inner(value)
+        except ValidationError:
+            raise PydanticCustomError("written", "{how}", {"how": sentence}) from None
+
+    return WrapValidator(check)
+
+
 class PageQuery(ApiModel):
     """`cursor` is the `nextCursor` of the page before; the first page has none."""
 
-    cursor: str | None = Field(None, max_length=40, pattern=r"^[0-9]{1,18}$")
+    cursor: Annotated[
+        str | None,
+        Field(max_length=40, pattern=r"^[0-9]{1,18}$"),
+        written("take it from nextCursor of the page before"),
+    ] = None
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
 
 
@@ -156,12 +182,22 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
     return guarded
 
 
+def _essence() -> bytes:
+    """What two sendings of the same request have in common: the values, not how they are packed."""
+    body = request.get_data()
+    if request.mimetype == "application/json":
+        return json.dumps(request.get_json(), sort_keys=True).encode()
+    # Clients make up a new boundary each time.
+    boundary = request.mimetype_params.get("boundary", "").encode()
+    return body.replace(boundary, b"") if boundary else body
+
+
 def _once(key: str, make: Callable[[], Response]) -> Response:
     from obidient.accounts.models import IdempotencyKey
 
     kept_keys: Any = IdempotencyKey
 
-    seen = hashlib.sha256(request.path.encode() + b"\0" + request.get_data()).hexdigest()
+    seen = hashlib.sha256(request.path.encode() + b"\0" + _essence()).hexdigest()
     mine = (kept_keys.token_id == g.token.id) & (kept_keys.key == key)
     with db.atomic():
         kept_keys.delete().where(kept_keys.created_at < utcnow() - IDEMPOTENCY_KEPT).execute()
@@ -204,14 +240,32 @@ def blueprint(name: str, prefix: str, tag: str, description: str = "") -> APIBlu
     return made
 
 
+#: Where pydantic's own words speak of Python.
+_PLAIN = {
+    "missing": "it is required",
+    "extra_forbidden": "there is no such field",
+    "model_type": "write a JSON object, {…}",
+    "dict_type": "write a JSON object, {…}",
+    "list_type": "write a list, […]",
+    "bool_type": "write true or false",
+    "string_type": "write a text",
+    "timezone_aware": "write the time with its offset, like 2027-01-16T09:00:00+01:00",
+    "datetime_from_date_parsing": "write a time like 2027-01-16T09:00:00+01:00",
+    "datetime_parsing": "write a time like 2027-01-16T09:00:00+01:00",
+}
+
+
 def _on_invalid(error: ValidationError) -> Response:
     if any(item["type"] == "model_type" and not item["loc"] for item in error.errors()):
         if request.mimetype != "application/json":
             sentence = "Send the body as JSON, with the header Content-Type: application/json."
             return problem(415, "Unsupported Media Type", sentence)
-        return problem(422, "Invalid request", "The body must be a JSON object: {…}.")
+        return problem(422, "Invalid request", NO_OBJECT)
     found = [
-        {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]}
+        {
+            "field": ".".join(str(part) for part in item["loc"]),
+            "message": _PLAIN.get(item["type"], item["msg"]),
+        }
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     first = found[0] if found else {"field": "", "message": "it can't be read"}
@@ -264,7 +318,7 @@ def _return_request_id(response: Response) -> Response:
 
 
 def check_json_body() -> None:
-    """Before each API request: a body that is no JSON is 400 here, not an empty one further on."""
+    """Before each API request: a body that is no JSON is refused here, not found empty later."""
     if not request.path.startswith("/api/") or request.method not in {"POST", "PUT", "PATCH"}:
         return
     if request.path.startswith(WEBHOOKS):
@@ -272,11 +326,13 @@ def check_json_body() -> None:
     if request.mimetype == "application/json":
         bodies.unpack(MAX_JSON)
         try:
-            request.get_json()
+            body = request.get_json()
         except BadRequest:
-            raise BadRequest("The body is no valid JSON. Correct it and send it again.") from None
+            raise Invalid("The body is no valid JSON. Correct it and send it again.") from None
         except RecursionError:
-            raise BadRequest("The body is nested too deep.") from None
+            raise Invalid("The body is nested too deep.") from None
+        if isinstance(body, str):
+            raise Invalid(NO_OBJECT)
 
 
 def build_app(settings: Settings) -> Flask:

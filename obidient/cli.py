@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import ParamSpec, TypeVar
 
 import click
+from peewee import DatabaseError
 
-from obidient import __version__, create_app
+from obidient import __version__, create_app, database
 from obidient.config import ConfigError
 from obidient.errors import Problem
 
@@ -42,7 +43,13 @@ def with_app(function: Callable[P, T]) -> Callable[P, T]:
         try:
             app = create_app()
             with app.app_context():
-                return function(*args, **kwargs)
+                try:
+                    return function(*args, **kwargs)
+                except DatabaseError as error:
+                    problem = database.trouble()
+                    if problem is None:
+                        raise
+                    raise click.ClickException(problem) from error
         except (ConfigError, Problem) as error:
             raise click.ClickException(getattr(error, "detail", str(error))) from error
 

@@ -19,13 +19,14 @@ from peewee import (
     InterfaceError,
     Model,
     OperationalError,
+    PeeweeException,
     PostgresqlDatabase,
     SqliteDatabase,
 )
 from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase
 
-from obidient.config import ROOT, Settings
+from obidient.config import ROOT, Settings, settings
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -244,3 +245,25 @@ def reachable() -> str | None:
     except OperationalError as error:
         return str(error).strip().splitlines()[0]
     return None
+
+
+def unreachable() -> str | None:
+    """None when the database answers, else a sentence that says what to do."""
+    problem = reachable()
+    if problem is None:
+        return None
+    where = describe_url(settings().database_url)
+    return (
+        f"The database can't be reached at {where}: {problem}. Start it, or correct DATABASE_URL."
+    )
+
+
+def trouble() -> str | None:
+    """What explains that a statement failed: no database there, or one that is not up to date."""
+    with contextlib.suppress(PeeweeException):
+        # The failed statement may have left a transaction that answers nothing more.
+        db.rollback()
+    problem = unreachable()
+    if problem is None and pending_migrations():
+        problem = "The database is not up to date. Run `obidient db upgrade`."
+    return problem

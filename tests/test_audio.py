@@ -299,3 +299,14 @@ def test_a_menu_is_written_in_the_composer_and_its_answers_are_shown(
     assert "Keys people pressed" in page
     assert "a lift &amp; &lt;more&gt;" in page
     assert "To get no more calls" in client.get(f"/admin/campaigns/{campaign.id}/message").text
+
+
+def test_an_upload_that_comes_again_under_its_key_is_one_recording(
+    client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    headers = organiser | {"Idempotency-Key": "greeting"}
+    first, second = (upload(client, headers, wav(), title="Greeting") for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json == second.json
+    assert upload(client, headers, mp3(), title="Greeting").status_code == 409
+    assert AudioAsset.select().count() == 1

@@ -315,7 +315,7 @@ def test_a_recording_is_named_once_and_can_be_used(
         made.json["id"]
     ]
     unknown = client.post(BASE, json=body(channel="voice", audioAssetId=99), headers=organiser)
-    assert unknown.status_code == 404
+    assert unknown.status_code == 422
     for bad in ("http://cdn.example.org/a.mp3", "https://", "ftp://x/y", "https://a b/c"):
         answer = client.post(url, json={"title": "x", "url": bad}, headers=organiser)
         assert answer.status_code == 422
@@ -402,7 +402,7 @@ def test_a_callback_in_chunks_is_never_cut_off(
 
 def test_a_broken_body_is_called_so(client: FlaskClient, organiser: dict[str, str]) -> None:
     broken = client.post(BASE, data="{", content_type="application/json", headers=organiser)
-    assert broken.status_code == 400
+    assert broken.status_code == 422
     assert broken.json and "no valid JSON" in broken.json["detail"]
 
 

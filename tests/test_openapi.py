@@ -1,5 +1,6 @@
 """The API keeps its own description: schemathesis finds nothing against it."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -120,14 +121,69 @@ def test_errors_are_problems_with_a_sentence(
         assert "POST" in answer.headers["Allow"]
 
 
-def test_malformed_json_is_400_and_a_wrong_body_422(client: FlaskClient, auth: Auth) -> None:
+def test_malformed_json_and_a_wrong_body_are_422(client: FlaskClient, auth: Auth) -> None:
     path = "/api/communications/campaigns"
     headers = auth("organiser")
     broken = client.post(path, data="{", headers=headers, content_type="application/json")
-    assert (broken.status_code, broken.content_type) == (400, PROBLEM)
+    assert (broken.status_code, broken.content_type) == (422, PROBLEM)
     wrong = client.post(path, json={"title": 5}, headers=headers)
     assert (wrong.status_code, wrong.content_type) == (422, PROBLEM)
     assert wrong.get_json()["errors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"launch": "yes"}, "Correct launch: write true or false."),
+        ({"audience": {"everyone": 1}}, "Correct audience.everyone: write true or false."),
+        ({"audience": "all"}, "Correct audience: write a JSON object, {…}."),
+        (
+            {"audience": {"wards": ["Ikeja"]}},
+            "Correct audience.wards.0: write a ward's code, like 24-11-02.",
+        ),
+        (
+            {"quietHours": "9-5"},
+            "Correct quietHours: write the window like 20:00-08:00, or leave it empty for none.",
+        ),
+        (
+            {"scheduledAt": "2027-01-16T09:00:00"},
+            "Correct scheduledAt: write the time with its offset, like 2027-01-16T09:00:00+01:00.",
+        ),
+        ({"audioAssetId": 7}, "There is no audio asset 7. Add it first."),
+        ({"titel": "T"}, "Correct titel: there is no such field."),
+    ],
+)
+def test_a_wrong_body_is_told_how_it_is_written(
+    client: FlaskClient, auth: Auth, change: dict[str, Any], sentence: str
+) -> None:
+    body = {"title": "T", "messageTemplate": "Hi", "audience": {"everyone": True}} | change
+    answer = client.post("/api/communications/campaigns", json=body, headers=auth("organiser"))
+    assert (answer.status_code, answer.get_json()["detail"]) == (422, sentence)
+
+
+def test_a_json_text_is_not_read_as_an_object(client: FlaskClient, auth: Auth) -> None:
+    body = '{"title": "T", "messageTemplate": "Hi", "audience": {"everyone": true}}'
+    answer = client.post("/api/communications/campaigns", json=body, headers=auth("organiser"))
+    assert answer.status_code == 422
+    assert answer.get_json()["detail"] == "The body must be a JSON object: {…}."
+
+
+def test_the_same_values_written_otherwise_are_the_same_request(
+    client: FlaskClient, auth: Auth
+) -> None:
+    headers = auth("organiser") | {"Idempotency-Key": "key-1", "Content-Type": "application/json"}
+    path = "/api/communications/campaigns"
+    body = {"title": "T", "messageTemplate": "Hi", "audience": {"everyone": True}}
+    turned = dict(reversed(body.items()))
+    first = client.post(path, data=json.dumps(body), headers=headers)
+    second = client.post(path, data=json.dumps(turned, indent=2), headers=headers)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.get_json() == second.get_json()
+
+
+def test_the_bare_address_shows_the_results(client: FlaskClient) -> None:
+    answer = client.get("/", follow_redirects=True)
+    assert (answer.status_code, answer.request.path) == (200, "/results/")
 
 
 @pytest.mark.both

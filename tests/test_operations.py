@@ -244,6 +244,22 @@ def test_migrations_go_down_and_up_again(app: Flask) -> None:
     assert database.upgrade() == names
 
 
+@pytest.mark.both
+def test_a_command_on_a_database_that_is_not_upgraded_says_so(app: Flask, cli: Cli) -> None:
+    runner = Runner(database.db.obj, str(database.MIGRATIONS))
+    runner.down([migration.name for migration in runner.status()][0])
+    answer = cli("user", "create", "ada@example.org", "--role", "admin")
+    assert answer.exit_code == 1
+    assert answer.output == "Error: The database is not up to date. Run `obidient db upgrade`.\n"
+
+
+def test_a_command_without_a_database_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:secret@127.0.0.1:{free_port()}/o")
+    answer = cli("election", "list")
+    assert answer.exit_code == 1
+    assert answer.output.startswith("Error: The database can't be reached at postgresql://me:…@")
+
+
 @pytest.mark.slow
 def test_two_upgrades_at_once_are_safe(tmp_path: Path) -> None:
     environ = dict(os.environ) | {

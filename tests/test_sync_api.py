@@ -114,24 +114,24 @@ def test_values_that_only_json_can_hold_are_kept_and_refused_alone(
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "body",
     [
-        ('{"submissions": [', 400),
-        ('{"submissions": {}}', 422),
-        ('{"submissions": []}', 422),
-        ('{"submissions": [1]}', 422),
-        ('{"submissions": [{"submissionId": "good"}, {"revision": 1}]}', 422),
-        ('{"submissions": [{"submissionId": "good"}, {"submissionId": 7}]}', 422),
-        ('{"submissions": [{"submissionId": "good"}, {"submissionId": "a b"}]}', 422),
-        ('{"submissions": [{"submissionId": "good"}], "more": 1}', 422),
-        ("[" * 100_000, 400),
+        '{"submissions": [',
+        '{"submissions": {}}',
+        '{"submissions": []}',
+        '{"submissions": [1]}',
+        '{"submissions": [{"submissionId": "good"}, {"revision": 1}]}',
+        '{"submissions": [{"submissionId": "good"}, {"submissionId": 7}]}',
+        '{"submissions": [{"submissionId": "good"}, {"submissionId": "a b"}]}',
+        '{"submissions": [{"submissionId": "good"}], "more": 1}',
+        "[" * 100_000,
     ],
 )
 def test_a_malformed_envelope_is_refused_and_nothing_of_it_stored(
-    world: Election, client: FlaskClient, agent: dict[str, str], body: str, status: int
+    world: Election, client: FlaskClient, agent: dict[str, str], body: str
 ) -> None:
     answer = client.post(URL, data=body, content_type="application/json", headers=agent)
-    assert answer.status_code == status
+    assert answer.status_code == 422
     assert answer.content_type == "application/problem+json"
     assert Submission.select().count() == 0
 

@@ -26,7 +26,7 @@ from obidient.campaigns.api_models import (
 )
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import AudioAsset
-from obidient.errors import Invalid, NotFound
+from obidient.errors import Invalid
 
 campaigns_api = api.blueprint(
     "campaigns_api", "/api/communications", "campaigns", "Messages to many: SMS, voice and more"
@@ -85,7 +85,7 @@ def create_campaign(body: CampaignIn) -> Response:
     if not body.message_template.strip() and body.audio_asset_id is None:
         raise Invalid("Write a messageTemplate, or name an audioAssetId for a voice campaign.")
     if body.audio_asset_id is not None and not _is_audio(body.audio_asset_id):
-        raise NotFound(f"There is no audio asset {body.audio_asset_id}. Add it first.")
+        raise Invalid(f"There is no audio asset {body.audio_asset_id}. Add it first.")
     campaign = control.create(values)
     if body.launch:
         campaign = control.launch(campaign.id)

@@ -38,8 +38,16 @@ RecipientState = Literal[
 Channel = Annotated[str, Field(max_length=30, pattern=r"^[a-z][a-z0-9-]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_NUL)]
 Names = Annotated[list[Name], Field(max_length=MOST)]
-WardCode = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
-UnitCode = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}$")]
+WardCode = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$"),
+    api.written("write a ward's code, like 24-11-02"),
+]
+UnitCode = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}$"),
+    api.written("write a polling unit's code, like 24-11-02-017"),
+]
 Wards = Annotated[list[WardCode], Field(max_length=MOST)]
 Units = Annotated[list[UnitCode], Field(max_length=MOST)]
 
@@ -84,7 +92,7 @@ class AudienceIn(api.ApiModel):
 
     model_config = ConfigDict(json_schema_extra=_not_empty)
 
-    everyone: bool = Field(False, description="Needed when nothing else is chosen")
+    everyone: bool = Field(False, strict=True, description="Needed when nothing else is chosen")
     states: Names = Field([], description="Codes (24) or names (Lagos)")
     lgas: Names = Field([], description="Codes (24-11) or STATE/LGA names (Lagos/Ikeja)")
     wards: Wards = Field([], description="Codes (24-11-02)")
@@ -124,22 +132,29 @@ class CampaignIn(api.ApiModel):
     scheduled_at: Moment | None = Field(
         None, description="With its offset, e.g. 2027-01-16T09:00:00+01:00"
     )
-    quiet_hours: str | None = Field(
-        None,
-        pattern=rf"^({_TIME}-{_TIME})?$",
-        description="Like 20:00-08:00; empty: none; null: the server's own",
-    )
+    quiet_hours: Annotated[
+        str | None,
+        Field(
+            pattern=rf"^({_TIME}-{_TIME})?$",
+            description="Like 20:00-08:00; empty: none; null: the server's own",
+        ),
+        api.written("write the window like 20:00-08:00, or leave it empty for none"),
+    ] = None
     keep_spelling: bool = Field(
-        True, description="false: letters outside GSM-7 are replaced (ẹ by e, ₦ by N) to save parts"
+        True,
+        strict=True,
+        description="false: letters outside GSM-7 are replaced (ẹ by e, ₦ by N) to save parts",
     )
     metadata: Metadata = Field({}, description="Yours to use; given back as it is")
-    launch: bool = False
+    launch: bool = Field(False, strict=True)
 
 
 class ResolveIn(api.ApiModel):
     """What becomes of recipients of whom nobody knows whether they got the message."""
 
-    resend: bool = Field(description="true: send again, some may get it twice; false: give up")
+    resend: bool = Field(
+        strict=True, description="true: send again, some may get it twice; false: give up"
+    )
 
 
 class RescheduleIn(api.ApiModel):

@@ -78,13 +78,9 @@ def resume(channel: str) -> None:
 
 
 def _need_database() -> None:
-    problem = database.reachable()
+    problem = database.unreachable()
     if problem is not None:
-        where = describe_url(settings().database_url)
-        raise ConfigError(
-            f"The database can't be reached at {where}: {problem}. "
-            "Start it, or correct DATABASE_URL."
-        )
+        raise ConfigError(problem)
 
 
 @click.group("db", help="Upgrade the database, or see whether it needs it.")

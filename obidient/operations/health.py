@@ -121,13 +121,9 @@ def queue_health() -> Report:
         report.lines.append(f"Queue file OK ({path}) using prefix: {prefix}")
     else:
         report.lines.append(f"Redis connection OK (ping: PONG) using prefix: {prefix}")
-    problem = database.reachable()
+    problem = database.unreachable()
     if problem is not None:
-        where = describe_url(settings().database_url)
-        report.problems.append(
-            f"The database can't be reached at {where}: {problem}. "
-            "Start it, or correct DATABASE_URL."
-        )
+        report.problems.append(problem)
         return report
     try:
         states = queue_states()

@@ -95,11 +95,9 @@ def _commands() -> dict[str, list[str]]:
 
 
 def _check_upgraded() -> None:
-    problem = database.reachable()
+    problem = database.trouble()
     if problem is not None:
-        raise Conflict(f"The database can't be reached: {problem}. Check DATABASE_URL.")
-    if database.pending_migrations():
-        raise Conflict("The database is not up to date. Run: obidient db upgrade")
+        raise Conflict(problem)
     database.release()
 
 

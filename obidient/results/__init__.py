@@ -23,4 +23,5 @@ def init_app(app: Flask, settings: Settings) -> None:
     jobs.register(app, recount.JOB, recount.run)
     api.register(app)
     app.register_blueprint(pages.blueprint)
+    app.add_url_rule("/", "front", pages.front)
     app.wsgi_app = ShortPath(app.wsgi_app, live)  # type: ignore[method-assign]

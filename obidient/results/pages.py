@@ -42,6 +42,11 @@ def results_asset(name: str) -> str:
     return url_for("static", filename=path, v=static_version(path))
 
 
+def front() -> BaseResponse:
+    """The bare address of the site: what the public comes for."""
+    return redirect(url_for("results.index"))
+
+
 @blueprint.get("/")
 def index() -> Response:
     """All elections, the newest first."""
