@@ -8,7 +8,10 @@ it tidy up), and makes the stand-in stall, reset connections, or answer 429, 500
 the stand-in logged is then compared with our rows:
 
     accepted twice = 0, lost = 0,
-    accepted but unrecorded ⊆ unconfirmed ⊆ claimed when a fault struck.
+    accepted but unrecorded ⊆ unconfirmed ⊆ claimed when a fault struck,
+
+and no fault may cost more than one call to the network: what a killed worker had claimed is counted
+claim by claim, each of at most a call's worth, one for each of its threads at the most.
 
 Exits 1 at the first seed that breaks one of these.
 """
@@ -24,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from rig import Rig, invite, network_settings
@@ -35,7 +39,9 @@ from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.errors import Conflict
 
 T = TypeVar("T")
-THREADS, CALL = 4, 100
+WORKERS, THREADS, CALL = 2, 4, 100
+#: Seconds that a worker waits for an answer, and longer than that. A busy machine takes a second.
+PATIENCE, STALL = 4.0, 6.0
 #: Seconds in which the faults strike, and by which everything must be over.
 STORM, LONGEST = 12.0, 240.0
 
@@ -47,14 +53,20 @@ class Storm:
     seed: int
     channel: str = "sms"
     faults: Counter[str] = field(default_factory=Counter)
-    #: phones of recipients that were claimed when a worker was killed
-    claimed: set[str] = field(default_factory=set)
+    #: phones of recipients that were claimed when a worker was killed, by claim
+    claims: dict[datetime, set[str]] = field(default_factory=dict)
     resumed: list[str] = field(default_factory=list)
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
     accepted: int = 0
     unconfirmed: int = 0
     kills: int = 0
+    #: the most claims that were new at a kill
+    most_claims: int = 0
+
+    @property
+    def claimed(self) -> set[str]:
+        return set().union(*self.claims.values())
 
     def line(self) -> str:
         struck = ", ".join(f"{number} {name}" for name, number in sorted(self.faults.items()))
@@ -71,10 +83,11 @@ class Weather:
 
     def __init__(self, rig: Rig, network: StandIn, storm: Storm, chance: random.Random) -> None:
         self.rig, self.network, self.storm, self.chance = rig, network, storm, chance
-        self.latency = 0.05
+        # Long enough that most kills find calls in hand.
+        self.latency = 0.2
         self.kinds: dict[str, Callable[[], None]] = {
             "kill": self.kill,
-            "stall": lambda: self.trouble(stall=3.0),
+            "stall": lambda: self.trouble(stall=STALL),
             "reset after accepting": lambda: self.trouble(reset="after"),
             "reset before": lambda: self.trouble(reset="before"),
             "429": lambda: self.trouble(status=429, headers={"Retry-After": "1"}),
@@ -105,10 +118,23 @@ class Weather:
         os.kill(victim.pid, signal.SIGKILL)
         victim.wait()
         self.storm.kills += 1
-        query = Recipient.select(Recipient.phone).where(Recipient.status == RecipientStatus.SENDING)
-        self.storm.claimed |= {row.phone for row in safely(lambda: list(query))}
+        self.note_claims()
         self.rig.workers.remove(victim)
         self.start_worker()
+
+    def note_claims(self) -> None:
+        """Who is claimed now; each claim has a lease of its own."""
+        query = Recipient.select(Recipient.phone, Recipient.lease_until)
+        claimed = query.where(Recipient.status == RecipientStatus.SENDING)
+        found: dict[datetime, set[str]] = {}
+        for row in safely(lambda: list(claimed)):
+            found.setdefault(row.lease_until, set()).add(row.phone)
+        known = self.storm.claims
+        self.storm.most_claims = max(self.storm.most_claims, len(found.keys() - known.keys()))
+        self.storm.claims = {
+            lease: found.get(lease, set()) | known.get(lease, set())
+            for lease in found.keys() | known.keys()
+        }
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         return self.rig.worker(self.storm.channel)
@@ -143,7 +169,7 @@ def look(campaign_id: int) -> Campaign:
 #: Calls whose ends nobody reports: their lines are free again after a few seconds.
 VOICE = {
     "AT_VOICE_CALLER_ID": "+2342013300000",
-    "AFRICASTALKING_VOICE_READ_TIMEOUT": "1",
+    "AFRICASTALKING_VOICE_READ_TIMEOUT": str(PATIENCE),
     "AFRICASTALKING_VOICE_MAX_BATCH": str(CALL),
     "AFRICASTALKING_VOICE_LINES": "10000",
     "AFRICASTALKING_VOICE_LONGEST_CALL": "5",
@@ -151,7 +177,7 @@ VOICE = {
 }
 
 
-def run(seed: int, people: int, embedded: bool, rate: int = 2500, channel: str = "sms") -> Storm:
+def run(seed: int, people: int, embedded: bool, rate: int = 1500, channel: str = "sms") -> Storm:
     """One campaign through one storm, at `rate` messages a second."""
     chance = random.Random(seed)
     storm = Storm(seed, channel)
@@ -160,7 +186,7 @@ def run(seed: int, people: int, embedded: bool, rate: int = 2500, channel: str =
         StandIn() as network,
         Rig(
             embedded,
-            **network_settings(network.url, read_timeout=1),
+            **network_settings(network.url, read_timeout=PATIENCE),
             SMS_WORKER_CONCURRENCY=str(THREADS),
             LOG_LEVEL="error",
             **rates,
@@ -186,8 +212,8 @@ def run(seed: int, people: int, embedded: bool, rate: int = 2500, channel: str =
         control.launch(campaign.id)
         if deaf:
             rig.redis.start()
-        weather.start_worker()
-        weather.start_worker()
+        for _ in range(WORKERS):
+            weather.start_worker()
         began = time.monotonic()
         sail(campaign.id, weather, began)
         storm.seconds = time.monotonic() - began
@@ -216,21 +242,27 @@ def sail(campaign_id: int, weather: Weather, began: float) -> None:
 def judge(campaign_id: int, people: int, network: StandIn, storm: Storm) -> None:
     """Compare the network's log with our rows."""
     campaign = look(campaign_id)
-    rows = list(Recipient.select(Recipient.phone, Recipient.status).tuples())
+    rows = list(
+        Recipient.select(Recipient.phone, Recipient.status, Recipient.error_reason).tuples()
+    )
     taken = Counter(phone for phone, _, _ in network.accepted)
-    recorded = {phone for phone, status in rows if status == RecipientStatus.SENT}
-    unconfirmed = {phone for phone, status in rows if status == RecipientStatus.UNCONFIRMED}
+    recorded = {row[0] for row in rows if row[1] == RecipientStatus.SENT}
+    why = {row[0]: row[2] for row in rows if row[1] == RecipientStatus.UNCONFIRMED}
+    unconfirmed = set(why)
     storm.accepted, storm.unconfirmed = sum(taken.values()), len(unconfirmed)
-    counted = Counter(RecipientStatus(status) for _, status in rows)
-    doubtful = network.doubtful | storm.claimed
-    worth = storm.kills * THREADS * CALL + len(network.doubtful)
+    counted = Counter(RecipientStatus(row[1]) for row in rows)
+    # What the network left in doubt is not the kills' doing.
+    parked = unconfirmed - network.doubtful
+    stray = Counter(why[phone] for phone in parked - storm.claimed)
     checks = {
         "somebody was written to twice": all(times == 1 for times in taken.values()),
         "somebody was lost": len(rows) == people and recorded | unconfirmed == {r[0] for r in rows},
         "recorded without having been sent": recorded <= set(taken),
         "accepted, unrecorded and not unconfirmed": set(taken) - recorded <= unconfirmed,
-        "unconfirmed without a fault": unconfirmed <= doubtful,
-        "more parked than calls were in hand": len(unconfirmed) <= worth,
+        f"unconfirmed without a fault ({dict(stray)})": not stray,
+        "a claim was larger than a call": all(len(one) <= CALL for one in storm.claims.values()),
+        "more claims than threads": storm.most_claims <= WORKERS * THREADS,
+        "more parked than a call for each thread": len(parked) <= storm.kills * THREADS * CALL,
         "counters differ from the rows": all(
             getattr(campaign, status.column) == counted[status] for status in RecipientStatus
         ),

@@ -1,7 +1,9 @@
 """Messages per second over all workers: token buckets in Redis, in the database without it.
 
-A bucket holds at most one second's worth and starts empty, so nothing, not even a wiped Redis,
-lets a burst through.
+A bucket starts with one message and holds at most one second's worth, so nothing, not even a wiped
+Redis, lets a burst through. While somebody waits for it, it goes on filling for `LATE` seconds, by
+one message at most: workers look a moment later than they could, and at one message a second each
+such moment would make the pace slower than was set.
 """
 
 import contextlib
@@ -19,17 +21,22 @@ from obidient.campaigns.models import PaceBucket
 from obidient.config import settings
 from obidient.database import db, is_postgres
 
+#: Seconds that whoever waits for a message's turn may come late.
+LATE = 3.0
+
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
-local wanted, least = tonumber(ARGV[1]), tonumber(ARGV[2])
+local wanted, least, late = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local granted, wait, left = wanted, 0, {}
 for i, key in ipairs(KEYS) do
-  local rate = tonumber(ARGV[i + 2])
+  local rate = tonumber(ARGV[i + 3])
   local cap = math.max(1, rate)
   local held = redis.call('HMGET', key, 'tokens', 'at')
-  local tokens = tonumber(held[1] or '0')
-  tokens = math.min(cap, tokens + math.max(0, now - tonumber(held[2] or now)) * rate)
+  local passed = math.max(0, now - tonumber(held[2] or now))
+  local most = cap
+  if passed <= 1 / rate + late then most = cap + math.min(1, late * rate) end
+  local tokens = math.min(most, tonumber(held[1] or '1') + passed * rate)
   left[i] = tokens
   local need = math.min(least, cap)
   if tokens < need then wait = math.max(wait, (need - tokens) / rate) end
@@ -97,7 +104,7 @@ def _key(bucket: Bucket) -> str:
 def _take_redis(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[int, float]:
     keys = [_key(bucket) for bucket in buckets]
     answer: Any = _redis().eval(
-        _TAKE, len(keys), *keys, wanted, least, *(bucket.rate for bucket in buckets)
+        _TAKE, len(keys), *keys, wanted, least, LATE, *(bucket.rate for bucket in buckets)
     )
     return int(answer[0]), float(answer[1])
 
@@ -110,8 +117,10 @@ def _take_database(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[
             tokens, at = _held(bucket.name)
             # Asked after the row was locked: a moment from before would be counted twice.
             now = max(time.time(), at)
-            cap = max(1.0, bucket.rate)
-            tokens = min(cap, tokens + max(0.0, now - at) * bucket.rate)
+            cap, passed = max(1.0, bucket.rate), max(0.0, now - at)
+            waited_for = passed <= 1 / bucket.rate + LATE
+            most = cap + min(1.0, LATE * bucket.rate) if waited_for else cap
+            tokens = min(most, tokens + passed * bucket.rate)
             left[bucket.name] = (tokens, now)
             need = min(least, cap)
             if tokens < need:
@@ -131,7 +140,7 @@ def _held(name: str) -> tuple[float, float]:
     locked = query.for_update() if is_postgres() else query
     row = locked.get_or_none()
     if row is None:
-        PaceBucket.insert(name=name, tokens=0, at=time.time()).on_conflict(
+        PaceBucket.insert(name=name, tokens=1, at=time.time()).on_conflict(
             conflict_target=[PaceBucket.name], action="IGNORE"
         ).execute()
         row = locked.get()
