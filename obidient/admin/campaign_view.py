@@ -33,6 +33,7 @@ ORDER = (
 OVER = ("completed", "cancelled", "failed")
 #: A batch that is put off for longer than this waits for somebody's next try.
 NEXT_TRY = timedelta(seconds=5)
+FILLING = timedelta(seconds=progress.SLOT)
 #: Delivery reports are still worth waiting for this long after the end.
 REPORTS_COME = timedelta(hours=6)
 
@@ -258,10 +259,13 @@ def throughput(campaign: Campaign, points: int = 120) -> list[tuple[datetime, fl
     if not rows:
         return []
     rows.reverse()
+    if campaign.status == "sending" and len(rows) > 1 and rows[-1].at > utcnow() - FILLING:
+        # What has not filled yet looks like a fall.
+        rows.pop()
     first, last = rows[0].at, rows[-1].at
     span = (last - first).total_seconds() + progress.SLOT
     width = max(progress.SLOT, -(-int(span / points) // progress.SLOT) * progress.SLOT)
-    slots = int(span // width) + 1
+    slots = int((last - first).total_seconds() // width) + 1
     sent, failed = [0] * slots, [0] * slots
     for row in rows:
         slot = int((row.at - first).total_seconds() // width)

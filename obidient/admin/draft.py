@@ -16,7 +16,7 @@ from obidient.admin import words
 from obidient.admin.base import PAGE
 from obidient.admin.campaigns import local_moment
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import holds, text, voice_menu
+from obidient.campaigns import holds, progress, text, voice_menu
 from obidient.campaigns.delivery import field_values
 from obidient.campaigns.models import Campaign, Recipient
 from obidient.clock import local, utcnow
@@ -105,14 +105,31 @@ class Draft:
 
     @property
     def rate(self) -> float:
-        found = settings().rate_limit(self.campaign.channel)
-        slow = self.campaign.throttled_rate
-        return min(found, slow / 3600) if slow else found
+        return progress.limit(self.campaign)
 
     @property
     def lasts(self) -> str:
         """`about 3 h 12 m`, quiet hours not counted."""
         return words.duration(max(1.0, self.people / self.rate)) if self.people else ""
+
+    @property
+    def finishes(self) -> str:
+        """`16:42`, quiet hours counted."""
+        if not self.people:
+            return ""
+        begin = self.campaign.scheduled_at if self.later else None
+        return words.clock(
+            progress.forecast(self.campaign, self.people, begin or utcnow(), self._carrier)
+        )
+
+    @property
+    def quiet(self) -> str:
+        """When nothing leaves, in words."""
+        hours = holds.quiet_hours_of(self.campaign, self._carrier)
+        if hours is not None:
+            return f"nothing leaves from {hours.start:%H:%M} until {hours.end:%H:%M}"
+        usual = self.campaign.quiet_hours is None and settings().quiet_hours
+        return "none: the simulator does not sleep" if usual else "none"
 
     @property
     def later(self) -> bool:
@@ -127,6 +144,24 @@ class Draft:
         return found.for_channel(self.campaign.channel)
 
     @property
+    def _carrier(self) -> str | None:
+        return self.provider.name if self.provider else None
+
+    @property
+    def gaps(self) -> list[str]:
+        """Fields without a default that some of these people have nothing for."""
+        found = []
+        readers = [field_values(person) for person in self.samples]
+        for name in text.without_default(self.campaign.message_template):
+            if empty := sum(not reader.get(name) for reader in readers):
+                share = words.percent(empty, len(readers))
+                found.append(
+                    f"{text.FIELDS[name]} is not known of {share} of these people: they read the "
+                    f"message without it. Say what to write instead: {{{{{name}|…}}}}."
+                )
+        return found
+
+    @property
     def warnings(self) -> list[str]:
         """What a careful writer would want to know before sending."""
         found = []
@@ -138,11 +173,13 @@ class Draft:
             found.append(f"{why}. It would pause at once.")
         if c.scheduled_at is not None and not self.later:
             found.append("The scheduled time has passed: it starts as soon as you send it.")
-        quiet = holds.quiet_until(holds.quiet_hours_of(c), c.scheduled_at or utcnow())
+        hours = holds.quiet_hours_of(c, self._carrier)
+        quiet = holds.quiet_until(hours, c.scheduled_at or utcnow())
         if quiet is not None:
             found.append(f"It starts within quiet hours: nothing leaves before {_clock(quiet)}.")
         if c.channel == "sms" and "stop" not in c.message_template.lower():
             found.append("It does not say how to opt out. Consider adding: Reply STOP to opt out.")
+        found += self.gaps
         if self.counts and self.counts.total and (twice := self._overlap()):
             found.append(twice)
         return found

@@ -83,6 +83,14 @@ def duration(seconds: float) -> str:
     return f"{days} d {rest // 3600} h" if rest >= 3600 else f"{days} d"
 
 
+def pace(per_second: float) -> str:
+    """How fast, in the unit that has figures before the point: 30.9/s, 15/min, 1/h."""
+    for unit, seconds in (("s", 1), ("min", 60)):
+        if per_second * seconds >= 1:
+            return f"{number(round(per_second * seconds, 1))}/{unit}"
+    return f"{number(round(per_second * 3600, 1))}/h" if per_second else "0/s"
+
+
 def _here(moment: datetime) -> datetime:
     return local(moment, settings().timezone)
 
@@ -198,6 +206,7 @@ def init_app(app: Flask) -> None:
         "money": money,
         "amount": amount,
         "duration": duration,
+        "pace": pace,
         "clock": clock,
         "clock_seconds": clock_seconds,
         "moment": datetime.fromisoformat,

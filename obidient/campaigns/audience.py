@@ -4,7 +4,7 @@ Areas (states, LGAs, wards, polling units) are united, tags united, lists united
 intersect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ _AREAS = {
 }
 _KEYS = ("everyone", *_AREAS, "tags", "lists")
 MOST = 2_000
+#: A sample is taken from so many parts of all contacts.
+STRETCHES = 8
 
 
 @dataclass(frozen=True)
@@ -152,13 +154,32 @@ def count(audience: Mapping[str, Any], channel: str) -> Counts:
 
 
 def sample(audience: Mapping[str, Any], channel: str, number: int = 200) -> list[Contact]:
-    """Some people of a validated audience, for previews and estimates."""
+    """Some people of a validated audience, from its beginning to its end, for previews and
+    estimates: those who joined last year may have other names than those who joined today."""
     chosen = selection(audience)
     invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
-    rows = db.execute_sql(
-        f"SELECT c.id FROM contact c WHERE {chosen.condition} AND NOT ({invalid}) "
-        f"AND NOT {suppressed_sql()} LIMIT {int(number)}",
-        (*chosen.params, channel, EVERY_CHANNEL),
-    ).fetchall()
-    ids = [row[0] for row in rows]
+    found: dict[int, None] = {}
+    for low, high, most in _stretches(number):
+        if len(found) >= number:
+            break
+        rows = db.execute_sql(
+            f"SELECT c.id FROM contact c WHERE {chosen.condition} AND NOT ({invalid}) "
+            f"AND NOT {suppressed_sql()} AND c.id >= {mark()} AND c.id < {mark()} "
+            f"LIMIT {most}",
+            (*chosen.params, channel, EVERY_CHANNEL, low, high),
+        ).fetchall()
+        found |= dict.fromkeys(row[0] for row in rows)
+    ids = list(found)[:number]
     return list(Contact.select().where(Contact.id.in_(ids)).order_by(Contact.id)) if ids else []
+
+
+def _stretches(number: int) -> Iterator[tuple[int, int, int]]:
+    """(first id, id after the last, how many to take): equal parts of all contacts, then all of
+    them, since an audience may lie in a single part."""
+    first, last = db.execute_sql("SELECT min(id), max(id) FROM contact").fetchone()
+    if first is None:
+        return
+    width = max(1, -(-(last + 1 - first) // STRETCHES))
+    for low in range(first, last + 1, width):
+        yield low, low + width, -(-number // STRETCHES)
+    yield first, last + 1, number

@@ -20,12 +20,16 @@ class Hold:
     until: datetime | None = None
 
 
-def quiet_hours_of(campaign: Campaign) -> QuietHours | None:
-    """The campaign's own quiet hours, else the setting's; the simulator's sleep never counts."""
+def quiet_hours_of(campaign: Campaign, carrier: str | None = None) -> QuietHours | None:
+    """The campaign's own quiet hours, else the setting's; the simulator's sleep never counts.
+
+    `carrier` is the provider that a draft which names none would go through.
+    """
     if campaign.quiet_hours is not None:
         return parse_quiet_hours(campaign.quiet_hours)
-    if not settings().is_production and campaign.provider:
-        provider = registry.current().find(campaign.provider)
+    name = campaign.provider or carrier
+    if not settings().is_production and name:
+        provider = registry.current().find(name)
         if provider is not None and provider.simulated:
             return None
     return settings().quiet_hours

@@ -65,6 +65,12 @@ def eta(campaign: Campaign, now_rate: float) -> datetime | None:
     return _after_work(holds.quiet_hours_of(campaign), begin, seconds)
 
 
+def forecast(campaign: Campaign, people: int, begin: datetime, carrier: str | None) -> datetime:
+    """When a campaign that has not begun would have written to so many; naive UTC."""
+    seconds = min(people / limit(campaign), LONGEST)
+    return _after_work(holds.quiet_hours_of(campaign, carrier), begin, seconds)
+
+
 def _after_work(quiet: QuietHours | None, begin: datetime, seconds: float) -> datetime:
     """When `seconds` of sending are over that stops every day for the quiet hours."""
     if quiet is None:

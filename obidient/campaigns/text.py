@@ -169,6 +169,12 @@ def fields(template: str) -> list[str]:
     return list(dict.fromkeys(name for name, _ in _FIELD.findall(template)))
 
 
+def without_default(template: str) -> list[str]:
+    """The fields that leave a gap for people of whom they are not known."""
+    found = _FIELD.findall(template)
+    return list(dict.fromkeys(n for n, default in found if n in FIELDS and not default.strip()))
+
+
 def is_personalised(template: str) -> bool:
     return bool(_FIELD.search(template))
 
