@@ -291,6 +291,8 @@ class Campaigns(SecureView):
 
     def _do(self, campaign_id: int, action: Any, sentence: str) -> WebResponse:
         page = self.get_url(".detail", campaign_id=campaign_id)
+        if request.form.get("back") == "list":
+            page = self.get_url(".index")
         return done(lambda: action(campaign_id), sentence, page)
 
 

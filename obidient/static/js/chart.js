@@ -13,10 +13,11 @@
     const zone = place.dataset.zone || "Africa/Lagos";
     const options = {
       width: place.clientWidth,
-      height: place.clientHeight - 28,
+      height: 152,
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zone),
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+      // Bars begin at their time; the first and the last keep their whole width.
+      scales: { x: bars ? { range: (_plot, from, to) => [from - (to - from) / (2 * answer.x.length), to + (to - from) / (2 * answer.x.length)] } : {}, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: ["x", "y"].map((side) => ({
         stroke: token("--muted"),
         font: "12px system-ui, sans-serif",

@@ -232,6 +232,14 @@ function refreshTimes(root = document) {
 }
 window.setInterval(refreshTimes, 15000);
 
+/* ---- what scrolls sideways can be scrolled with the keyboard ---------------------------------- */
+
+function refreshScrollers() {
+  $$(".table-wrap").forEach((wrap) => wrap.toggleAttribute("tabindex", wrap.scrollWidth > wrap.clientWidth));
+  $$(".table-wrap[tabindex]").forEach((wrap) => wrap.setAttribute("tabindex", "0"));
+}
+window.addEventListener("resize", refreshScrollers);
+
 /* ---- live parts (htmx) ------------------------------------------------------------------------ */
 
 let misses = 0;
@@ -249,6 +257,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   refreshTimes(event.target);
   refreshConditional();
   refreshBulk();
+  refreshScrollers();
 });
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && window.htmx) $$("[data-poll]").forEach((part) => window.htmx.trigger(part, "wake"));
@@ -257,5 +266,6 @@ document.addEventListener("visibilitychange", () => {
 refreshBulk();
 refreshConditional();
 refreshTimes();
+refreshScrollers();
 $$("[data-bulk]").forEach((bar) => { bar.dataset.ready = "1"; });
 window.setTimeout(() => $$(".toast:not(.error):not(.danger)").forEach((one) => one.remove()), 8000);
