@@ -243,6 +243,7 @@ def test_a_revision_that_is_no_whole_number_is_refused(world: Election, revision
         ({"state": "L" * 300}, "state"),
         ({"areaCode": "24-99"}, "24-99"),
         ({"areaCode": "24-11-99"}, "24-11-99"),
+        ({"areaCode": "24-11", "state": "Kano"}, "does not lie in Kano"),
         ({"parties": [{"partyCode": "LP", "partyName": "x" * 300}]}, "partyName"),
         ({"parties": [{"partyCode": "LP", "displayName": "a\0"}]}, "displayName"),
         ({"parties": [{"partyCode": "LP", "aliases": ["a\0b"]}]}, "aliases"),
@@ -260,6 +261,8 @@ def test_an_election_that_cannot_be_stored_is_refused_by_its_field(
 
 def test_an_election_can_be_held_in_a_ward_of_the_register(app: Flask) -> None:
     make_register()
-    assert elections.create(election_document(areaCode=WARDS[0])).area_code == WARDS[0]
+    made = elections.create(election_document(areaCode=WARDS[0]))
+    # Nobody said in which state, and a ward's election is not a national one.
+    assert (made.area_code, made.state) == (WARDS[0], "Lagos")
     longest = [{"partyCode": "LP", "partyName": "x" * 255}]
     assert elections.create(election_document("long", parties=longest)).id == "long"

@@ -8,7 +8,7 @@ from typing import Any
 from peewee import IntegrityError
 
 from obidient.accounts import audit
-from obidient.areas import LGAS, ROOT_CODE, STATES, Area, find_state, level_of
+from obidient.areas import LGAS, ROOT_CODE, STATES, Area, ancestors, find_state, level_of
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
@@ -26,6 +26,7 @@ from obidient.results.tally import TICK, hold
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 LONGEST_NAME = 255
+NATIONAL = "National"
 #: For parties that bring no colour; told apart by their codes as well, always.
 COLORS = (
     "#0B6E4F #B3261E #1F5FA8 #B8860B #6A3D9A #D9480F #0C8599 #862E9C #5C940D #A61E4D "
@@ -82,21 +83,27 @@ def moment_of_change(election: Election) -> datetime:
     return moment
 
 
-def _area_of(document: Mapping[str, Any], state: str) -> str:
-    """Where it is held: `areaCode` if there is one, else the state by its name."""
+def _place(document: Mapping[str, Any]) -> tuple[str, str]:
+    """What it says of where it is held, and the area: `areaCode` if there is one, else `state`."""
+    state = _line("state", document.get("state") or NATIONAL)
+    area = ROOT_CODE
+    if state.lower() not in ("national", "nigeria", "ng"):
+        found = find_state(state)
+        if found is None:
+            raise Invalid(f"There is no state {state!r}. Write National, or a state's name.")
+        area = found
     code = document.get("areaCode")
-    if code is not None:
-        if not isinstance(code, str) or level_of(code) == "unit":
-            raise Invalid("areaCode must be the code of a state, LGA or ward, such as 24-11.")
-        if code not in (ROOT_CODE, *STATES, *LGAS) and not _is_ward(code):
-            raise Invalid(f"There is no area {code!r} in the register.")
-        return code
-    if state.strip().lower() in ("", "national", "nigeria", "ng"):
-        return ROOT_CODE
-    found = find_state(state)
-    if found is None:
-        raise Invalid(f"There is no state {state!r}. Write National, or a state's name.")
-    return found
+    if code is None:
+        return state, area
+    if not isinstance(code, str) or level_of(code) == "unit":
+        raise Invalid("areaCode must be the code of a state, LGA or ward, such as 24-11.")
+    if code not in (ROOT_CODE, *STATES, *LGAS) and not _is_ward(code):
+        raise Invalid(f"There is no area {code!r} in the register.")
+    if area not in ancestors(code):
+        raise Invalid(f"areaCode {code!r} does not lie in {state}: correct one of them.")
+    if area == ROOT_CODE != code:
+        state = STATES[code[:2]]
+    return state, code
 
 
 def _is_ward(code: str) -> bool:
@@ -222,13 +229,13 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
     parties = document.get("parties")
     if not isinstance(parties, list) or not parties:
         raise Invalid("parties is missing: give a list of at least one.")
-    state = _line("state", document.get("state") or "National")
+    state, area = _place(document)
     return {
         "id": election_id,
         "name": text("electionName"),
         "type": kind,
         "state": state,
-        "area_code": _area_of(document, state),
+        "area_code": area,
         "status": status,
     }
 
