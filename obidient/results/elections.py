@@ -1,8 +1,9 @@
 """Elections and their parties: made from a file or in the admin, opened and closed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import cycle
 from typing import Any
 
 from peewee import IntegrityError
@@ -197,7 +198,9 @@ def _check_readable(
 
 
 def _parties(election_id: str, raw: Sequence[Any]) -> list[dict[str, Any]]:
-    parties = [_party(election_id, place, party) for place, party in enumerate(raw)]
+    taken = {str(party["color"]).upper() for party in raw if _has_color(party)}
+    free = cycle([color for color in COLORS if color not in taken] or COLORS)
+    parties = [_party(election_id, place, party, free) for place, party in enumerate(raw)]
     keys = [key for party in parties for key in {party_key(name) for name in _names(party)}]
     if "" in keys:
         raise Invalid("A party's code and aliases need a letter or a digit each.")
@@ -240,13 +243,17 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _party(election_id: str, place: int, raw: Any) -> dict[str, Any]:
+def _has_color(party: Any) -> bool:
+    return isinstance(party, dict) and bool(party.get("color"))
+
+
+def _party(election_id: str, place: int, raw: Any, colors: Iterator[str]) -> dict[str, Any]:
     if not isinstance(raw, dict) or not str(raw.get("partyCode") or "").strip():
         raise Invalid(f"parties[{place}] has no partyCode.")
     where = f"parties[{place}]"
     code = _line(f"{where}.partyCode", raw["partyCode"], 20)
     name = _line(f"{where}.partyName", raw.get("partyName") or code)
-    color = str(raw.get("color") or COLORS[place % len(COLORS)])
+    color = str(raw.get("color") or next(colors))
     if not _COLOR.fullmatch(color):
         raise Invalid(f"parties[{place}].color must look like #0B6E4F.")
     # A name that just fits leaves no room for the code behind it.

@@ -1,6 +1,8 @@
 """What a public page shows, made from the live documents alone."""
 
+from collections import Counter
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,10 @@ STATUSES = {
     "ended": "Voting is over",
     "certified": "Certified",
 }
+#: Parties in the bar of one area.
+LARGEST = 4
+#: Areas that the big screen can show at once.
+MOST_TILES = 48
 CHILDREN = {
     "nation": ("States", "State"),
     "state": ("Local government areas", "Area"),
@@ -31,6 +37,7 @@ def page(
     election = summary["election"]
     plural, singular = CHILDREN[area["level"]]
     children = [_child(child) for child in area["children"]]
+    is_race = election["electionType"] == "presidential" and area["level"] == "nation"
     above = [code for code in reversed(ancestors(area["code"])[1:]) if root in ancestors(code)]
     updated = datetime.fromisoformat(area["lastUpdated"].removesuffix("Z"))
     figures = area["summary"]
@@ -51,7 +58,9 @@ def page(
         "children_title": plural,
         "child_title": singular,
         "tiles": _tiles(children) if area["level"] == "nation" and len(children) > 1 else [],
+        "named_tiles": children if len(children) <= MOST_TILES else [],
         "leads": _leads(children),
+        "quarters": _quarters(area["children"]) if is_race else {},
         "updated": area["lastUpdated"],
         "updated_local": local(updated, zone),
     }
@@ -68,6 +77,7 @@ def _child(child: dict[str, Any]) -> dict[str, Any]:
         "name": child["name"],
         "leader": first if leads and not level else None,
         "words": words.leader(child["parties"]),
+        "shares": _shares(child["parties"]),
         "reported": figures["pollingUnitsReported"],
         "units": figures["pollingUnitsTotal"],
         # Rounded down: 100 % is for when the last one is in.
@@ -76,6 +86,26 @@ def _child(child: dict[str, Any]) -> dict[str, Any]:
         "valid": figures["totalValidVotes"],
         "review": figures["pollingUnitsUnderReview"],
     }
+
+
+def _shares(parties: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The largest parties side by side: code, where its part of the bar begins, and how wide."""
+    found, begin = [], Decimal()
+    for party in parties[:LARGEST]:
+        if party["totalVotes"]:
+            found.append((party["partyCode"], str(begin), party["percentage"]))
+            begin += Decimal(party["percentage"])
+    return found
+
+
+def _quarters(children: list[dict[str, Any]]) -> dict[str, int]:
+    """Party -> in how many states it has a quarter of the votes: a president needs that, too."""
+    return Counter(
+        party["partyCode"]
+        for child in children
+        for party in child["parties"]
+        if party["totalVotes"] and 4 * party["totalVotes"] >= child["summary"]["totalValidVotes"]
+    )
 
 
 def _tiles(children: list[dict[str, Any]]) -> list[dict[str, Any]]:

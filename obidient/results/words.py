@@ -46,6 +46,11 @@ def _units(number: int) -> str:
     return f"{number:,} polling unit" + ("" if number == 1 else "s")
 
 
+def _roughly(number: int) -> int:
+    """Three digits and noughts: "about 54,035,014" would claim to know better."""
+    return round(number, min(0, 3 - len(str(number))))
+
+
 def review(summary: dict[str, Any]) -> str:
     """How much is in doubt; empty when nothing is."""
     units, votes = summary["pollingUnitsUnderReview"], summary["votesUnderReview"]
@@ -68,6 +73,6 @@ def _outlook(summary: dict[str, Any], outlook: dict[str, Any], status: str) -> s
     if not out:
         return "What is under review could still change who leads."
     verb = "is" if out == 1 else "are"
-    start = f"{_units(out)} with about {voters:,} registered voters {verb} still out"
+    start = f"{_units(out)} with about {_roughly(voters):,} registered voters {verb} still out"
     also = "; with those under review, that" if doubted else ": that"
     return f"{start}{also} could still change who leads."

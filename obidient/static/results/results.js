@@ -2,7 +2,8 @@
    and writes what changed into the page that the server rendered. */
 "use strict";
 (function () {
-  const EVERY = 5000, AREAS_EVERY = 20000, SLOWEST = 60000;
+  const EVERY = 5000, AREAS_EVERY = 20000, SLOWEST = 60000, TICKING = 800, LARGEST = 4;
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
   const page = document.body.dataset;
   const inNigeria = new Intl.NumberFormat("en-NG");
   const clock = new Intl.DateTimeFormat("en-NG", {
@@ -20,21 +21,42 @@
     if (place && place.textContent !== text) place.textContent = text;
   }
   function number(value) { return inNigeria.format(value); }
+  // A figure runs up to its new value, so that the eye sees what changed.
+  function count(name, value, within) {
+    const place = one(name, within);
+    if (!place || place.dataset.goal === String(value)) return;
+    const from = Number(place.textContent.replace(/\D/g, "")), began = performance.now();
+    place.dataset.goal = value;
+    if (still.matches || from === value) return say(name, number(value), within);
+    place.animate([{ color: accent() }, {}], 2500);
+    requestAnimationFrame(function step(now) {
+      if (place.dataset.goal !== String(value)) return;
+      const part = Math.min(1, Math.max(0, (now - began) / TICKING));
+      place.textContent = number(Math.round(from + (value - from) * part));
+      if (part < 1) requestAnimationFrame(step);
+    });
+  }
+  function accent() { return getComputedStyle(document.body).getPropertyValue("--accent"); }
+  function wide(name, percent, within) {
+    const bar = one(name, within);
+    if (bar) bar.setAttribute("width", percent + "%");
+  }
   function element(name, kind, text) {
     const made = document.createElement(name);
     if (kind) made.className = kind;
     if (text) made.textContent = text;
     return made;
   }
+  function colorOf(party) {
+    const source = document.querySelector('[data-party="' + CSS.escape(party.partyCode) + '"]');
+    const kept = source && source.className.match(/\bp\d+\b/);
+    return kept ? kept[0] : "";
+  }
   function paint(place, party) {
     if (!place) return;
     place.className = place.className.replace(/\bp\d+\b|\bempty\b/g, "").trim();
-    if (party) {
-      const source = document.querySelector('[data-party="' + CSS.escape(party.partyCode) + '"]');
-      const kept = source && source.className.match(/\bp\d+\b/);
-      if (kept) place.classList.add(kept[0]);
-      else place.style.setProperty("--c", party.color);
-    } else if (place.dataset.tile) place.classList.add("empty");
+    const kind = party ? colorOf(party) : place.dataset.tile ? "empty" : "";
+    if (kind) place.classList.add(kind);
   }
   function leading(parties) {
     const [first, second] = parties;
@@ -45,13 +67,15 @@
   function showFigures(document_) {
     const figures = document_.summary, total = figures.pollingUnitsTotal;
     const share = total ? (100 * figures.pollingUnitsReported / total).toFixed(2) : "0.00";
-    say("units", number(figures.pollingUnitsReported));
+    count("units", figures.pollingUnitsReported);
     say("total", number(total));
     say("reported", share);
-    one("progress").setAttribute("width", share + "%");
+    wide("progress", share);
+    count("registered", figures.totalRegisteredVoters);
+    count("accredited", figures.totalAccreditedVoters);
     say("turnout", figures.voterTurnout);
-    say("valid", number(figures.totalValidVotes));
-    say("rejected", number(figures.totalRejectedVotes));
+    count("valid", figures.totalValidVotes);
+    count("rejected", figures.totalRejectedVotes);
     for (const name of ["leader", "lead", "outlook", "review"]) say(name, document_.sentences[name]);
     one("review").hidden = !document_.sentences.review;
     paint(document.querySelector("[data-lead]"), leading(document_.parties));
@@ -65,54 +89,65 @@
     parties.forEach(function (party, place) {
       const row = table.querySelector('[data-party="' + CSS.escape(party.partyCode) + '"]');
       if (!row) return;
-      say("votes", number(party.totalVotes), row);
+      count("votes", party.totalVotes, row);
       say("share", party.percentage, row);
       row.querySelector("rect").setAttribute("width", party.percentage + "%");
       if (table.children[place] !== row) table.insertBefore(row, table.children[place]);
     });
   }
   function showAreas(document_) {
-    const leads = new Map();
+    const leads = new Map(), quarters = {};
     for (const child of document_.children) {
       const first = leading(child.parties), figures = child.summary;
       if (first) leads.set(first.partyCode, [first, (leads.get(first.partyCode) || [0, 0])[1] + 1]);
+      for (const party of child.parties) {
+        const has = party.totalVotes && 4 * party.totalVotes >= figures.totalValidVotes;
+        if (has) quarters[party.partyCode] = (quarters[party.partyCode] || 0) + 1;
+      }
       const tile = document.querySelector('[data-tile="' + child.code + '"]');
       if (tile) {
         paint(tile, first);
         tile.querySelector("b").textContent = first ? first.partyCode : "–";
         const words = first ? first.partyCode + " leads" : "no results yet";
         tile.setAttribute("aria-label", child.name + ": " + words);
+        wide("progress", reported(figures), tile);
       }
       const row = document.querySelector('[data-child="' + child.code + '"]');
       if (row) showChild(row, child, first, figures);
     }
     const legend = document.querySelector("[data-legend]");
     if (!legend) return;
-    const lines = [...leads.values()].sort((a, b) => b[1] - a[1]).map(function ([party, count]) {
+    const lines = [...leads.values()].sort((a, b) => b[1] - a[1]).map(function ([party, number]) {
       const line = element("li", "");
-      line.append(element("span", "swatch"), party.partyCode + " leads in " + count);
+      line.append(element("span", "swatch"), element("b", "", party.partyCode), " leads in " + number);
+      const most = quarters[party.partyCode] || 0;
+      if ("quarters" in legend.dataset) line.append(element("small", "", ", 25 % or more in " + most));
       paint(line, party);
       return line;
     });
     legend.replaceChildren(...lines);
   }
+  // Rounded down: 100 % is for when the last one is in.
+  function reported(figures) {
+    const total = figures.pollingUnitsTotal;
+    return total ? Math.floor(100 * figures.pollingUnitsReported / total) : 0;
+  }
   function showChild(row, child, first, figures) {
-    say("valid", number(figures.totalValidVotes), row);
-    say("turnout", figures.voterTurnout + " %", row);
-    const units = one("units", row), parts = [], total = figures.pollingUnitsTotal;
-    if (child.level === "unit") parts.push(figures.pollingUnitsReported ? "yes" : "not yet");
-    else {
-      const share = total ? Math.floor(100 * figures.pollingUnitsReported / total) : 0;
-      parts.push(share + " % ", element("small", "of",
-        number(figures.pollingUnitsReported) + " of " + number(total)));
-    }
-    if (figures.pollingUnitsUnderReview) {
-      const flag = element("span", "flag", "⚑");
+    const any = figures.pollingUnitsReported > 0;
+    say("valid", any ? number(figures.totalValidVotes) : "–", row);
+    say("turnout", any ? figures.voterTurnout + " %" : "–", row);
+    const parts = [], flag = element("span", "flag");
+    if (child.level === "unit") parts.push(any ? "yes" : "not yet");
+    else parts.push(reported(figures) + " % ", element("small", "of",
+      number(figures.pollingUnitsReported) + " of " + number(figures.pollingUnitsTotal)));
+    const doubted = figures.pollingUnitsUnderReview;
+    if (doubted) {
+      flag.textContent = child.level === "unit" ? "⚑" : "⚑" + number(doubted);
       flag.title = "Under review";
       flag.append(element("span", "sr", " under review"));
-      parts.push(" ", flag);
     }
-    units.replaceChildren(...parts);
+    one("units", row).replaceChildren(...parts, flag);
+    showShares(one("shares", row), child.parties);
     const cell = one("leader", row);
     if (!first) {
       cell.textContent = figures.totalValidVotes ? "level" : "–";
@@ -122,6 +157,18 @@
     cell.replaceChildren(element("span", "swatch"), first.partyCode + " ",
       element("small", "", first.percentage + " %"));
     paint(cell, first);
+  }
+
+  function showShares(bar, parties) {
+    let begin = 0;
+    bar.replaceChildren(...parties.slice(0, LARGEST).filter((party) => party.totalVotes).map(function (party) {
+      const part = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      const of = { x: begin + "%", width: party.percentage + "%", height: "100%" };
+      for (const name in of) part.setAttribute(name, of[name]);
+      part.setAttribute("class", colorOf(party));
+      begin += Number(party.percentage);
+      return part;
+    }));
   }
 
   async function ask(address, show) {
