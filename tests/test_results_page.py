@@ -117,7 +117,7 @@ def test_new_figures_appear_without_a_reload(
     expect(page.locator('[data-tile="19"]')).to_have_attribute("aria-label", "Kano: APC leads")
     expect(page.locator('[data-child="19"]')).to_contain_text("25 % 2 of 8")
     expect(page.locator('[data-tile="19"] rect')).to_have_attribute("width", "25%")
-    expect(page.locator("[data-legend]")).to_contain_text("APC leads in 1, 25 % or more in 1")
+    expect(page.locator("[data-legend]")).to_contain_text("APC leads in 1, 25 %+ in 1")
     shares = page.locator('[data-child="19"] [data-value="shares"] rect')
     expect(shares.first).to_have_attribute("width", "77.56%")
     # The server writes the same as the script wrote.
@@ -148,6 +148,13 @@ def test_the_big_screen_shows_everything_at_once(
     expect(page.locator(".tiles")).to_be_visible()
     height = page.evaluate("document.documentElement.scrollHeight")
     assert height <= size[1]
+
+
+def test_the_big_screen_has_room_for_the_state_of_most_areas(counting: str, page: Page) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto(f"{counting}{PAGE}/19?screen=big")
+    assert page.locator("[data-tile]").count() == 44
+    assert page.evaluate("document.documentElement.scrollHeight") <= 1080
 
 
 def test_the_big_screen_of_a_state_shows_who_leads_in_its_areas(counting: str, page: Page) -> None:

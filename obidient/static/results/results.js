@@ -121,7 +121,7 @@
       const line = element("li", "");
       line.append(element("span", "swatch"), element("b", "", party.partyCode), " leads in " + number);
       const most = quarters[party.partyCode] || 0;
-      if ("quarters" in legend.dataset) line.append(element("small", "", ", 25 % or more in " + most));
+      if ("quarters" in legend.dataset) line.append(element("small", "", ", 25 %+ in " + most));
       paint(line, party);
       return line;
     });
