@@ -242,8 +242,8 @@ def reachable() -> str | None:
     """None when the database answers, else the reason it does not."""
     try:
         db.execute_sql("SELECT 1")
-    except OperationalError as error:
-        return str(error).strip().splitlines()[0]
+    except PeeweeException as error:
+        return str(error).strip().splitlines()[0].rstrip(".")
     return None
 
 
@@ -253,9 +253,8 @@ def unreachable() -> str | None:
     if problem is None:
         return None
     where = describe_url(settings().database_url)
-    return (
-        f"The database can't be reached at {where}: {problem}. Start it, or correct DATABASE_URL."
-    )
+    start = "Start it" if is_postgres() else "Look at that file"
+    return f"The database can't be reached at {where}: {problem}. {start}, or correct DATABASE_URL."
 
 
 def trouble() -> str | None:

@@ -87,6 +87,17 @@ def test_work_without_a_worker_is_an_error_in_words(cli: Cli, app: Flask) -> Non
 
 
 @pytest.mark.both
+def test_jobs_that_no_worker_can_read_are_counted_and_can_be_cleared(cli: Cli, app: Flask) -> None:
+    queues.current().storage("sms").enqueue(b'{"campaignId": 7, "batchId": 8}')
+    result = cli("queue", "health")
+    assert "SMS queue: 1 waiting, 0 active, 0 failed, 0 scheduled." in result.output
+    assert "Traceback" not in result.output
+    assert result.exit_code == 1
+    assert cli("queue", "clear", "sms").output == "Queues cleared\n"
+    assert cli("queue", "health").output.endswith(IDLE)
+
+
+@pytest.mark.both
 def test_clearing_empties_waiting_and_scheduled(cli: Cli, app: Flask) -> None:
     registered = queues.current()
     registered.enqueue("sms", "send_batch", campaignId=1, batchId=1)
@@ -247,7 +258,7 @@ def test_migrations_go_down_and_up_again(app: Flask) -> None:
 @pytest.mark.both
 def test_a_command_on_a_database_that_is_not_upgraded_says_so(app: Flask, cli: Cli) -> None:
     runner = Runner(database.db.obj, str(database.MIGRATIONS))
-    runner.down([migration.name for migration in runner.status()][0])
+    runner.down(next(migration.name for migration in runner.status()))
     answer = cli("user", "create", "ada@example.org", "--role", "admin")
     assert answer.exit_code == 1
     assert answer.output == "Error: The database is not up to date. Run `obidient db upgrade`.\n"
@@ -337,3 +348,34 @@ def test_queue_health_says_that_the_database_is_away(
     assert result.exit_code == 1
     assert "The database can't be reached at postgresql://u:…@127.0.0.1" in result.output
     assert "is empty" not in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("user", "list"),
+        ("token", "create", "--user", "a@example.org", "--name", "x"),
+        ("queue", "pause", "sms"),
+        ("contacts", "suppress", "08035550001"),
+        ("campaign", "list"),
+        ("results", "verify", "x"),
+        ("up",),
+    ],
+    ids=" ".join,
+)
+def test_a_command_on_an_old_or_lost_database_says_what_to_do(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    garbage = tmp_path / "no-database.db"
+    garbage.write_text("nothing that SQLite could read " * 40)
+    for url, said in [
+        (f"sqlite:///{tmp_path}/new.db", "Run `obidient db upgrade`."),
+        (f"sqlite:///{garbage}", "file is not a database"),
+        (f"postgresql://u:secret@127.0.0.1:{free_port()}/x", "Connection refused"),
+    ]:
+        monkeypatch.setenv("DATABASE_URL", url)
+        result = cli(*command)
+        assert result.exit_code == 1
+        assert isinstance(result.exception, SystemExit)
+        assert said in result.output
+        assert "secret" not in result.output

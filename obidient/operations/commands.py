@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from flask import g
@@ -12,8 +11,8 @@ from obidient import database, queues
 from obidient.cli import with_app
 from obidient.config import ConfigError, settings
 from obidient.database import describe_url
-from obidient.errors import NotFound
-from obidient.operations import health
+from obidient.operations import health, queue_jobs
+from obidient.operations.worker import chosen_queues
 
 
 @click.group(help="Look after the queues.")
@@ -33,25 +32,15 @@ def show_health() -> None:
         sys.exit(1)
 
 
-def _selected(channels: tuple[str, ...]) -> list[Any]:
-    registered = queues.current()
-    for channel in channels:
-        if channel not in registered:
-            known = ", ".join(registered.channels)
-            raise NotFound(f"There is no channel {channel!r}. There are: {known}.")
-    return [registered[name] for name in channels or registered.names()]
-
-
 @queue.command("clear", help="Drop waiting and scheduled jobs; recipients stay safe.")
 @click.argument("channels", nargs=-1)
 @with_app
 def clear(channels: tuple[str, ...]) -> None:
-    problem = health.redis_problem()
-    if problem is not None:
-        raise NotFound(f"Redis can't be reached: {problem}")
-    for found in _selected(channels):
-        found.storage.flush_queue()
-        found.storage.flush_schedule()
+    with queue_jobs.reachable():
+        for name in chosen_queues(channels):
+            storage = queues.current().storage(name)
+            storage.flush_queue()
+            storage.flush_schedule()
     click.echo("Queues cleared")
 
 

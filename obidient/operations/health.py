@@ -12,13 +12,13 @@ from redis.exceptions import RedisError
 from obidient import api, database, queues
 from obidient.config import settings
 from obidient.database import db, describe_url
-from obidient.operations import failed_jobs
+from obidient.operations import failed_jobs, queue_jobs
+from obidient.operations.outage import first_line
 from obidient.operations.ticker import living_workers
+from obidient.operations.work import UNCOUNTED
 
 blueprint = Blueprint("health", __name__)
 
-#: Jobs of ours that come and go by themselves, and say nothing about work that waits.
-UNCOUNTED = {"apply_receipts"}
 NAMES = {"sms": "SMS", "voice": "Voice", "results-sync": "Results sync"}
 
 
@@ -70,7 +70,7 @@ def redis_problem() -> str | None:
     try:
         connection.ping()
     except (RedisError, OSError) as error:
-        return str(error).strip().splitlines()[0]
+        return first_line(error)
     finally:
         connection.close()
     return None
@@ -82,17 +82,17 @@ def queue_states() -> list[QueueState]:
     failures: dict[str, int] = {}
     try:
         workers = living_workers()
-        failures = {name: failed_jobs.open_count(name) for name, _ in queues.current()}
+        failures = {name: failed_jobs.open_count(name) for name in queues.current().names()}
     except PeeweeException:
         pass
     found = []
-    for name, queue in queues.current():
+    for name in queues.current().names():
         mine = [worker for worker in workers if name in worker.queues]
         found.append(
             QueueState(
                 name,
-                waiting=sum(_counts(task) for task in queue.pending()),
-                scheduled=sum(_counts(task) for task in queue.scheduled()),
+                waiting=_counted(queue_jobs.waiting(name)),
+                scheduled=_counted(queue_jobs.scheduled(name)),
                 active=sum(worker.active.get(name, 0) for worker in mine),
                 failed=failures.get(name, 0),
                 consumers=len(mine),
@@ -101,8 +101,9 @@ def queue_states() -> list[QueueState]:
     return found
 
 
-def _counts(task: Any) -> bool:
-    return type(task).__name__ not in UNCOUNTED and not hasattr(task, "validate_datetime")
+def _counted(jobs: list[queue_jobs.Listed]) -> int:
+    """Jobs that no worker can read count as well: they are in the way all the same."""
+    return sum(job.task not in UNCOUNTED for job in jobs)
 
 
 def queue_health() -> Report:
@@ -165,7 +166,7 @@ def readiness_problems() -> list[str]:
                 f"The database lacks {len(pending)} upgrades: run `obidient db upgrade`."
             )
     except PeeweeException as error:
-        problems.append(f"The database can't be reached: {str(error).strip().splitlines()[0]}")
+        problems.append(f"The database can't be reached: {first_line(error)}")
     problem = redis_problem()
     if problem is not None:
         problems.append(f"Redis can't be reached: {problem}")

@@ -12,9 +12,9 @@ AWAY = (OperationalError, InterfaceError, RedisError, OSError)
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its kind when it has none."""
+    """The first line of an error's text, to be put into a sentence; its kind when it has none."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0].rstrip(". ") if lines else type(error).__name__
 
 
 class Outages:

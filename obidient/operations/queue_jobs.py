@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from obidient import queues
 from obidient.accounts import audit
 from obidient.errors import Conflict, Problem
+from obidient.operations.outage import first_line
 from obidient.operations.work import ids_of, is_periodic
 
 UNREADABLE = "unreadable"
@@ -141,4 +142,4 @@ def reachable() -> Iterator[None]:
     try:
         yield
     except (RedisError, sqlite3.Error, OSError) as error:
-        raise Problem(f"The queue can’t be reached: {error}") from None
+        raise Problem(f"The queue can’t be reached: {first_line(error)}.") from None

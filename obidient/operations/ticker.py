@@ -156,7 +156,7 @@ class Ticker:
         with self._lock:
             work = list(self.work.values())
             queues = sorted(self.queues)
-        active = dict(Counter(one.queue for one in work))
+        active = dict(Counter(one.queue for one in work if one.counts))
         current = [one.shown() for one in work]
         values = {
             WorkerProcess.queues: queues,

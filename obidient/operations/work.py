@@ -8,6 +8,9 @@ from typing import Any
 from obidient.clock import utcnow
 from obidient.queues import queued_at
 
+#: Jobs of ours that come and go by themselves, and say nothing about work that waits.
+UNCOUNTED = {"apply_receipts"}
+
 
 @dataclass
 class Work:
@@ -35,6 +38,11 @@ class Work:
     @property
     def name(self) -> str:
         return f"{self.queue}/{self.task}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether operators should hear of it as work in hand."""
+        return not self.is_periodic and self.task not in UNCOUNTED
 
     @property
     def ran(self) -> float:
