@@ -8,7 +8,7 @@ wards and polling units come from an imported register.
 import csv
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def _lgas_by_name() -> dict[str, list[str]]:
     return found
 
 
-@cache
+@lru_cache(10_000)
 def find_state(text: str) -> str | None:
     """The code of a state given by code (`24`, `3`) or name (`Lagos`, `lagos state`, `FCT`)."""
     text = text.strip()
@@ -114,7 +114,7 @@ def find_state(text: str) -> str | None:
     return _states_by_name().get(_state_key(text))
 
 
-@cache
+@lru_cache(10_000)
 def find_lga(text: str, state_code: str | None = None) -> str | None:
     """The code of an LGA given by code or name; None when unknown.
 

@@ -157,7 +157,8 @@ def test_missing_and_extra_columns_do_no_harm(app: Flask, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "word"),
     [(b"", "empty"), (b"PK\x03\x04abc", "Excel workbook"), (b"%PDF-1.4", "PDF")]
-    + [(b"name,age\nx,1\n", "No column is named like a phone"), (b"a\x00b", "not a text file")],
+    + [(b"name,age\nx,1\n", "No column is named like a phone"), (b"a\x00b", "not a text file")]
+    + [(b'"phone,name\n08035550001,x\n', "quotes of the first line")],
 )
 def test_what_is_no_such_file_is_refused_with_what_to_do(
     app: Flask, tmp_path: Path, content: bytes, word: str
@@ -173,9 +174,40 @@ def test_an_unclosed_quote_is_reported_and_does_not_swallow_the_file(
 ) -> None:
     rest = "".join(f"0803555{n:04d},x\n" for n in range(4000))
     report = imports.run(write(tmp_path, f'phone,first_name\n08035559999,"open\n{rest}'))
-    assert report.bad >= 1
-    assert "quotes" in report.errors[0]["problem"]
-    assert report.new > 1000
+    assert [(item["line"], item["problem"][:10]) for item in report.errors] == [(2, "The quotes")]
+    assert report.new == 4000
+
+
+def test_a_quote_that_another_lines_quote_closes_swallows_nobody(
+    app: Flask, tmp_path: Path
+) -> None:
+    text = 'phone,first_name,last_name\n08035550001,"Chidi,Obi\n08035550002,Ada,Eze\n'
+    text += '08035550003,"Ngozi",Okoro\n08035550004,"Bayo" Ade,Bello\n'
+    report = imports.run(write(tmp_path, text))
+    assert [item["line"] for item in report.errors] == [2]
+    assert [row.first_name for row in Contact.select().order_by(Contact.phone)] == [
+        "Ada",
+        "Ngozi",
+        "Bayo Ade",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("phone,first_name\n08035550001,Ṣadé Òkè\n08035550002,Ṣ".encode()[:-1], "Ṣadé Òkè"),
+        (b"\xef\xbb\xbfphone,first_name\n08035550001,Ren\xe9e\n", "Ren\N{REPLACEMENT CHARACTER}e"),
+        ("phone,first_name\n08035550001,“Renée”\n".encode("cp1252"), "“Renée”"),
+    ],
+    ids=["cut off in a letter", "marked, with one wrong byte", "Windows with curly quotes"],
+)
+def test_a_damaged_letter_does_not_garble_all_the_others(
+    app: Flask, tmp_path: Path, content: bytes, name: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    imports.run(path)
+    assert Contact.get(Contact.phone == "+2348035550001").first_name in (name, name.split()[0])
 
 
 @settings(
