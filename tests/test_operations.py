@@ -22,6 +22,8 @@ from test_results_outages import BlackHole
 
 from obidient import create_app, database, queues
 from obidient.campaigns import control
+from obidient.contacts.models import Contact
+from obidient.operations import setup
 from obidient.operations.logging import OneLine
 
 ROOT = Path(__file__).parent.parent
@@ -329,6 +331,18 @@ def test_up_serves_refuses_a_second_one_and_stops_within_ten_seconds(
             stopped = running.poll() is not None
             running.kill()
     assert stopped
+
+
+@pytest.mark.parametrize(("env", "people"), [("production", 0), ("development", 400)])
+def test_setup_invents_people_in_development_only(
+    cli: Cli, app: Flask, monkeypatch: pytest.MonkeyPatch, env: str, people: int
+) -> None:
+    monkeypatch.setattr(setup, "ROOT", Path(os.environ["LOG_DIR"]))
+    monkeypatch.setenv("OBIDIENT_ENV", env)
+    result = cli("setup")
+    assert result.exit_code == 0
+    assert "admin@example.org" in result.output
+    assert Contact.select().count() == people
 
 
 def test_a_log_line_holds_no_phone_number() -> None:

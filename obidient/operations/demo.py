@@ -134,6 +134,7 @@ def _follow(campaign_id: int) -> None:
     from obidient.campaigns import control
 
     give_up = time.monotonic() + PATIENCE
+    said = time.monotonic()
     with tqdm(total=HOW_MANY, unit="msg", disable=not sys.stderr.isatty()) as bar:
         while time.monotonic() < give_up:
             campaign = control.get(campaign_id)
@@ -143,6 +144,9 @@ def _follow(campaign_id: int) -> None:
                 break
             if campaign.status == "paused":
                 raise Problem(f"The campaign paused itself: {campaign.status_reason}")
+            if bar.disable and time.monotonic() - said > 3:
+                said = time.monotonic()
+                click.echo(f"  {campaign.delivered} of {HOW_MANY} delivered")
             database.release()
             time.sleep(0.2)
     campaign = control.get(campaign_id)

@@ -10,7 +10,7 @@ from obidient import database
 from obidient.accounts import users
 from obidient.accounts.models import User
 from obidient.cli import with_app
-from obidient.config import ROOT
+from obidient.config import ROOT, settings
 
 FIRST_ADMIN = "admin@example.org"
 
@@ -39,18 +39,14 @@ def setup() -> None:
 
 @with_app
 def _prepare() -> None:
-    from obidient.contacts import demo as contacts_demo
-    from obidient.results import demo as results_demo
-
     g.audit_actor = "make run"
     applied = database.upgrade()
     if applied:
         click.echo(f"Made the database ({len(applied)} steps).")
-    new = contacts_demo.load()
-    if new:
-        click.echo(f"Imported {new} invented supporters.")
-    if results_demo.load():
-        click.echo("Made a demo election with some results.")
+    if settings().is_production:
+        click.echo("OBIDIENT_ENV is production: nothing invented was put in.")
+    else:
+        _invent()
     if not User.select().exists():
         password = secrets.token_urlsafe(10)
         users.create(FIRST_ADMIN, "admin", password, "First admin")
@@ -59,3 +55,15 @@ def _prepare() -> None:
         click.echo(f"    email     {FIRST_ADMIN}")
         click.echo(f"    password  {password}")
         click.echo("")
+
+
+def _invent() -> None:
+    """Something to look at and to try things out on."""
+    from obidient.contacts import demo as contacts_demo
+    from obidient.results import demo as results_demo
+
+    new = contacts_demo.load()
+    if new:
+        click.echo(f"Imported {new} invented supporters.")
+    if results_demo.load():
+        click.echo("Made a demo election with some results.")

@@ -62,10 +62,19 @@ def check_port(port: int) -> None:
 @click.command(help="Run the web server and the workers until Ctrl-C.")
 @with_app
 def up() -> None:
-    configured = settings()
-    held = lock(queue_file(configured).parent)
-    check_port(configured.port)
-    _check_upgraded()
+    with lock(queue_file(settings()).parent):
+        check_port(settings().port)
+        _check_upgraded()
+        code = _supervise(settings().port)
+    if not _ended_by_person(code):
+        raise Problem(
+            f"A process ended by itself (exit code {code}), so the others were "
+            "stopped too. Its last lines are above."
+        )
+
+
+def _supervise(port: int) -> Any:
+    """Run the processes until one ends or a signal comes; returns the exit code of the first."""
     # Its own five seconds would cut off calls in flight.
     honcho_manager.KILL_WAIT = DEADLINE
     manager = honcho_manager.Manager(Printer(sys.stdout, prefix=sys.stdout.isatty()))
@@ -76,14 +85,9 @@ def up() -> None:
         manager.add_process(name, line, env=environ, cwd=str(ROOT))
     # A closed terminal ends everything as Ctrl-C does.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    _announce_when_ready(configured.port)
+    _announce_when_ready(port)
     manager.loop()
-    held.close()
-    if not _ended_by_person(manager.returncode):
-        raise Problem(
-            f"A process ended by itself (exit code {manager.returncode}), so the others were "
-            "stopped too. Its last lines are above."
-        )
+    return manager.returncode
 
 
 def _commands() -> dict[str, list[str]]:
