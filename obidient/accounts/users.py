@@ -9,15 +9,23 @@ from obidient.accounts import audit
 from obidient.accounts.models import SignIn, User
 from obidient.accounts.passwords import hash_password
 from obidient.accounts.roles import ROLES
+from obidient.areas import UNIT_RE
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 
+#: What is kept of a person besides email and role, in words.
+_FIELDS = {"name": "name", "phone": "phone number", "polling_unit_code": "polling unit"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def check_role(role: str) -> None:
     if role not in ROLES:
         raise Invalid(f"There is no role {role!r}. Choose from: {', '.join(ROLES)}.")
+
+
+def check_unit(code: str | None) -> None:
+    if code and not UNIT_RE.fullmatch(code):
+        raise Invalid(f"{code!r} is no polling unit's code: those look like 24-11-02-017.")
 
 
 def create(
@@ -33,6 +41,7 @@ def create(
     if not _EMAIL.fullmatch(email) or len(email) > 254:
         raise Invalid(f"{email!r} is not an email address.")
     check_role(role)
+    check_unit(polling_unit_code)
     password_hash = hash_password(password)
     try:
         with db.atomic():
@@ -49,6 +58,23 @@ def create(
     except IntegrityError:
         raise Conflict(f"There is a user {email} already.") from None
     return user
+
+
+def change(user: User, name: str, phone: str | None, polling_unit_code: str | None) -> None:
+    """Correct what is known of a person. Raises Invalid for a code that can't be a unit's."""
+    check_unit(polling_unit_code)
+    given = {
+        "name": name.strip() or user.email.partition("@")[0],
+        "phone": phone or None,
+        "polling_unit_code": polling_unit_code or None,
+    }
+    changed = [field for field, value in given.items() if getattr(user, field) != value]
+    if not changed:
+        return
+    with db.atomic():
+        User.update(**given).where(User.id == user.id).execute()
+        named = " and ".join(_FIELDS[field] for field in changed)
+        audit.record("user.changed", f"Changed the {named} of {user.email}", "user", user.id)
 
 
 def by_email(email: str) -> User:

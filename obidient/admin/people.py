@@ -14,10 +14,12 @@ from obidient.accounts import audit, second_factor, sessions, tokens, users
 from obidient.accounts.models import ApiToken, AuditEntry, User
 from obidient.accounts.passwords import SHORTEST
 from obidient.accounts.roles import ROLES, SCOPES, scopes_of
-from obidient.admin.base import SecureView, done, expose
+from obidient.admin.base import PAGE, SecureView, done, expose
+from obidient.areas import area_name
 from obidient.clock import utcnow
+from obidient.contacts.phones import normalise
 from obidient.database import db
-from obidient.errors import NotFound, Problem
+from obidient.errors import Invalid, NotFound, Problem
 
 #: Days a token may live, and how that is said.
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "a year", "": "until revoked"}
@@ -30,7 +32,17 @@ class UserForm(Form):
         "Role", [InputRequired("Choose a role.")], choices=[(key, key) for key in ROLES]
     )
     password = PasswordField("First password", [Optional(), Length(min=SHORTEST, max=200)])
+    phone = StringField("Phone", [Length(max=40)])
     polling_unit_code = StringField("Polling unit", [Length(max=12)])
+
+
+#: The lists of people: how each is called, and which roles are on it.
+STAFF = tuple(role for role in ROLES if role != "agent")
+LISTS = {
+    "": ("Team", STAFF),
+    **{role: (f"{role.capitalize()}s", (role,)) for role in STAFF},
+    "agent": ("Polling agents", ("agent",)),
+}
 
 
 class People(SecureView):
@@ -39,12 +51,30 @@ class People(SecureView):
 
     @expose("/")
     def index(self) -> Any:
-        rows = list(User.select().order_by(User.active.desc(), User.email).limit(1000))
-        return self.render("admin/operations/people.html", users=rows, roles=ROLES)
+        """A list of people, by role or as searched for: there may be 200,000 agents."""
+        which, wanted = request.args.get("role", ""), request.args.get("search", "").strip()
+        after = request.args.get("after", "")
+        rows = _people(which if which in LISTS else "", wanted)
+        if after:
+            rows = rows.where(User.email > after)
+        found = list(rows.order_by(User.email).limit(PAGE + 1))
+        return self.render(
+            "admin/operations/people.html",
+            users=found[:PAGE],
+            lists=LISTS,
+            which=which,
+            wanted=wanted,
+            after=after,
+            more=found[PAGE - 1].email if len(found) > PAGE else None,
+            roles=ROLES,
+            abilities=SCOPES,
+            scopes_of=scopes_of,
+            area_name=area_name,
+        )
 
     @expose("/new", methods=("GET", "POST"))
     def new(self) -> Any:
-        form = UserForm(request.form)
+        form = UserForm(request.form, role=request.args.get("role"))
         if request.method == "POST" and form.validate():
             password = form.password.data or secrets.token_urlsafe(12)
             try:
@@ -54,6 +84,7 @@ class People(SecureView):
                     password,
                     form.name.data or "",
                     (form.polling_unit_code.data or "").strip() or None,
+                    _phone(form.phone.data or ""),
                 )
             except Problem as error:
                 flash(error.detail, "error")
@@ -65,20 +96,35 @@ class People(SecureView):
     def person(self, user_id: int) -> Any:
         user = _get(user_id)
         latest = AuditEntry.select().where(AuditEntry.user_id == user_id)
+        all_tokens = list(user.tokens.order_by(ApiToken.id.desc()))
         return self.render(
             "admin/operations/person.html",
             user=user,
             page_title=user.name,
             roles=ROLES,
+            all_scopes=SCOPES,
             scopes={name: text for name, text in SCOPES.items() if name in scopes_of(user.role)},
-            tokens=list(user.tokens.order_by(ApiToken.id.desc())),
+            tokens=[token for token in all_tokens if _works(token)],
+            dead_tokens=[token for token in all_tokens if not _works(token)],
             lifetimes=LIFETIMES,
-            now=utcnow(),
             latest=list(latest.order_by(AuditEntry.id.desc()).limit(10)),
             is_self=user.id == current_user.id,
             sign_ins=sessions.of(user),
+            this_key=current_user.sign_in_key,
+            unit_name=area_name(user.polling_unit_code) if user.polling_unit_code else "",
             device=sessions.device,
         )
+
+    @expose("/<int:user_id>/details", methods=("POST",))
+    def details(self, user_id: int) -> Response:
+        """Name, phone and polling unit, corrected."""
+        user, form = _get(user_id), request.form
+
+        def change() -> None:
+            unit = form.get("polling_unit_code", "").strip()
+            users.change(user, form.get("name", "")[:120], _phone(form.get("phone", "")), unit)
+
+        return self._do(user, change, "Saved.")
 
     @expose("/<int:user_id>/role", methods=("POST",))
     def role(self, user_id: int) -> Response:
@@ -175,3 +221,27 @@ def _get(user_id: int) -> User:
     if user is None:
         raise NotFound("There is no such person.")
     return user
+
+
+def _people(which: str, wanted: str) -> Any:
+    """Those of a list; a search without a list looks through everybody."""
+    rows = User.select()
+    for word in wanted.split():
+        rows = rows.where(
+            User.email.contains(word)
+            | User.name.contains(word)
+            | User.polling_unit_code.startswith(word)
+        )
+    return rows if wanted and not which else rows.where(User.role.in_(LISTS[which][1]))
+
+
+def _phone(given: str) -> str | None:
+    """A number as it is stored. Raises Invalid with what is wrong with it."""
+    try:
+        return normalise(given) if given.strip() else None
+    except ValueError as error:
+        raise Invalid(str(error)) from None
+
+
+def _works(token: ApiToken) -> bool:
+    return not token.revoked_at and not (token.expires_at and token.expires_at < utcnow())

@@ -1,4 +1,4 @@
-"""Small indexes for the pages that count: sheets that are not simply accepted, failed jobs open."""
+"""Small indexes for pages that count or list: unusual sheets, open failed jobs, people by role."""
 
 
 def up(migrator, db):
@@ -11,8 +11,10 @@ def up(migrator, db):
     db.execute_sql(
         "CREATE INDEX failed_job_open ON failed_job (queue, id) WHERE dealt_with_at IS NULL"
     )
+    db.execute_sql('CREATE INDEX user_role_email ON "user" (role, email)')
 
 
 def down(migrator, db):
     db.execute_sql("DROP INDEX submission_unusual")
     db.execute_sql("DROP INDEX failed_job_open")
+    db.execute_sql("DROP INDEX user_role_email")
