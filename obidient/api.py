@@ -20,8 +20,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
+from peewee import DataError, ModelSelect
 from peewee import Field as Column
-from peewee import ModelSelect
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -307,6 +307,18 @@ def _on_crash(error: Exception) -> Response | tuple[str, int]:
     return render_template("error.html", status=500, title="Our mistake", detail=sentence), 500
 
 
+def _on_unstorable(error: Exception) -> Response | tuple[str, int]:
+    """A number that no column holds, a NUL in a text: the address or form is wrong, not we."""
+    if is_api_path(request.path):
+        return _on_crash(error)
+    logger.warning("request holds what no database can: %s", error)
+    sentence = (
+        "Something in this address or form can’t be right: a number far too large, or a sign that "
+        "no text can hold. Go back and try it otherwise."
+    )
+    return render_template("error.html", status=400, title="Can’t be read", detail=sentence), 400
+
+
 def _note_request_id() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
@@ -368,6 +380,8 @@ def build_app(settings: Settings) -> Flask:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_crash)
     app.register_error_handler(Problem, _on_problem)
+    app.register_error_handler(OverflowError, _on_unstorable)
+    app.register_error_handler(DataError, _on_unstorable)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, count)  # type: ignore[method-assign]

@@ -698,9 +698,15 @@ def test_a_failed_job_shows_its_traceback_until_it_is_dealt_with(
     failed_jobs.record("sms-broadcast", "stage", {"campaignId": 7}, ValueError("what broke"))
     row = FailedJob.get()
     admin = sign_in()
-    assert "ValueError: what broke" in admin.get("/admin/queues/sms-broadcast/")
+    page = f"/admin/queues/sms-broadcast/failed/{row.id}/"
+    shown = admin.get("/admin/queues/sms-broadcast/")
+    assert "ValueError: what broke" in shown
+    assert f'href="{page}#traceback"' in shown
+    assert row.traceback.splitlines()[0] in admin.get(page)
+    admin.get(f"/admin/queues/voice-broadcast/failed/{row.id}/", 404)
     admin.post("/admin/queues/failed", action="again", rowid=str(row.id))
     assert FailedJob.get().dealt_with_at is not None
+    assert "Dealt with</b>" in admin.get(page)
     (job,) = queues.current()["sms-broadcast"].pending()
     assert (type(job).__name__, job.kwargs) == ("stage", {"campaignId": 7})
 

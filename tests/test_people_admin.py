@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -9,7 +10,7 @@ from test_admin import Person, sign_in
 
 from obidient.accounts import tokens
 from obidient.accounts.models import ApiToken, AuditEntry, User
-from obidient.admin import people
+from obidient.admin import audit, people
 from obidient.clock import utcnow
 
 __all__ = ["sign_in"]
@@ -119,3 +120,44 @@ def test_every_role_stands_in_one_table_with_what_it_may_do(
     assert row
     # Admin and reviewer; not organiser, agent, viewer.
     assert re.findall(r">(yes|no)<", row[1]) == ["yes", "no", "yes", "no", "no"]
+
+
+def test_every_kind_of_entry_can_be_picked_from_the_trail() -> None:
+    source = Path(people.__file__).parents[1]
+    text = "".join(path.read_text() for path in source.rglob("*.py"))
+    actions = set(re.findall(r'audit\.record\(\s*f?"([a-z-]+\.)', text))
+    actions |= {"channel.", "campaign.", "user."}
+    beginnings = {one for _, found in audit.KINDS.values() for one in found}
+    missing = {one for one in actions if not one.startswith(tuple(beginnings))}
+    assert len(actions) > 15
+    assert missing == set()
+
+
+def test_an_entry_leads_to_what_it_is_about(app: Flask, sign_in: Callable[..., Person]) -> None:
+    admin = sign_in()
+    for kind, subject, more in (
+        ("polling unit", "24-11-02-017", {"election": "abc123"}),
+        ("election", "abc123", {}),
+        ("provider", "simulator-sms", {}),
+        ("queue", "sms-broadcast", {}),
+        ("contact", "7", {}),
+        ("contact", "", {}),
+        ("token", "9", {}),
+    ):
+        AuditEntry.create(
+            actor="ada@example.org",
+            action=f"{kind}.x",
+            subject_type=kind,
+            subject_id=subject,
+            summary=f"About {kind} {subject}",
+            details=more,
+        )
+    page = admin.get("/admin/audit/?search=About")
+    found = re.findall(r'<a href="([^"]+)">About ([^<]+)</a>', page)
+    assert {text.strip(): url for url, text in found} == {
+        "polling unit 24-11-02-017": "/admin/review/abc123/24-11-02-017/",
+        "election abc123": "/admin/elections/abc123/",
+        "provider simulator-sms": "/admin/plugins/simulator-sms/",
+        "queue sms-broadcast": "/admin/queues/sms-broadcast/",
+        "contact 7": "/admin/contacts/7/",
+    }

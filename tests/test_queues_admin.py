@@ -6,12 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import redis
 from flask import Flask
 from test_admin import Person, sign_in, written
 
 from obidient import queues
 from obidient.accounts.models import AuditEntry
-from obidient.admin import svg
+from obidient.admin import queues as queues_page
+from obidient.admin import svg, vital
 from obidient.campaigns import control, feed, staging, sweeper
 from obidient.campaigns.models import Batch, Campaign
 from obidient.clock import utcnow
@@ -210,6 +212,52 @@ def test_trying_a_crashed_send_again_queues_a_job_that_can_run(
     sign_in().post("/admin/queues/failed", action="again", rowid=str(row.id))
     (job,) = send_jobs()
     assert set(job.ids) == {"campaignId", "batchId"}
+
+
+def test_a_list_of_failures_reads_no_traceback_and_says_how_many_it_deals_with(
+    app: Flask, sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues_page, "MOST_AT_ONCE", 2)
+    for number in range(3):
+        failed_jobs.record(SMS, "stage", {"campaignId": number}, ValueError("what broke"))
+    admin = sign_in()
+    page = admin.get(f"/admin/queues/{SMS}/")
+    assert "Try the oldest 2 again" in page
+    assert "Traceback (most recent" not in page
+    page = admin.post("/admin/queues/failed", action="again-all", queue=SMS, tab="failed")
+    assert "Tried again: 2 failed jobs." in page
+    assert "Try all 1 again" in page
+    assert FailedJob.get(FailedJob.dealt_with_at.is_null()).ids == {"campaignId": 2}
+
+
+def test_a_job_that_waits_long_is_told_with_its_age(
+    app: Flask, sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues.current().enqueue(SMS, "stage", campaignId=5)
+    WorkerProcess.create(name="a", host="apapa", pid=41, queues=queues.current().names())
+    admin = sign_in()
+    assert re.search(r'data-label="Oldest">[\d.]+ (ms|s)<', admin.get("/admin/queues/"))
+    assert "the oldest job waits" in admin.get("/admin/")
+    monkeypatch.setattr(vital, "JOB_LATE", -1)
+    assert "1 job waiting" in admin.get("/admin/")
+
+
+def test_where_jobs_are_kept_is_shown(
+    app: Flask, environ: dict[str, str], sign_in: Callable[..., Person]
+) -> None:
+    page = sign_in().get("/admin/queues/")
+    if "REDIS_URL" not in environ:
+        assert re.search(r"the file \S+", page)
+        return
+    assert "Keys begin with</dt><dd>bulk-communications:" in page
+    connection = redis.Redis.from_url(environ["REDIS_URL"])
+    connection.config_set("maxmemory", "500mb")
+    connection.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert "set it to noeviction" in sign_in().get("/admin/queues/")
+    finally:
+        connection.config_set("maxmemory", 0)
+        connection.config_set("maxmemory-policy", "noeviction")
 
 
 # ---- the past -----------------------------------------------------------------------------------

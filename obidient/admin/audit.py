@@ -1,6 +1,8 @@
 """The audit trail: who did what, in sentences, by day, searchable; nothing here can be changed."""
 
+import operator
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from flask import request
@@ -12,18 +14,30 @@ from obidient.clock import local, utcnow
 from obidient.config import settings
 
 LENGTH = 100
-#: First parts of actions, and what they are about.
+#: What entries are about, by how their actions begin.
 KINDS = {
-    "campaign": "Campaigns",
-    "contact": "Contacts",
-    "suppression": "Opt-outs",
-    "user": "People",
-    "token": "Tokens",
-    "plugin": "Plugins",
-    "channel": "Channels",
-    "queue": "Queues",
-    "election": "Elections",
-    "result": "Results",
+    "campaign": ("Campaigns", ("campaign.", "audio.")),
+    "contact": ("Contacts", ("contact.", "contacts.", "person.")),
+    "suppression": ("Opt-outs", ("suppression.",)),
+    "reply": ("Replies", ("text.answered",)),
+    "election": ("Elections", ("election.", "register.")),
+    "results": ("Results and agents", ("results.", "text.", "agent.", "device.")),
+    "user": ("People", ("user.",)),
+    "token": ("Tokens", ("token.",)),
+    "plugin": ("Plugins", ("plugin.", "provider.")),
+    "queue": ("Queues", ("queue.", "channel.", "schedule.")),
+}
+
+#: The pages of what entries are about, and what those call the number or name in their address.
+NUMBERED = {
+    "campaign": ("admin_campaigns.detail", "campaign_id"),
+    "user": ("admin_people.person", "user_id"),
+    "contact": ("admin_contacts.person", "contact_id"),
+}
+NAMED = {
+    "election": ("admin_results.election", "election_id"),
+    "provider": ("admin_plugins.provider", "provider_name"),
+    "queue": ("admin_queues.queue", "queue_name"),
 }
 
 
@@ -41,7 +55,8 @@ class Audit(SecureView):
         for word in search.split():
             query = query.where(AuditEntry.summary.contains(word))
         if kind in KINDS:
-            query = query.where(AuditEntry.action.startswith(kind))
+            begins = [AuditEntry.action.startswith(beginning) for beginning in KINDS[kind][1]]
+            query = query.where(reduce(operator.or_, begins))
         if who:
             query = query.where(AuditEntry.actor.contains(who))
         if (since := _day(request.args.get("since", ""))) is not None:
@@ -67,11 +82,17 @@ class Audit(SecureView):
 
     def _subject_url(self, entry: AuditEntry) -> str:
         """The page of what an entry is about, where there is one."""
-        number = entry.subject_id
-        if entry.subject_type == "campaign" and number.isdigit() and "deleted" not in entry.action:
-            return str(self.get_url("admin_campaigns.detail", campaign_id=int(number)))
-        if entry.subject_type == "user" and number.isdigit():
-            return str(self.get_url("admin_people.person", user_id=int(number)))
+        kind, subject = entry.subject_type, entry.subject_id
+        if not subject or "deleted" in entry.action:
+            return ""
+        if kind == "polling unit" and (election := entry.details.get("election")):
+            return str(self.get_url("admin_review.unit", election_id=election, unit_code=subject))
+        if kind in NUMBERED and subject.isdecimal():
+            endpoint, name = NUMBERED[kind]
+            return str(self.get_url(endpoint, **{name: int(subject)}))
+        if kind in NAMED:
+            endpoint, name = NAMED[kind]
+            return str(self.get_url(endpoint, **{name: subject}))
         return ""
 
 

@@ -185,9 +185,15 @@ def still_waiting(keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]
 # ---- failed jobs --------------------------------------------------------------------------------
 
 
+def brief() -> Any:
+    """Failed jobs without their tracebacks, which are long and shown one at a time."""
+    fields = FailedJob._meta.sorted_fields
+    return FailedJob.select(*(one for one in fields if one is not FailedJob.traceback))
+
+
 def failed(name: str, wanted: Search) -> Any:
     """The query for failed jobs that nobody has dealt with."""
-    query = FailedJob.select().where(FailedJob.queue == name, FailedJob.dealt_with_at.is_null())
+    query = brief().where(FailedJob.queue == name, FailedJob.dealt_with_at.is_null())
     if wanted.campaigns is None:
         return query
     fits = FailedJob.id.is_null()

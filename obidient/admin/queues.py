@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from obidient import jobs as long_jobs
 from obidient import queues
 from obidient.accounts import audit
-from obidient.admin import queue_view, schedules, words
+from obidient.admin import queue_store, queue_view, schedules, words
 from obidient.admin.base import SecureView, done, expose
 from obidient.admin.queue_view import SHOWN
 from obidient.campaigns import control, feed
@@ -22,6 +22,8 @@ from obidient.operations import failed_jobs, health, history, queue_jobs
 from obidient.operations.models import FailedJob
 from obidient.operations.ticker import living_workers, lost_workers
 
+#: Failed jobs dealt with at once, the oldest.
+MOST_AT_ONCE = 1_000
 TABS = ("failed", "waiting", "scheduled", "work")
 
 
@@ -51,6 +53,21 @@ class Queues(SecureView):
         tab = request.args.get("tab", "failed")
         wanted = queue_view.search(request.args.get("q", ""), _channel(queue_name))
         return self.render("admin/operations/queue.html", **_page(queue_name, tab, wanted))
+
+    @expose("/<queue_name>/failed/<int:failed_id>/")
+    def failure(self, queue_name: str, failed_id: int) -> Any:
+        """One failed job in full, with its traceback."""
+        _check(queue_name)
+        row = FailedJob.get_or_none(FailedJob.id == failed_id, FailedJob.queue == queue_name)
+        if row is None:
+            raise NotFound("There is no such failed job.")
+        return self.render(
+            "admin/operations/failure.html",
+            job=row,
+            page_title=f"{row.task} failed",
+            queue_title=health.QueueState(queue_name).title,
+            titles=queue_view.titles([row.ids.get("campaignId")]),
+        )
 
     @expose("/<queue_name>/<verb>", methods=("POST",))
     def act(self, queue_name: str, verb: str) -> Response:
@@ -163,6 +180,7 @@ def _page(name: str, tab: str, wanted: queue_view.Search) -> dict[str, Any]:
         "more": more,
         "work_number": queue_view.batch_count(_channel(name)) if has_work else None,
         "most_counted": queue_view.MOST_COUNTED,
+        "most_at_once": MOST_AT_ONCE,
         "long_jobs": _long_jobs() if name == queues.MAINTENANCE and tab == "waiting" else [],
         "past": queue_view.past(name, request.args.get("span", "")),
         "status_of": lambda row: RecipientStatus(row.status).column,
@@ -183,14 +201,21 @@ def _states() -> tuple[list[health.QueueState], str]:
 
 def _overview() -> dict[str, Any]:
     states, problem = _states()
-    latest = FailedJob.select().where(FailedJob.dealt_with_at.is_null())
+    latest = queue_view.brief().where(FailedJob.dealt_with_at.is_null())
+    workers = living_workers()
+    at_hand = [job["ids"].get("campaignId") for one in workers for job in one.current or []]
+    store, store_advice = queue_store.facts()
     return {
         "states": states,
         "problem": problem,
         "channels": {queues.Queues.of_channel(name) for name in queues.current().channels},
         "paused": _paused(),
         "lately": history.jobs_lately(5),
-        "workers": living_workers(),
+        "oldest": {one.name: queue_jobs.oldest_waiting(one.name) for one in states if one.waiting},
+        "workers": workers,
+        "titles": queue_view.titles(at_hand),
+        "store": store,
+        "store_advice": store_advice,
         "lost": lost_workers(),
         "schedules": schedules.schedules(),
         "failed": list(latest.order_by(FailedJob.id.desc()).limit(5)),
@@ -249,7 +274,7 @@ def _chosen_failures() -> list[FailedJob]:
         name = request.form.get("queue", "")
         _check(name)
         wanted = queue_view.search(request.form.get("q", ""), _channel(name))
-        return list(queue_view.failed(name, wanted).order_by(FailedJob.id).limit(1_000))
+        return list(queue_view.failed(name, wanted).order_by(FailedJob.id).limit(MOST_AT_ONCE))
     ids = request.form.getlist("rowid", type=int)
     return list(FailedJob.select().where(FailedJob.id.in_(ids)).order_by(FailedJob.id))
 

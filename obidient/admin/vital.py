@@ -14,7 +14,7 @@ from obidient.campaigns.models import ProviderState
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import describe_url
-from obidient.operations import health
+from obidient.operations import health, queue_jobs
 from obidient.operations.models import SweepRun
 from obidient.operations.ticker import living_workers
 from obidient.plugin import Health, Provider, ProviderStopped
@@ -23,6 +23,8 @@ from obidient.plugin import Health, Provider, ProviderStopped
 ASK_EVERY = 60.0
 #: The sweeper runs every second; it is missed after this many.
 SWEEP_LATE = 20
+#: A job that waits longer than this is told, in seconds.
+JOB_LATE = 60
 
 
 @dataclass(frozen=True)
@@ -114,22 +116,32 @@ def _channels() -> list[Line]:
 def _queues() -> list[Line]:
     try:
         states = health.queue_states()
+        since = {one.name: queue_jobs.oldest_waiting(one.name) for one in states if one.waiting}
     except (RedisError, sqlite3.Error, OSError) as error:
         return [Line("Queues", "down", "Can't be read", str(error))]
-    shown = []
-    for state in states:
-        waits = state.waiting + state.scheduled
-        if waits and not state.consumers:
-            detail = "Check that a worker is running and pointed at the same Redis."
-            shown.append(
-                Line(f"{state.title} queue", "down", "Nothing is consuming this queue", detail)
-            )
-        elif state.failed:
-            word = words.plural(state.failed, "failed job")
-            shown.append(Line(f"{state.title} queue", "warning", word, "See Queues and workers"))
+    now = utcnow()
+    ages = {name: (now - at).total_seconds() for name, at in since.items() if at}
+    shown = [line for state in states if (line := _queue(state, ages.get(state.name, 0.0)))]
     if not shown:
-        shown.append(Line("Queues", "ok", "Fine", "Each has a consumer"))
+        oldest = max(ages.values(), default=None)
+        waits = f"the oldest job waits {words.short(oldest)}" if oldest else "nothing waits"
+        shown.append(Line("Queues", "ok", "Fine", f"Each has a consumer; {waits}"))
     return shown
+
+
+def _queue(state: health.QueueState, age: float) -> Line | None:
+    """What there is to say of one queue; None when it is well."""
+    name = f"{state.title} queue"
+    if (state.waiting or state.scheduled) and not state.consumers:
+        detail = "Check that a worker is running and pointed at the same Redis."
+        return Line(name, "down", "Nothing is consuming this queue", detail)
+    if age > JOB_LATE:
+        detail = f"The oldest job waits {words.duration(age)}. More workers take up more."
+        return Line(name, "warning", f"{words.plural(state.waiting, 'job')} waiting", detail)
+    if state.failed:
+        word = words.plural(state.failed, "failed job")
+        return Line(name, "warning", word, "See Queues and workers")
+    return None
 
 
 # ---- networks, asked once a minute at most -------------------------------------------------------

@@ -120,6 +120,11 @@ def short(seconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
+def age(moment: datetime) -> str:
+    """How long ago, as a figure: 12 s, 3 min."""
+    return short((utcnow() - moment).total_seconds())
+
+
 def full(moment: datetime | None) -> str:
     """Tue 14 Oct 2026, 08:00 WAT."""
     if moment is None:
@@ -211,6 +216,7 @@ def init_app(app: Flask) -> None:
         "clock_seconds": clock_seconds,
         "moment": datetime.fromisoformat,
         "short": short,
+        "age": age,
         "full": full,
         "day": day,
         "when": when,

@@ -55,6 +55,12 @@ def waiting(name: str, limit: int | None = None) -> list[Listed]:
     return _listed(name, queues.current().storage(name).enqueued_items(limit))
 
 
+def oldest_waiting(name: str) -> datetime | None:
+    """Since when the next job of a queue has waited; None when none does, or it doesn't say."""
+    first = waiting(name, 1)
+    return first[0].queued_at if first else None
+
+
 def scheduled(name: str, limit: int | None = None) -> list[Listed]:
     return _listed(name, queues.current().storage(name).scheduled_items(limit))
 

@@ -1,0 +1,88 @@
+"""What holds for every page and form of the admin, taken from the app's own map of addresses."""
+
+import re
+from collections.abc import Callable
+
+import admin_world
+import pytest
+from flask import Flask
+from test_admin import Person, sign_in
+
+from obidient.accounts.roles import ROLES
+
+__all__ = ["sign_in"]
+ALL = frozenset(ROLES) - {"agent"}
+ADMIN = frozenset({"admin"})
+ORGANISERS = ADMIN | {"organiser"}
+REVIEWERS = ADMIN | {"reviewer"}
+#: View -> who may look at its pages, and who may send its forms. A new view has to be put here.
+WHO = {
+    "admin": (ALL, ADMIN),
+    "admin_campaigns": (ALL, ORGANISERS),
+    "admin_composer": (ORGANISERS, ORGANISERS),
+    "admin_recordings": (ALL, ORGANISERS),
+    "admin_inbox": (ALL, ORGANISERS),
+    "admin_contacts": (ORGANISERS, ORGANISERS),
+    "admin_duplicates": (ORGANISERS, ORGANISERS),
+    "admin_imports": (ORGANISERS, ORGANISERS),
+    "admin_tags": (ORGANISERS, ORGANISERS),
+    "admin_lists": (ORGANISERS, ORGANISERS),
+    "admin_optouts": (ORGANISERS, ORGANISERS),
+    "admin_privacy": (ORGANISERS, ORGANISERS),
+    "admin_results": (ALL, ADMIN),
+    "admin_review": (REVIEWERS, REVIEWERS),
+    "admin_intake": (REVIEWERS, REVIEWERS),
+    "admin_queues": (ADMIN, ADMIN),
+    "admin_plugins": (ADMIN, ADMIN),
+    "admin_people": (ADMIN, ADMIN),
+    "admin_audit": (ADMIN, ADMIN),
+}
+#: Pages that fewer may open than others of their view.
+CLOSER = {
+    "admin_campaigns.export": ORGANISERS,
+    "admin_results.new": ADMIN,
+    "admin_results.edit": ADMIN,
+}
+#: Forms that more or fewer may send than others of their view.
+FORMS = {"admin_results.verify": REVIEWERS, "admin_intake.pin": ADMIN}
+#: Flask-Admin's pages that no view of ours offers: they lead back to the list, or nowhere.
+UNUSED = re.compile(r"/(details|export|new|ajax/lookup)/")
+
+
+@pytest.mark.both
+def test_every_page_opens_and_nonsense_in_its_address_breaks_none(
+    app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    admin_world.fill()
+    admin = sign_in()
+    pages = dict(admin_world.addresses(app))
+    assert {endpoint.partition(".")[0] for endpoint in pages} == set(WHO)
+    large, nul = "9" * 25, "%00"
+    for endpoint, url in pages.items():
+        status = admin.client.get(url).status_code
+        fine = (200, 286, 302, 404) if UNUSED.search(url) else (200, 286)
+        assert status in fine, f"{url}: {status}"
+        asked = f"before={large}&after={nul}&q={nul}&search={nul}&who={nul}&since=x&page=-{large}"
+        odd = [f"{url}{'&' if '?' in url else '?'}{asked}&area={nul}&order=place&tab=work"]
+        odd += [re.sub(r"(?<=[/=])\d+(?=/|$)", large, url)]
+        for one in odd:
+            status = admin.client.get(one).status_code
+            assert status < 500, f"{endpoint}: {one}: {status}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_opens_its_pages_and_sends_its_forms_and_no_other(
+    role: str, app: Flask, sign_in: Callable[..., Person]
+) -> None:
+    admin_world.fill()
+    person = sign_in(role)
+    for endpoint, url in admin_world.addresses(app):
+        may = CLOSER.get(endpoint, WHO[endpoint.partition(".")[0]][0])
+        status = person.client.get(url).status_code
+        assert (url, status == 403) == (url, role not in may)
+    for endpoint, url in admin_world.addresses(app, "POST"):
+        if role in FORMS.get(endpoint, WHO[endpoint.partition(".")[0]][1]):
+            continue
+        # What only looks at a form is refused by hand, whatever its page leaves out.
+        answer = person.client.post(url, data={"csrf_token": person.token, "url": "/admin/"})
+        assert answer.status_code == 403, f"{endpoint}: {url}: {answer.status_code}"
