@@ -13,9 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from obidient import create_app, registry
-from obidient.campaigns import receipts
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import InboundText, RawCallback
+from obidient.campaigns import decisions, receipts, states
+from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact, Suppression
 from obidient.contacts.suppression import suppress, suppressed
@@ -396,6 +396,93 @@ def test_another_networks_report_does_not_settle_ours(post: Post, campaign: Camp
     post("delivery", id="late-1", status="delivered", phone=phone(1))
     receipts.apply_due()
     assert counts(campaign) == {"sent": 1, "unconfirmed": 1}
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("word", ["delivered", "undelivered"])
+def test_success_of_somebody_awaiting_a_retry_cancels_the_retry(
+    post: Post, campaign: Campaign, word: str
+) -> None:
+    due = utcnow() + timedelta(minutes=5)
+    retry = {"attempts": 1, "next_attempt_at": due, "sent_at": None, "error_code": "retry"}
+    add(campaign, 0, RecipientStatus.QUEUED, provider_id=None, **retry)
+    # The network said that its gateway failed, and sent it all the same.
+    post("delivery", id="after-all", status=word, phone=phone(0))
+    receipts.apply_due()
+    if word == "delivered":
+        assert counts(campaign) == {"delivered": 1}
+        assert Recipient.get().next_attempt_at is None
+    else:
+        # What became of the last try says nothing against the next.
+        assert counts(campaign) == {"queued": 1}
+        assert Recipient.get().next_attempt_at == due
+
+
+@pytest.mark.both
+def test_a_number_that_was_not_tried_yet_is_not_settled_by_it(
+    post: Post, campaign: Campaign
+) -> None:
+    add(campaign, 0, RecipientStatus.QUEUED, provider_id=None, sent_at=None)
+    post("delivery", id="of-something-else", status="delivered", phone=phone(0))
+    receipts.apply_due()
+    assert counts(campaign) == {"queued": 1}
+    assert state() == "waiting"
+
+
+@pytest.mark.both
+def test_success_of_a_message_in_doubt_cancels_its_resend_and_failure_does_not(
+    post: Post, campaign: Campaign
+) -> None:
+    Campaign.update(staged=True).execute()
+    for number in range(2):
+        add(campaign, number, RecipientStatus.UNCONFIRMED, sent_at=None)
+    decisions.resolve_unconfirmed(campaign.id, resend=True)
+    assert counts(campaign) == {"queued": 2}
+    post("delivery", id="id-0", status="delivered")
+    post("delivery", id="id-1", status="undelivered")
+    receipts.apply_due()
+    assert counts(campaign) == {"queued": 1, "delivered": 1}
+    Batch.create(campaign_id=campaign.id, number=0, size=2)
+    (again,) = states.claim(campaign.id, 0, 5, timedelta(minutes=1), "sms")
+    assert again.phone == phone(1)
+    # The old message's late failure is not the new one's.
+    post("delivery", id="id-1", status="undelivered")
+    receipts.apply_due()
+    assert counts(campaign) == {"sending": 1, "delivered": 1}
+
+
+@pytest.mark.both
+def test_an_answer_on_its_way_to_the_same_number_leaves_the_matter_open(
+    post: Post, campaign: Campaign
+) -> None:
+    add(campaign, 0, RecipientStatus.UNCONFIRMED, provider_id=None)
+    answer = TextAnswer.create(
+        inbound_id=1, phone=phone(0), text="Yes", state="sending", provider=Network.name
+    )
+    post("delivery", id="of-which", status="delivered", phone=phone(0))
+    receipts.apply_due()
+    assert counts(campaign) == {"unconfirmed": 1}
+    TextAnswer.update(state="sent", provider_id="of-which").where(
+        TextAnswer.id == answer.id
+    ).execute()
+    make_due()
+    receipts.apply_due()
+    post("delivery", id="of-which", status="undelivered")
+    receipts.apply_due()
+    assert TextAnswer.get_by_id(answer.id).state == "delivered"
+    assert counts(campaign) == {"unconfirmed": 1}
+
+
+@pytest.mark.both
+def test_what_a_report_says_a_message_cost_is_counted_once(post: Post, campaign: Campaign) -> None:
+    add(campaign, 0, RecipientStatus.UNCONFIRMED, provider_id=None)
+    add(campaign, 1, cost_e4=40_000)
+    for number, name in enumerate(("late-1", "id-1")):
+        for _ in range(3):
+            post("delivery", id=name, status="delivered", phone=phone(number), cost="2.5")
+    receipts.apply_due()
+    assert Campaign.get().cost_e4 == 25_000
+    assert sum(row.cost_e4 for row in Recipient.select()) == 65_000
 
 
 @pytest.mark.both

@@ -291,6 +291,21 @@ def test_an_early_report_waits_until_its_send_is_recorded() -> None:
 
 @pytest.mark.both
 @pytest.mark.usefixtures("people")
+def test_an_answer_in_hand_after_its_report_still_says_what_it_cost_once() -> None:
+    campaign_id = _new_campaign()
+    (one,) = states.claim(campaign_id, 0, 1, LEASE, "sms")
+    states.expire_leases(utcnow() + LEASE * 3)
+    apply_reports("simulator-sms", [DeliveryReport("p-1", "delivered", phone=one.phone)])
+    sent = Result(one.id, one.attempt, S.SENT, provider_id="p-1", cost_e4=25_000, currency="NGN")
+    for _ in range(2):
+        states.record(campaign_id, [sent], one.lease_until)
+    campaign = control.get(campaign_id)
+    assert (campaign.delivered, campaign.cost_e4, campaign.currency) == (1, 25_000, "NGN")
+    assert Recipient.get_by_id(one.id).cost_e4 == 25_000
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("people")
 def test_a_claim_never_takes_more_than_it_may() -> None:
     campaign_id = _new_campaign()
     for _ in range(4):

@@ -12,11 +12,19 @@ from flask.testing import FlaskClient
 from test_end_to_end import follow
 
 from obidient import registry
-from obidient.campaigns import control, delivery, receipts, states, voice_calls, voice_menu
+from obidient.campaigns import (
+    control,
+    decisions,
+    delivery,
+    receipts,
+    states,
+    voice_calls,
+    voice_menu,
+)
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.staging import stage
-from obidient.campaigns.states import Result
+from obidient.campaigns.states import Claimed, Result
 from obidient.campaigns.voice_models import KeyPress, VoiceCall
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact, Suppression
@@ -255,6 +263,24 @@ def test_who_did_not_answer_is_called_again_on_the_same_day_and_only_so_often(
     assert states.complete(campaign.id)
 
 
+@pytest.mark.both
+def test_who_was_to_be_called_again_is_not_called_on_another_day(
+    calling: Callable[..., Campaign],
+) -> None:
+    campaign = calling(3, quiet_hours="")
+    made = call(campaign)
+    now = utcnow()
+    for (recipient, _, _), due in zip(made, (now - timedelta(days=1), now, None), strict=True):
+        Recipient.update(status=0, next_attempt_at=due, error_code="unanswered").where(
+            Recipient.id == recipient
+        ).execute()
+    Campaign.update(queued=3, sent=0).execute()
+    voice_calls.forget_yesterday()
+    voice_calls.forget_yesterday()
+    assert counts(campaign) == {"queued": 2, "undelivered": 1}
+    assert Recipient.get_by_id(made[0][0]).status == RecipientStatus.UNDELIVERED
+
+
 def test_who_refused_is_left_in_peace(
     calling: Callable[..., Campaign], client: FlaskClient
 ) -> None:
@@ -432,3 +458,76 @@ def test_who_texts_stop_between_staging_and_sending_hears_nothing_on_either_chan
     assert found.pop("skipped") == 1
     assert sum(found.values()) == 2
     assert "queued" not in found
+
+
+def in_doubt(campaign: Campaign, session: str | None = None) -> Claimed:
+    """A call is made, and the answer to our request gets lost or says nothing clear."""
+    provider = simulator()
+    (one,) = voice_calls.claim(campaign, provider, 0, 1, timedelta(seconds=40))
+    doubt = Result(one.id, one.attempt, RecipientStatus.UNCONFIRMED, session, code="unknown")
+    voice_calls.record(campaign.id, provider, [doubt], one.lease_until)
+    return one
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_second_call_in_doubt_is_settled_by_its_end_too(
+    calling: Callable[..., Campaign], client: FlaskClient, answered: bool
+) -> None:
+    campaign = calling(1, quiet_hours="")
+    (first,) = call(campaign)
+    Recipient.update(status=0, next_attempt_at=utcnow(), attempts=1).execute()
+    Campaign.update(queued=1, sent=0).execute()
+    VoiceCall.update(ended_at=utcnow()).execute()
+    one = in_doubt(campaign)
+    assert one.attempt == 2
+    form = {"callerNumber": one.phone, "clientRequestId": f"{campaign.id}-x"}
+    busy = {"status": "NotAnswered", "hangupCause": "USER_BUSY", "durationInSeconds": "0"}
+    ended(client, "second", **form, **({} if answered else busy))
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered" if answered else "undelivered": 1}
+    assert Recipient.get().provider_id == "second"
+    assert first[2] != "second"
+
+
+@pytest.mark.both
+def test_a_call_made_anew_by_a_person_is_told_from_the_one_in_doubt(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign = calling(1, quiet_hours="")
+    one = in_doubt(campaign)
+    decisions.resolve_unconfirmed(campaign.id, resend=True)
+    (second,) = call(campaign)
+    assert second[0] == one.id
+    assert VoiceCall.select().where(VoiceCall.session_id == second[2]).count() == 1
+    ended(client, second[2])
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 1}
+    assert VoiceCall.get(VoiceCall.session_id == second[2]).ended_at is not None
+
+
+@pytest.mark.both
+def test_the_end_of_a_call_in_doubt_makes_no_third_call_beside_a_persons_second(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign = calling(1, quiet_hours="")
+    in_doubt(campaign, "first")
+    decisions.resolve_unconfirmed(campaign.id, resend=True)
+    call(campaign)
+    unanswered(client, "first")
+    receipts.apply_due()
+    assert counts(campaign) == {"sent": 1}
+
+
+@pytest.mark.both
+def test_a_call_in_doubt_that_was_answered_is_not_made_again(
+    calling: Callable[..., Campaign], client: FlaskClient
+) -> None:
+    campaign = calling(1, quiet_hours="")
+    in_doubt(campaign, "first")
+    decisions.resolve_unconfirmed(campaign.id, resend=True)
+    assert counts(campaign) == {"queued": 1}
+    ended(client, "first")
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 1}
+    assert call(campaign) == []

@@ -21,6 +21,7 @@ MEANINGS = {
     "receipts": "Hands stored delivery reports to a worker",
     "answers": "Sends answers to texts that a worker left lying",
     "calls": "Ends calls of which nothing is heard any more",
+    "calls-over": "Gives up calls again that were left over from yesterday",
     "clean": "Drops the pace of campaigns after 30 days",
     "clean-receipts": "Drops applied delivery reports after 30 days",
     "clean-uploads": "Drops uploaded files a week after they came",

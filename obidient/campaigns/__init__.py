@@ -33,6 +33,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "receipts", receipts.sweep, every=1.0)
     ticker.register(app, "answers", inbox.sweep, every=5.0)
     ticker.register(app, "calls", voice_calls.sweep, every=2.0)
+    ticker.register(app, "calls-over", voice_calls.forget_yesterday, every=600)
     ticker.register(app, "clean", sweeper.clean, every=3600)
     ticker.register(app, "clean-receipts", receipts.clean, every=3600)
     erasure.init_app(app)

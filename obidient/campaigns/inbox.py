@@ -207,7 +207,10 @@ def _record(answer_id: int, state: str, error: str, provider_id: str | None) -> 
 
 def apply_reports(provider: str, reports: list[DeliveryReport]) -> set[DeliveryReport]:
     """What delivery reports say of answers; returns those that are about one."""
-    wanted = {report.provider_id: report for report in reports}
+    # "Delivered" is the last word, whatever else is said and in whichever order.
+    wanted: dict[str, DeliveryReport] = {}
+    for report in sorted(reports, key=lambda one: one.status == "delivered"):
+        wanted[report.provider_id] = report
     rows = TextAnswer.select().where(
         TextAnswer.provider == provider, TextAnswer.provider_id.in_(list(wanted))
     )

@@ -251,10 +251,12 @@ def _apply_reports(readings: list[Reading], counts: Counts) -> None:
     for provider in sorted(of_provider):
         group = of_provider[provider]
         reports = [report for one in group for report in one.reports()]
-        left = voice_calls.settle(provider, reports, counts) if _is_voice(provider) else reports
+        # First by their ids, since recipients are looked for by their number as well.
+        answers = inbox.apply_reports(provider, reports)
+        left = [report for report in reports if report not in answers]
+        if _is_voice(provider):
+            left = voice_calls.settle(provider, left, counts)
         unmatched = set(apply_reports(provider, left, counts))
-        if unmatched:
-            unmatched -= inbox.apply_reports(provider, list(unmatched))
         for one in group:
             if unmatched.intersection(one.reports()):
                 _wait(one)

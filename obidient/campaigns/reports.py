@@ -7,6 +7,7 @@ from peewee import SQL
 
 from obidient.campaigns.counts import Counts
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.receipt_models import TextAnswer
 from obidient.clock import utcnow
 from obidient.database import db, is_postgres, mark, rows_sql
 from obidient.plugin import DeliveryReport
@@ -34,8 +35,8 @@ def apply_reports(
     """Apply reports of one provider in one transaction; returns those that match nobody (yet).
 
     A report finds its recipient by the provider's message id, else by phone when exactly one is
-    open and that one is unconfirmed. It only ever raises. Who has more to do in the transaction
-    gives `counts`, and writes them at its end.
+    open and that one is unconfirmed, or awaits a retry that success makes needless. It only ever
+    raises. Who has more to do in the transaction gives `counts`, and writes them at its end.
     """
     mine = counts or Counts()
     strongest: dict[str, DeliveryReport] = {}
@@ -62,6 +63,9 @@ def apply_reports(
 
 
 def _would_raise(row: Recipient, report: DeliveryReport) -> bool:
+    if row.status == RecipientStatus.QUEUED and report.status == "undelivered":
+        # What is to be tried again is, whatever became of the last try.
+        return False
     return row.status < _TARGETS[report.status]
 
 
@@ -76,10 +80,12 @@ def _find(provider: str, reports: list[DeliveryReport]) -> dict[str, Recipient]:
     ours = _of_provider(provider, rows)
     found = {str(row.provider_id): row for row in rows if row.campaign_id in ours}
     others = [one for one in reports if one.provider_id not in found and one.phone]
-    open_rows = _only_open(provider, {str(one.phone) for one in others})
+    open_rows = _only_open(provider, others)
     for report in others:
         row = open_rows.get(str(report.phone))
-        if row is not None:
+        if row is not None and (
+            row.status == RecipientStatus.UNCONFIRMED or report.status == "delivered"
+        ):
             found[report.provider_id] = row
     return found
 
@@ -93,32 +99,64 @@ def _of_provider(provider: str, rows: list[Recipient]) -> set[int]:
     return {row.id for row in query}
 
 
-def _only_open(provider: str, phones: set[str]) -> dict[str, Recipient]:
-    """By phone, the one unconfirmed recipient, where nothing else is in flight to the number.
+def _only_open(provider: str, reports: list[DeliveryReport]) -> dict[str, Recipient]:
+    """By phone, the one recipient in doubt or awaiting a retry, where nothing else is in flight.
 
     The statuses stand in the SQL as they do in the partial indexes: bound as parameters, SQLite
     would not use those, and read the whole table for each report that came early.
     """
+    phones = sorted({str(one.phone) for one in reports})
     unconfirmed = SQL(f"status = {RecipientStatus.UNCONFIRMED:d}")
-    rows = list(Recipient.select().where(unconfirmed, Recipient.phone.in_(sorted(phones))))
+    rows = list(Recipient.select().where(unconfirmed, Recipient.phone.in_(phones)))
+    rows += _awaiting_retry(provider, [one for one in reports if one.status == "delivered"])
     if not rows:
         return {}
     in_flight = SQL(f"status = {RecipientStatus.SENDING:d}")
-    named = {row.phone for row in rows}
+    named = sorted({row.phone for row in rows})
     # Peewee's queries answer to `+` themselves, hence extend.
-    rows.extend(Recipient.select().where(in_flight, Recipient.phone.in_(sorted(named))))
+    rows.extend(Recipient.select().where(in_flight, Recipient.phone.in_(named)))
     ours = _of_provider(provider, rows)
     by_phone: dict[str, list[Recipient]] = {}
     for row in rows:
         if row.campaign_id in ours:
             by_phone.setdefault(row.phone, []).append(row)
+    answered = _being_answered(provider, named)
     return {
         phone: found[0]
         for phone, found in by_phone.items()
         if len(found) == 1
-        and found[0].status == RecipientStatus.UNCONFIRMED
+        and found[0].status != RecipientStatus.SENDING
         and found[0].provider_id is None
+        and phone not in answered
     }
+
+
+def _awaiting_retry(provider: str, reports: list[DeliveryReport]) -> list[Recipient]:
+    """Recipients to be tried again, of campaigns under way, that reports may be about."""
+    phones = sorted({str(one.phone) for one in reports})
+    if not phones:
+        return []
+    campaigns = Campaign.select(Campaign.id).where(
+        Campaign.provider == provider, Campaign.status.in_(["sending", "paused"])
+    )
+    return list(
+        Recipient.select().where(
+            Recipient.campaign_id.in_([row.id for row in campaigns]),
+            Recipient.phone.in_(phones),
+            Recipient.status == RecipientStatus.QUEUED,
+            Recipient.attempts > 0,
+        )
+    )
+
+
+def _being_answered(provider: str, phones: list[str]) -> set[str]:
+    """Those to whom a single answer is on its way, which a report may be about as well."""
+    rows = TextAnswer.select(TextAnswer.phone).where(
+        TextAnswer.provider == provider,
+        SQL("state IN ('queued', 'sending')"),
+        TextAnswer.phone.in_(phones),
+    )
+    return {row.phone for row in rows}
 
 
 def _raise(
@@ -155,6 +193,8 @@ def _raise(
     for row, report in raised:
         old, new = RecipientStatus(row.status), _TARGETS[report.status]
         counts.move(row.campaign_id, {old: -1, new: 1})
+        if report.cost and row.cost_e4 is None:
+            counts.spend(row.campaign_id, int(report.cost.amount * 10_000), report.cost.currency)
     return {report.provider_id for _, report in raised}
 
 

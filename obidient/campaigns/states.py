@@ -111,8 +111,9 @@ def claim(
         f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
         f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
         f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
-        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, lease_until = {m}, "
-        f"updated_at = {m} WHERE status = {QUEUED:d} AND id IN (SELECT id FROM due) "
+        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, provider_id = NULL, "
+        f"lease_until = {m}, updated_at = {m} "
+        f"WHERE status = {QUEUED:d} AND id IN (SELECT id FROM due) "
         "RETURNING id, phone, contact_id, attempts"
     )
     with db.atomic() as transaction:
@@ -204,23 +205,33 @@ def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -
         for result in applied:
             moves[SENDING] -= 1
             moves[result.status] += 1
+        cost = sum(r.cost_e4 or 0 for r in applied if r.status == SENT)
         for result in results:
-            if result.id not in done and _raise_late(result, moves):
-                applied.append(result)
-        _note(campaign_id, applied, moves, now)
+            if result.id not in done:
+                raised, late_cost = _raise_late(result, moves)
+                applied += [result] if raised else []
+                cost += late_cost
+        currency = next((r.currency for r in results if r.currency), "")
+        _note(campaign_id, applied, moves, (cost, currency), now)
 
 
-def _raise_late(result: Result, moves: Counter[RecipientStatus]) -> bool:
-    """An outcome whose recipient has moved on (its lease ran out): raise it, or leave it."""
+def _raise_late(result: Result, moves: Counter[RecipientStatus]) -> tuple[bool, int]:
+    """An outcome whose recipient has moved on: its lease ran out, or a report came first.
+
+    Raises it or leaves it. Returns whether it did, and what the message cost if that is news.
+    """
     if result.status not in (SENT, FAILED):
-        return False
+        return False, 0
     row = Recipient.get_or_none(Recipient.id == result.id)
     if row is None:
-        return False
+        return False, 0
     old = RecipientStatus(row.status)
     changes: dict[str, Any] = {"updated_at": utcnow()}
     if row.provider_id is None and result.provider_id is not None:
-        changes |= {"provider_id": result.provider_id, "cost_e4": result.cost_e4}
+        changes["provider_id"] = result.provider_id
+    cost = (result.cost_e4 or 0) if row.cost_e4 is None else 0
+    if cost:
+        changes["cost_e4"] = cost
     raised = old < result.status
     if raised:
         changes |= {
@@ -238,19 +249,23 @@ def _raise_late(result: Result, moves: Counter[RecipientStatus]) -> bool:
         .where(Recipient.id == result.id, Recipient.status == row.status)
         .execute()
     )
-    if not (changed and raised):
-        return False
-    moves[old] -= 1
-    moves[result.status] += 1
-    return True
+    if not changed:
+        return False, 0
+    if raised:
+        moves[old] -= 1
+        moves[result.status] += 1
+    return raised, cost
 
 
 def _note(
-    campaign_id: int, results: list[Result], moves: Counter[RecipientStatus], now: datetime
+    campaign_id: int,
+    results: list[Result],
+    moves: Counter[RecipientStatus],
+    spent: tuple[int, str],
+    now: datetime,
 ) -> None:
     """Counters, cost, error counts and throughput of what was just recorded."""
-    cost = sum(r.cost_e4 or 0 for r in results if r.status == SENT)
-    currency = next((r.currency for r in results if r.currency), "")
+    cost, currency = spent
     sent = sum(r.status == SENT for r in results)
     failed = sum(r.status in (FAILED, UNCONFIRMED) for r in results)
     count(
@@ -355,10 +370,10 @@ def carry_out(campaign_id: int, limit: int = 5_000) -> bool:
 def _move_decided(meant: Any, status: RecipientStatus, to: RecipientStatus) -> int:
     changes: dict[str, Any] = {"status": to, "updated_at": utcnow()}
     if to == QUEUED:
+        # The network's id stays until the next try: its word that the message came cancels that.
         changes |= {
             "attempts": 0,
             "next_attempt_at": None,
-            "provider_id": None,
             "error_code": "",
             "error_reason": "",
         }

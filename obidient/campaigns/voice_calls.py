@@ -6,7 +6,7 @@ reports get lost, and a lost one must not occupy a line for ever.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from obidient import registry
 from obidient.campaigns import states
@@ -23,6 +23,7 @@ from obidient.plugin import DeliveryReport, Provider
 
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
 SENT, UNCONFIRMED = RecipientStatus.SENT, RecipientStatus.UNCONFIRMED
+UNDELIVERED = RecipientStatus.UNDELIVERED
 
 
 # ---- lines --------------------------------------------------------------------------------------
@@ -54,7 +55,6 @@ def claim(
         if not limit:
             return []
         claimed = states.claim(campaign.id, batch, limit, lease, campaign.channel)
-        until = utcnow() + lease + timedelta(seconds=provider.longest_call)
         rows = [
             {
                 "provider": provider.name,
@@ -62,7 +62,7 @@ def claim(
                 "recipient_id": one.id,
                 "phone": one.phone,
                 "attempt": one.attempt,
-                "until": until,
+                "until": one.lease_until + timedelta(seconds=provider.longest_call),
             }
             for one in claimed
         ]
@@ -75,12 +75,14 @@ def record(
     campaign_id: int, provider: Provider, results: Sequence[Result], lease_until: datetime
 ) -> None:
     """As `states.record`; calls that did not begin give their lines back."""
+    # Tells this claim's calls from any other to the same people, as its lease does.
+    claimed_until = lease_until + timedelta(seconds=provider.longest_call)
     with db.atomic():
         until = utcnow() + timedelta(seconds=provider.longest_call)
         for result in sorted(results, key=lambda one: one.id):
             mine = (
                 (VoiceCall.recipient_id == result.id)
-                & (VoiceCall.attempt == result.attempt)
+                & (VoiceCall.until == claimed_until)
                 & VoiceCall.ended_at.is_null()
             )
             if result.status in (SENT, UNCONFIRMED):
@@ -169,26 +171,54 @@ def sweep() -> None:
         apply_reports(provider, reports)
 
 
+def forget_yesterday(most: int = 2_000) -> None:
+    """Nobody is called again on another day: what a pause or a slow pace left over is over."""
+    today = local(utcnow(), settings().timezone).replace(hour=0, minute=0, second=0, microsecond=0)
+    campaigns = Campaign.select(Campaign.id).where(
+        Campaign.channel == "voice", Campaign.status.in_(["sending", "paused"]), Campaign.queued > 0
+    )
+    due = (Recipient.status == QUEUED) & (Recipient.error_code == "unanswered")
+    counts = Counts()
+    with db.atomic():
+        over = Recipient.select(Recipient.id).where(
+            Recipient.campaign_id.in_([row.id for row in campaigns]),
+            due,
+            Recipient.next_attempt_at < today.astimezone(UTC).replace(tzinfo=None),
+        )
+        given_up = (
+            Recipient.update(status=UNDELIVERED, next_attempt_at=None, updated_at=utcnow())
+            .where(Recipient.id.in_(over.limit(most)), due)
+            .returning(Recipient.campaign_id)
+            .tuples()
+            .execute()
+        )
+        for (campaign_id,) in given_up:
+            counts.move(campaign_id, {QUEUED: -1, UNDELIVERED: 1})
+        counts.write()
+
+
 def _end(
     call: VoiceCall, row: Recipient, report: DeliveryReport, counts: Counts
 ) -> list[DeliveryReport]:
     first = _note_end(call, report, counts)
-    if call.session_id is None:
-        Recipient.update(provider_id=report.provider_id).where(
-            Recipient.id == row.id, Recipient.provider_id.is_null()
-        ).execute()
-        row.provider_id = report.provider_id
-    followed = row.status == QUEUED or call.attempt < row.attempts
     if report.status == "undelivered":
-        if followed:
+        if row.status == QUEUED or _is_followed(call):
             return []
         if first and report.unanswered and _call_again(call, row, report):
             counts.move(call.campaign_id, {SENT: -1, QUEUED: 1})
             return []
-    elif followed and row.provider_id:
-        # Answered after all: the person need not be called again.
-        return [replace(report, provider_id=row.provider_id, cost=None)]
+    # The call that settles the matter names the recipient, whichever of several it was: somebody
+    # who answered after all need not be called again.
+    if row.provider_id != report.provider_id:
+        Recipient.update(provider_id=report.provider_id).where(Recipient.id == row.id).execute()
     return [replace(report, cost=None)]
+
+
+def _is_followed(call: VoiceCall) -> bool:
+    later = VoiceCall.select().where(
+        VoiceCall.recipient_id == call.recipient_id, VoiceCall.id > call.id
+    )
+    return bool(later.exists())
 
 
 def _note_end(call: VoiceCall, report: DeliveryReport, counts: Counts) -> bool:
