@@ -1,8 +1,9 @@
-"""Security headers of every response: a strict Content-Security-Policy, and its nonce."""
+"""Headers of every response: a strict Content-Security-Policy, its nonce, who may keep what."""
 
 import secrets
 
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from obidient.config import Settings
 
@@ -23,7 +24,17 @@ def csp_nonce() -> str:
     return nonce
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Flask's own, but what anybody may keep depends on no cookie, whoever looked at it."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        super().save_session(app, session, response)
+        if response.cache_control.public:
+            response.vary.discard("Cookie")
+
+
 def init_app(app: Flask, settings: Settings) -> None:
+    app.session_interface = Sessions()
     https = bool(settings.public_url and settings.public_url.startswith("https:"))
 
     @app.context_processor

@@ -93,6 +93,8 @@ def test_a_recording_is_known_by_its_content_and_measured(
         (b"RIFF\x00\x00\x00\x00WAVE", "damaged"),
         (b"OggS" + bytes(100), "damaged"),
         (b"ID3" + bytes(100), "damaged"),
+        (wav(10)[:4000], "cut off"),
+        (wav(10)[:44], "cut off"),
         (wav(700), "longer than 10 minutes"),
     ],
 )
@@ -150,6 +152,8 @@ def test_it_is_served_without_a_session_and_may_be_kept(client: FlaskClient, pat
     assert answer.content_type == "audio/wav"
     assert "public" in answer.headers["Cache-Control"]
     assert "Set-Cookie" not in answer.headers
+    # A cache in front keeps one copy for all.
+    assert "Vary" not in answer.headers
     again = client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
 
@@ -158,8 +162,46 @@ def test_parts_of_it_are_served_to_who_asks_for_them(client: FlaskClient, path: 
     part = client.get(path, headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.data) == (206, wav(2)[100:200])
     assert part.headers["Content-Range"] == f"bytes 100-199/{len(wav(2))}"
-    beyond = client.get(path, headers={"Range": "bytes=99999999-"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [("0-0", 0, 0), ("-100", -100, None), ("100-", 100, None), ("0-99999999", 0, None)]
+    # More than there is: all of it.
+    + [("-99999999", 0, None)],
+)
+def test_any_part_can_be_asked_for(
+    client: FlaskClient, path: str, asked: str, first: int, last: int | None
+) -> None:
+    part = client.get(path, headers={"Range": f"bytes={asked}"})
+    wanted = wav(2)[first:] if last is None else wav(2)[first : last + 1]
+    assert (part.status_code, part.data) == (206, wanted)
+
+
+@pytest.mark.parametrize("asked", ["bytes=99999999-", "bytes=-0"])
+def test_who_asks_for_what_is_not_there_is_told_how_much_there_is(
+    client: FlaskClient, path: str, asked: str
+) -> None:
+    beyond = client.get(path, headers={"Range": asked})
     assert beyond.status_code == 416
+    assert beyond.headers["Content-Range"] == f"bytes */{len(wav(2))}"
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-9,20-29", "bytes=9-0", "bytes=-", "bytes=x-y", "bytes", "seconds=0-9", "1-2"]
+)
+def test_several_parts_at_once_and_nonsense_get_the_whole(
+    client: FlaskClient, path: str, asked: str
+) -> None:
+    answer = client.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.data) == (200, wav(2))
+
+
+def test_its_head_tells_its_size_and_holds_nothing(client: FlaskClient, path: str) -> None:
+    answer = client.head(path, headers={"Range": "bytes=0-9"})
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert answer.content_length == len(wav(2))
+    assert answer.headers["Accept-Ranges"] == "bytes"
 
 
 def test_its_address_cannot_be_guessed(client: FlaskClient, path: str) -> None:
@@ -184,6 +226,42 @@ def test_a_recording_that_a_campaign_plays_stays(
     assert client.delete(f"{URL}/{row.id}", headers=organiser).status_code == 204
     assert client.get(path).status_code == 404
     assert list(audio.folder().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind", "refused"),
+    [
+        ("", "", False),
+        ("", "audio/mpeg", False),
+        ("The server answers 404 in place of the recording.", "", True),
+        # Only from here, maybe.
+        ("The server can't be reached (gaierror).", "", False),
+        ("", "audio/x-aiff", True),
+    ],
+)
+def test_nobody_is_called_to_hear_nothing(
+    app: Flask, problem: str, kind: str, refused: bool
+) -> None:
+    row = audio.add_link("Elsewhere", "https://example.org/a.mp3")
+    AudioAsset.update(problem=problem, content_type=kind).execute()
+    values = {"channel": "voice", "title": "T", "audience": {"everyone": True}}
+    campaign = control.create(values | {"audio_asset_id": row.id})
+    if refused:
+        with pytest.raises(Invalid, match="'Elsewhere' can't be played"):
+            control.launch(campaign.id)
+        assert control.get(campaign.id).status == "draft"
+    else:
+        assert control.launch(campaign.id).status == "sending"
+
+
+def test_a_text_message_plays_no_recording(
+    client: FlaskClient, organiser: dict[str, str], path: str
+) -> None:
+    body = {"channel": "sms", "title": "T", "audience": {"everyone": True}}
+    body |= {"audioAssetId": AudioAsset.get().id, "messageTemplate": "Hello"}
+    refused = client.post("/api/communications/campaigns", json=body, headers=organiser)
+    assert refused.status_code == 422
+    assert "Only calls play a recording" in refused.json["detail"]
 
 
 # ---- addresses ----------------------------------------------------------------------------------
@@ -229,7 +307,7 @@ def test_it_is_listened_to_in_the_admin(
     assert "This is no MP3" in refused.text
     link = {"title": "Away", "url": "http://example.org/x.mp3"}
     refused = client.post("/admin/recordings/link", data=link, follow_redirects=True)
-    assert "Correct url" in refused.text
+    assert "https address" in refused.text
     assert AudioAsset.select().count() == 2
 
 

@@ -1,12 +1,15 @@
 """Recordings for voice campaigns: told by their content, kept in a folder, served to networks."""
 
 import logging
+import os
+import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from flask import Flask, Response, send_file
+from flask import Flask, Response, request, send_file
 from flask.blueprints import Blueprint
 from mutagen.mp3 import MP3
 from mutagen.oggflac import OggFLAC
@@ -29,6 +32,8 @@ LARGEST = 16 * 1024 * 1024
 LONGEST = 600.0
 #: Networks keep what they fetched; a recording never changes under its address.
 KEPT_BY_NETWORKS = 30 * 24 * 3600
+#: How a note begins about an address that nobody answered at.
+UNREACHABLE = "The server can't be reached"
 NAMES = {"audio/mpeg": "MP3", "audio/wav": "WAV", "audio/ogg": "Ogg"}
 _ENDINGS = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg"}
 _PARSERS = {
@@ -36,6 +41,9 @@ _PARSERS = {
     "audio/wav": (WAVE,),
     "audio/ogg": (OggVorbis, OggOpus, OggFLAC),
 }
+
+#: As much of the length that a file claims has to be in it; the rate of an MP3 is a guess at times.
+_LEAST = {"audio/mpeg": 0.5, "audio/wav": 0.98, "audio/ogg": 0.0}
 
 logger = logging.getLogger(__name__)
 
@@ -76,22 +84,25 @@ def examine(file: IO[bytes]) -> Sound:
         raise Invalid("This is no MP3, WAV or Ogg recording. Save it as MP3 and try again.")
     seconds = _seconds(file, kind)
     if seconds is None:
-        raise Invalid(f"This {NAMES[kind]} file is damaged: save it anew and try again.")
+        raise Invalid(f"This {NAMES[kind]} file is damaged or cut off: save it anew and try again.")
     if seconds > LONGEST:
         raise Invalid(f"The recording is longer than {LONGEST / 60:.0f} minutes. Shorten it.")
     return Sound(kind, seconds)
 
 
 def _seconds(file: IO[bytes], kind: str) -> float | None:
+    size = file.seek(0, 2)
     for parser in _PARSERS[kind]:
         file.seek(0)
         try:
             read: Any = parser
-            length = float(read(file).info.length)
+            info = read(file).info
+            length, rate = float(info.length), int(getattr(info, "bitrate", 0) or 0)
         except Exception:  # noqa: BLE001 - the library trips over bad files in many ways
             logger.info("a file is no sound %s", parser.__name__)
             continue
-        if length > 0:
+        is_there = not rate or size * 8 / rate >= length * _LEAST[kind]
+        if length > 0 and is_there:
             return round(length, 2)
     return None
 
@@ -100,6 +111,22 @@ def taken_types() -> tuple[str, ...]:
     """What the network that carries calls can play."""
     provider = registry.current().for_channel("voice")
     return (provider or Provider).audio_types
+
+
+def check_playable(asset_id: int, provider_name: str | None) -> None:
+    """Raises Invalid when people who are called would hear nothing.
+
+    An address that could not be reached from here may well be reached by the network.
+    """
+    row = get(asset_id)
+    found = registry.current()
+    provider = found.find(provider_name) if provider_name else found.for_channel("voice")
+    problem = "" if row.problem.startswith(UNREACHABLE) else row.problem
+    kind = row.content_type
+    if not problem and provider and kind and kind not in provider.audio_types:
+        problem = f"The network can't play {NAMES.get(kind, kind)} files."
+    if problem:
+        raise Invalid(f"The recording {row.title!r} can't be played. {problem}")
 
 
 def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
@@ -118,8 +145,12 @@ def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
     path = _path(secret, sound.content_type)
     path.parent.mkdir(parents=True, exist_ok=True)
     file.seek(0)
-    path.write_bytes(file.read())
     try:
+        with path.open("wb") as out:
+            shutil.copyfileobj(file, out)
+            out.flush()
+            # Before the row that names it is committed: a power cut must not leave that alone.
+            os.fsync(out.fileno())
         return _added(
             title=title,
             url="",
@@ -193,9 +224,30 @@ def serve(name: str) -> Response:
     path = _path(row.secret, row.content_type)
     if not path.is_file():
         raise NotFound("The file of this recording is missing.")
+    size = path.stat().st_size
+    if not _asks_sensibly(request.headers.get("Range", ""), size):
+        return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
     answer: Response = send_file(
         path, mimetype=row.content_type, conditional=True, etag=row.secret, max_age=KEPT_BY_NETWORKS
     )
     answer.headers["Cache-Control"] = f"public, max-age={KEPT_BY_NETWORKS}, immutable"
     answer.headers["Accept-Ranges"] = "bytes"
     return answer
+
+
+def _asks_sensibly(given: str, size: int) -> bool:
+    """Make a Range header what Werkzeug understands; False when it asks for nothing that is there.
+
+    Several parts at once, other units and nonsense are overlooked: the whole recording is sent.
+    """
+    found = re.fullmatch(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})", given.strip())
+    first, last = found.groups() if found else ("", "")
+    start, end = int(first or 0), min(int(last or size - 1), size - 1)
+    if not first and last:
+        # The last so many bytes, of which there may be fewer.
+        start, end = max(0, size - int(last)), size - 1
+    if request.method != "GET" or not (first or last) or (first and last and int(last) < start):
+        request.environ.pop("HTTP_RANGE", None)
+        return True
+    request.environ["HTTP_RANGE"] = f"bytes={start}-{end}"
+    return start < size

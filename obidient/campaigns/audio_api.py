@@ -145,5 +145,9 @@ def add_link(given: Any) -> AudioAsset:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
+        if place == "url":
+            raise Invalid(
+                "Give the recording's https address, as https://example.org/a.mp3."
+            ) from None
         raise Invalid(f"Correct {place}: {first['msg']}.") from None
     return audio.add_link(body.title, body.url)

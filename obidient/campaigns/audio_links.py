@@ -51,7 +51,7 @@ def look(url: str) -> tuple[str, str]:
         head, status = _fetch(place, port, parts.hostname or "", path)
     except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         logger.info("recording could not be fetched: %s", type(error).__name__)
-        return "", f"The server can't be reached ({type(error).__name__})."
+        return "", f"{audio.UNREACHABLE} ({type(error).__name__})."
     if status not in (200, 206):
         return "", f"The server answers {status} in place of the recording."
     kind = audio.kind_of(head)

@@ -9,7 +9,7 @@ from typing import Any
 
 from obidient import queues, registry
 from obidient.accounts import actor, audit
-from obidient.campaigns import approval, staging, states, text, voice_menu
+from obidient.campaigns import approval, audio, staging, states, text, voice_menu
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.feed import feed
 from obidient.campaigns.models import Campaign, ChannelState, ProviderState
@@ -95,6 +95,8 @@ def create(values: Mapping[str, Any]) -> Campaign:
     if not title:
         raise Invalid("Give the campaign a title.")
     checked["title"] = title
+    if checked.get("audio_asset_id") and checked.get("channel") != "voice":
+        raise Invalid("Only calls play a recording: leave it out, or make the channel voice.")
     user = actor()
     with db.atomic():
         campaign: Campaign = Campaign.create(created_by_id=user.id if user else None, **checked)
@@ -131,13 +133,20 @@ def refuse(campaign: Campaign, word: str) -> Conflict:
     return Conflict(f"A campaign that is {campaign.status} can't be {word}.")
 
 
+def _check_content(campaign: Campaign) -> None:
+    """Raises Invalid when people would get or hear nothing."""
+    if campaign.channel == "voice" and campaign.audio_asset_id is not None:
+        audio.check_playable(campaign.audio_asset_id, campaign.provider)
+    elif not campaign.message_template:
+        raise Invalid("Write a message first.")
+
+
 def launch(campaign_id: int) -> Campaign:
     """Begin a draft, now or at its scheduled time; its provider is fixed from here on."""
     campaign = get(campaign_id)
     if campaign.status not in ("draft", "scheduled"):
         raise refuse(campaign, "launched")
-    if not campaign.message_template and campaign.audio_asset_id is None:
-        raise Invalid("Write a message first.")
+    _check_content(campaign)
     audiences.validate(campaign.audience)
     approval.check(campaign)
     later = campaign.scheduled_at is not None and campaign.scheduled_at > utcnow()
