@@ -5,6 +5,7 @@ pages; that a request can be turned down under HTTP 200 with an errorMessage and
 transcription of it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -60,7 +61,19 @@ PASSING = {
     "SERVICE_UNAVAILABLE",
     "USER_NOT_REGISTERED",
 }
+#: A word of an operator's name -> its code in Nigeria.
+CARRIERS = {
+    "mtn": "62130",
+    "airtel": "62120",
+    "glo": "62150",
+    "globacom": "62150",
+    "9mobile": "62160",
+    "t2": "62160",
+    "etisalat": "62160",
+}
 _ANSWERED = {"completed", "answered"}
+#: Causes that don't say whether somebody answered.
+_SAYS_LITTLE = {"NORMAL_CLEARING", "UNSPECIFIED"}
 _UNANSWERED = {"notanswered", "failed", "aborted", "busy", "noanswer", "rejected"}
 
 
@@ -179,7 +192,7 @@ def _final(
         status=status,
         phone=phone,
         reason="" if taken else CAUSES.get(cause, cause or "Nobody answered"),
-        network=form.get("networkCode", "")[:20],
+        network=_network(form),
         cost=_cost(form),
         duration=seconds,
         invalid=not taken and cause == "UNALLOCATED_NUMBER",
@@ -190,11 +203,24 @@ def _final(
 
 def _status(words: list[str], seconds: int, cause: str) -> str:
     """Talked for a second: answered, whatever else is said. An unheard-of word is passed on."""
-    if seconds > 0 or any(word in _ANSWERED for word in words):
+    if seconds > 0:
+        return "delivered"
+    if cause in CAUSES and cause not in _SAYS_LITTLE:
+        return "undelivered"
+    if any(word in _ANSWERED for word in words):
         return "delivered"
     if any(word in _UNANSWERED for word in words) or not any(words) or cause in CAUSES:
         return "undelivered"
     return next(word for word in words if word)
+
+
+def _network(form: Mapping[str, str]) -> str:
+    """The operator's code; their voice service names the operator in words."""
+    name = form.get("callerCarrierName", "").strip()
+    words = set(re.findall(r"[0-9a-z]+", name.lower()))
+    of_nigeria = form.get("callerCountryCode", "234").strip() in ("", "234")
+    known = next((CARRIERS[word] for word in CARRIERS if word in words), name)
+    return (form.get("networkCode", "").strip() or (known if of_nigeria else name))[:20]
 
 
 def _whole(text: str | None) -> int:

@@ -51,7 +51,7 @@ class Answer:
 
 
 def _say(parent: Element, text: str, voice: str) -> None:
-    SubElement(parent, "Say", {"voice": voice} if voice else {}).text = clean(text)
+    SubElement(parent, "Say", {"voice": clean(voice)} if voice else {}).text = clean(text)
 
 
 def greeting(script: Script, address: str, voice: str = "") -> str:

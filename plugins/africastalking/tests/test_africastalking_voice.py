@@ -208,6 +208,40 @@ def test_calling_again_makes_sense_for_some_causes_only(cause: str, again: bool)
     assert report.invalid == (cause == "UNALLOCATED_NUMBER")
 
 
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"status": "Completed", "hangupCause": "USER_BUSY"}, "undelivered"),
+        ({"status": "NotAnswered", "durationInSeconds": "7"}, "delivered"),
+        ({"status": "Completed", "durationInSeconds": ""}, "delivered"),
+        ({"status": "", "callSessionState": "Completed"}, "delivered"),
+        ({"status": "", "callSessionState": ""}, "undelivered"),
+        ({"status": "Teleported", "callSessionState": "", "hangupCause": "NEW"}, "teleported"),
+    ],
+)
+def test_an_end_that_contradicts_itself_is_read_with_sense(
+    form: dict[str, str], status: str
+) -> None:
+    assert final(form.pop("hangupCause", "NORMAL_CLEARING"), **form).status == status
+
+
+@pytest.mark.parametrize(
+    ("form", "network"),
+    [
+        ({"callerCarrierName": "MTN Nigeria"}, "62130"),
+        ({"callerCarrierName": "Airtel", "callerCountryCode": "234"}, "62120"),
+        ({"callerCarrierName": "GLO"}, "62150"),
+        ({"callerCarrierName": "9mobile (Etisalat)"}, "62160"),
+        ({"callerCarrierName": "MTN", "callerCountryCode": "256"}, "MTN"),
+        ({"callerCarrierName": "Global Telecom"}, "Global Telecom"),
+        ({"networkCode": "62130", "callerCarrierName": "Airtel"}, "62130"),
+        ({}, ""),
+    ],
+)
+def test_the_operator_is_known_by_its_name(form: dict[str, str], network: str) -> None:
+    assert final("NORMAL_CLEARING", status="Completed", **form).network == network
+
+
 def test_a_number_that_a_form_made_a_space_of_comes_back_with_its_plus() -> None:
     assert final("NO_ANSWER", callerNumber=" 2348035550101").phone == PHONES[0]
 
@@ -279,7 +313,7 @@ def test_an_unknown_call_and_an_ended_one_get_an_empty_response() -> None:
     url=st.one_of(st.none(), st.text(min_size=1)),
     key=st.sampled_from(["", "1", "2", "7"]),
     address=st.text(),
-    voice=st.sampled_from(["", "woman", "en-US-Standard-C"]),
+    voice=st.one_of(st.sampled_from(["", "woman", "en-US-Standard-C"]), st.text()),
 )
 def test_the_xml_is_well_formed_for_any_content(
     text: str, prompt: str, reply: str, url: str | None, key: str, address: str, voice: str
