@@ -15,13 +15,15 @@ import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 from results_world import UNITS, VOTERS, election_document, make_world, sheet
 from servers import RedisServer, free_port
 
 from obidient import create_app, database
 from obidient.cache import PROBE_EVERY
 from obidient.database import db
-from obidient.results import documents, elections, intake, live, pages, review
+from obidient.results import documents, elections, intake, live, pages, review, view
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Party, Tally
 
@@ -511,3 +513,23 @@ def test_two_hundred_clients_of_two_processes_cause_one_computation(
         assert asked.stdout.split() == ["200"] * 200
         log = (tmp_path / "web" / "server.log").read_text()
     assert log.count("Cache miss election=abc123") == 1
+
+
+# ---- letters on parties' colours ----------------------------------------------------------------
+
+
+@given(st.integers(0, 0xFFFFFF))
+def test_letters_on_any_party_colour_are_easy_to_read(number: int) -> None:
+    color = f"#{number:06x}"
+    rule = view.colors([Party(code="LP", color=color)])
+    letters = rule.partition("--on:")[2].partition("}")[0]
+    full = letters if len(letters) == 7 else "#" + "".join(2 * digit for digit in letters[1:])
+    light, dark = sorted((luminance(color), luminance(full)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def luminance(color: str) -> float:
+    """As WCAG has it."""
+    values = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -17,6 +17,8 @@ STATUSES = {
     "ended": "Voting is over",
     "certified": "Certified",
 }
+#: Contrast that letters of any size need.
+EASY = 4.5
 #: Parties in the bar of one area.
 LARGEST = 4
 #: Areas that the big screen can show at once.
@@ -139,9 +141,10 @@ def colors(parties: list[Any]) -> str:
 
 
 def _readable_on(color: str) -> str:
-    """Ink or white, whichever is easier to read on a colour."""
+    """White, ink or black, the first that is easy to read on a colour: of the three one always is."""
     channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    white, ink = 1.05 / (luminance + 0.05), (luminance + 0.05) / 0.0605
-    return "#fff" if white >= ink else "#14201b"
+    if 1.05 / (luminance + 0.05) >= EASY:
+        return "#fff"
+    return "#14201b" if (luminance + 0.05) / 0.0628 >= EASY else "#000"
