@@ -406,6 +406,15 @@ def test_a_broken_body_is_called_so(client: FlaskClient, organiser: dict[str, st
     assert broken.json and "no valid JSON" in broken.json["detail"]
 
 
+@pytest.mark.parametrize("path", [BASE, "/api/communications/audio-assets"])
+def test_a_body_that_is_needed_must_not_be_empty(
+    client: FlaskClient, organiser: dict[str, str], path: str
+) -> None:
+    empty = client.post(path, content_type="application/json", headers=organiser)
+    assert empty.status_code == 422
+    assert empty.json and "the body" in empty.json["detail"].lower()
+
+
 def test_a_body_without_its_type_is_told_which(
     client: FlaskClient, organiser: dict[str, str]
 ) -> None:

@@ -354,6 +354,12 @@ def test_a_log_line_holds_no_phone_number() -> None:
     assert "\n" not in line
 
 
+def test_a_log_line_cannot_write_to_a_terminal() -> None:
+    text = "GET /results/\x1b[2J\x00\x9b31mẹ\tx"
+    record = logging.LogRecord("obidient.x", logging.INFO, "", 1, text, None, None)
+    assert OneLine().format(record).endswith("GET /results/?[2J??31mẹ\tx")
+
+
 def test_queue_health_says_that_the_database_is_away(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,7 +133,7 @@ def _upload() -> AudioAsset:
 
 
 def _link() -> AudioAsset:
-    row = add_link(request.get_json())
+    row = add_link(request.get_json(silent=True))
     audio_links.check_later(row.id)
     return row
 

@@ -2,6 +2,7 @@
 
 import logging
 import logging.handlers
+import re
 import sys
 from datetime import UTC, datetime
 
@@ -15,6 +16,9 @@ from obidient.operations.redact import redact
 _QUIET = ("huey", "peewee.migrations", "urllib3", "werkzeug", "requests", "flask-limiter")
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
+
 class OneLine(logging.Formatter):
     """`2027-02-25T15:30:45.123Z INFO obidient.x [request id] text`, phone numbers masked."""
 
@@ -25,7 +29,9 @@ class OneLine(logging.Formatter):
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         lines = " | ".join(redact(text).splitlines())
-        return f"{stamp} {record.levelname} {record.name} [{_request_id(record)}] {lines}"
+        # An address may hold anything, and whoever reads this in a terminal must not suffer.
+        shown = _CONTROL.sub("?", lines)
+        return f"{stamp} {record.levelname} {record.name} [{_request_id(record)}] {shown}"
 
 
 def _request_id(record: logging.LogRecord) -> str:

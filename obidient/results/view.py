@@ -141,7 +141,7 @@ def colors(parties: list[Any]) -> str:
 
 
 def _readable_on(color: str) -> str:
-    """White, ink or black, the first that is easy to read on a colour: of the three one always is."""
+    """White, ink or black: the first that is easy to read on a colour, as one of them is."""
     channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
