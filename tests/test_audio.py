@@ -235,7 +235,7 @@ def test_a_recording_that_a_campaign_plays_stays(
         ("", "audio/mpeg", False),
         ("The server answers 404 in place of the recording.", "", True),
         # Only from here, maybe.
-        ("The server can't be reached (gaierror).", "", False),
+        ("The server can't be reached: its name is not known. Check the address.", "", False),
         ("", "audio/x-aiff", True),
     ],
 )

@@ -49,6 +49,8 @@ def look(url: str) -> tuple[str, str]:
             return "", "The address leads into a private network: the phone network can't reach it."
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         head, status = _fetch(place, port, parts.hostname or "", path)
+    except socket.gaierror:
+        return "", f"{audio.UNREACHABLE}: its name is not known. Check the address."
     except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         logger.info("recording could not be fetched: %s", type(error).__name__)
         return "", f"{audio.UNREACHABLE} ({type(error).__name__})."

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import urllib3
 
+from .fate import NETWORKS
 from .postman import Courier
 
 #: Answers that one call may ask for; a menu that always repeats ends somewhere.
@@ -52,6 +53,7 @@ class Step:
                 "durationInSeconds": str(self.seconds),
                 "amount": f"{self.seconds * PRICE:.2f}",
                 "currencyCode": "NGN",
+                "networkCode": NETWORKS[_byte(self.session, 5) % len(NETWORKS)],
             }
         return {name: value for name, value in fields.items() if value}
 

@@ -165,6 +165,7 @@ def _event(request: WebhookRequest) -> Event:
         "delivered" if taken else "undelivered",
         phone,
         reason="" if taken else REASONS.get(cause, cause or "Nobody answered"),
+        network=form.get("networkCode", ""),
         cost=_cost(form.get("amount", "")),
         duration=int(seconds) if seconds.isascii() and seconds.isdigit() else 0,
         reference=reference,
