@@ -31,6 +31,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from rig import Rig, invite, network_settings
+from servers import wait_for
 from standin_africastalking import StandIn
 
 from obidient import database
@@ -114,6 +115,9 @@ class Weather:
         self.network.behave(latency=self.latency, times=times, **behaviour)
 
     def kill(self) -> None:
+        """Kill a worker, as soon as calls are in hand if that is soon."""
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: bool(in_hand()), 2, "a call")
         victim = self.chance.choice([one for one in self.rig.workers if one.poll() is None])
         os.kill(victim.pid, signal.SIGKILL)
         victim.wait()
@@ -123,13 +127,7 @@ class Weather:
         self.start_worker()
 
     def note_claims(self) -> None:
-        """Who is claimed now; each claim has a lease of its own."""
-        query = Recipient.select(Recipient.phone, Recipient.lease_until)
-        claimed = query.where(Recipient.status == RecipientStatus.SENDING)
-        found: dict[datetime, set[str]] = {}
-        for row in safely(lambda: list(claimed)):
-            found.setdefault(row.lease_until, set()).add(row.phone)
-        known = self.storm.claims
+        found, known = in_hand(), self.storm.claims
         self.storm.most_claims = max(self.storm.most_claims, len(found.keys() - known.keys()))
         self.storm.claims = {
             lease: found.get(lease, set()) | known.get(lease, set())
@@ -153,6 +151,17 @@ class Weather:
         self.rig.postgres.stop(mode)
         time.sleep(self.chance.uniform(0.0, 1.0))
         self.rig.postgres.start()
+
+
+def in_hand() -> dict[datetime, set[str]]:
+    """Who is claimed now, claim by claim: each has a lease of its own."""
+    query = Recipient.select(Recipient.phone, Recipient.lease_until)
+    claimed = query.where(Recipient.status == RecipientStatus.SENDING)
+    found: dict[datetime, set[str]] = {}
+    for row in safely(lambda: list(claimed)):
+        found.setdefault(row.lease_until, set()).add(row.phone)
+    database.release()
+    return found
 
 
 def safely(ask: Callable[[], T]) -> T:
@@ -214,6 +223,7 @@ def run(seed: int, people: int, embedded: bool, rate: int = 1500, channel: str =
             rig.redis.start()
         for _ in range(WORKERS):
             weather.start_worker()
+        rig.wait_for_workers()
         began = time.monotonic()
         sail(campaign.id, weather, began)
         storm.seconds = time.monotonic() - began

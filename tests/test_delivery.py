@@ -8,17 +8,30 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from peewee import OperationalError
 from redis.exceptions import RedisError
 
 from obidient import database, queues, registry
-from obidient.campaigns import control, decisions, delivery, pace, staging, states, sweeper
+from obidient.campaigns import (
+    control,
+    decisions,
+    delivery,
+    pace,
+    receipts,
+    staging,
+    states,
+    sweeper,
+)
 from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
+from obidient.campaigns.receipt_models import TextAnswer
+from obidient.campaigns.reports import apply_reports
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.plugin import (
     Accepted,
     Defer,
+    DeliveryReport,
     Message,
     Money,
     Outcome,
@@ -30,6 +43,10 @@ from obidient.plugin import (
     Unknown,
 )
 
+HOOK, TOKEN = (
+    "/api/communications/webhooks/simulator-sms/delivery",
+    "webhook-token-of-the-tests",
+)
 S = RecipientStatus
 PEOPLE = 20
 give_back = pace.give_back
@@ -281,6 +298,55 @@ def _two_at_once(app: Flask, campaign_id: int) -> None:
     second.join(10)
     while states.carry_out(campaign_id, 5):
         pass
+
+
+# ---- reports about earlier tries -----------------------------------------------------------------
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("by_phone", [False, True], ids=["by id", "by phone"])
+def test_a_report_of_success_cancels_a_retry_and_one_of_failure_does_not(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, by_phone: bool
+) -> None:
+    if by_phone:
+        says(monkeypatch, lambda messages: [Retry(one, "Gateway failed") for one in messages])
+    else:
+        says(
+            monkeypatch, lambda messages: [Unknown(one, "Held", f"x-{one.id}") for one in messages]
+        )
+    campaign = work(launch())
+    if not by_phone:
+        decisions.resolve_unconfirmed(campaign.id, resend=True)
+    first, second, *_ = rows(campaign.id)
+    assert first.status == second.status == S.QUEUED
+
+    def report(row: Recipient, status: str) -> DeliveryReport:
+        return DeliveryReport(f"x-{row.id}", status, phone=row.phone)
+
+    apply_reports(provider.name, [report(first, "delivered"), report(second, "undelivered")])
+    # The second try of the others.
+    says(monkeypatch, accept)
+    Recipient.update(next_attempt_at=None).execute()
+    campaign = work(campaign.id)
+    assert (campaign.delivered, campaign.sent, campaign.undelivered) == (1, PEOPLE - 1, 0)
+
+
+@pytest.mark.both
+def test_a_report_about_an_answer_from_the_inbox_settles_no_campaign_s_doubt(
+    provider: Provider, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, lambda messages: [Unknown(one, "No answer") for one in messages])
+    campaign = work(launch())
+    known, being_sent = (row.phone for row in rows(campaign.id)[:2])
+    made = {"provider": provider.name, "text": "Hi", "inbound_id": 1}
+    TextAnswer.create(phone=known, provider_id="answer-1", state="sent", **made)
+    TextAnswer.create(phone=being_sent, state="sending", **made)
+    for name, phone in (("answer-1", known), ("answer-2", being_sent)):
+        form = {"id": name, "phoneNumber": phone, "status": "Success"}
+        assert client.post(f"{HOOK}?token={TOKEN}", data=form).status_code == 200
+    receipts.apply_due()
+    assert control.get(campaign.id).unconfirmed == PEOPLE
+    assert TextAnswer.get(TextAnswer.provider_id == "answer-1").state == "delivered"
 
 
 # ---- errors -------------------------------------------------------------------------------------
