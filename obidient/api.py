@@ -16,11 +16,12 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import orjson
 from flask import Flask, Response, g, render_template, request
+from flask_login import AnonymousUserMixin
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
-from peewee import DataError, ModelSelect
+from peewee import DataError, InterfaceError, ModelSelect, OperationalError
 from peewee import Field as Column
 from pydantic import (
     BaseModel,
@@ -307,6 +308,17 @@ def _on_crash(error: Exception) -> Response | tuple[str, int]:
     return render_template("error.html", status=500, title="Our mistake", detail=sentence), 500
 
 
+def _on_no_database(error: Exception) -> Response | tuple[str, int]:
+    """Nothing is wrong with the request: whoever sent it may send it again."""
+    logger.error("the database does not answer: %s", str(error).partition("\n")[0])
+    sentence = "The database does not answer just now. Try again in a minute."
+    if is_api_path(request.path):
+        return problem(503, "Service Unavailable", sentence, headers={"Retry-After": "5"})
+    # The page asks who is signed in, and that is in the database.
+    g._login_user = AnonymousUserMixin()
+    return render_template("error.html", status=503, title="Not just now", detail=sentence), 503
+
+
 def _on_unstorable(error: Exception) -> Response | tuple[str, int]:
     """A number that no column holds, a NUL in a text: the address or form is wrong, not we."""
     if is_api_path(request.path):
@@ -385,6 +397,8 @@ def build_app(settings: Settings) -> Flask:
     app.register_error_handler(Problem, _on_problem)
     app.register_error_handler(OverflowError, _on_unstorable)
     app.register_error_handler(DataError, _on_unstorable)
+    app.register_error_handler(OperationalError, _on_no_database)
+    app.register_error_handler(InterfaceError, _on_no_database)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, count)  # type: ignore[method-assign]

@@ -273,6 +273,22 @@ def test_a_command_without_a_database_says_so(cli: Cli, monkeypatch: pytest.Monk
     assert answer.output.startswith("Error: The database can't be reached at postgresql://me:…@")
 
 
+def test_a_request_that_finds_no_database_may_come_again(environ: dict[str, str]) -> None:
+    away = f"postgresql://u:secret@127.0.0.1:{free_port()}/x"
+    client = create_app(environ | {"DATABASE_URL": away}).test_client()
+    told = client.get(
+        "/api/communications/campaigns", headers={"Authorization": "Bearer obi_something"}
+    )
+    assert (told.status_code, told.content_type) == (503, "application/problem+json")
+    assert told.headers["Retry-After"] == "5"
+    assert told.json["detail"] == "The database does not answer just now. Try again in a minute."
+    with client.session_transaction() as session:
+        session["_user_id"] = "1"
+    page = client.get("/admin/")
+    assert page.status_code == 503
+    assert "Try again in a minute" in page.text
+
+
 @pytest.mark.slow
 def test_two_upgrades_at_once_are_safe(tmp_path: Path) -> None:
     environ = dict(os.environ) | {
