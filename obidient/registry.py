@@ -304,14 +304,15 @@ class Registry:
             raise RuntimeError("The queues are not there yet: enqueue() works once the app is up.")
         return self._queues
 
-    def views(self) -> list[Any]:
-        """Admin pages that providers bring; one that fails is noted as broken."""
-        found: list[Any] = []
+    def add_views(self, add: Callable[[Any], None]) -> None:
+        """Have `add` take in the admin pages that providers bring; one that fails is broken."""
         for plugin, names in self._plugins.items():
             for name in names:
-                get = self._providers[name].views
-                self._guarded(plugin, lambda get=get: found.extend(get()))  # type: ignore[misc]
-        return found
+                self._guarded(plugin, functools.partial(self._add_views_of, plugin, name, add))
+
+    def _add_views_of(self, plugin: str, name: str, add: Callable[[Any], None]) -> None:
+        for view in self._providers[name].views():
+            self._guarded(plugin, functools.partial(add, view))
 
     def enqueue(self, provider: str, task: str, delay: float, **arguments: Any) -> bool:
         """Run a provider's task on its queue; see `Provider.enqueue`."""

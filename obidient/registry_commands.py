@@ -10,7 +10,7 @@ from obidient import plugin_loading, registry
 from obidient.cli import with_app
 from obidient.config import settings
 from obidient.errors import Conflict, Invalid
-from obidient.plugin import Provider
+from obidient.plugin import Health, Provider
 from obidient.plugin_scaffold import PROVIDER, TESTS
 from obidient.registry import Registry
 
@@ -102,6 +102,8 @@ def _checked(found: Registry, provider: Provider, offline: bool) -> tuple[bool, 
         health = provider.check()
     except Exception as error:  # noqa: BLE001 - a plugin's; what it says is the answer
         return False, f"FAILED: check() raised {type(error).__name__}: {error}"
+    if not isinstance(health, Health):
+        return False, f"FAILED: check() gives {health!r} in place of a Health"
     word = "OK" if health.ok else "FAILED"
     return health.ok, f"{word}: {health.message}" if health.message else word
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from signed_in import sign_in
 
 from obidient import create_app, database
-from obidient.accounts.models import AuditEntry
+from obidient.accounts.models import AuditEntry, User
 from obidient.config import Settings
 from obidient.errors import Invalid, NotFound
 from obidient.plugin_settings import MASK, PluginSetting
@@ -318,6 +319,52 @@ def test_create_app_with_plugins_opens_no_connection(
 
 
 # ---- installed ones -----------------------------------------------------------------------------
+
+
+PAGES = '''
+from flask import current_app
+from flask_admin import BaseView, expose
+from obidient.plugin import Provider
+
+TEXT = """{% extends "admin/base.html" %}{% block body %}All pigeons are home.{% endblock %}"""
+
+class Loft(BaseView):
+    @expose("/")
+    def index(self):
+        return self.render(current_app.jinja_env.from_string(TEXT))
+
+class Pigeon(Provider):
+    name = "pigeon"
+    channel = "sms"
+
+    def send(self, messages):
+        return []
+
+    def views(self):
+        yield Loft(name="Loft", endpoint="loft")
+        yield Loft(name="The same again", endpoint="loft")
+        yield "no page"
+'''
+
+
+def test_a_plugins_page_is_in_the_menu_and_open_to_admins_only(
+    folder: Folder, make_user: Callable[..., User]
+) -> None:
+    folder.write("pigeon", PAGES)
+    app = folder.app()
+    path = "/admin/loft/"
+    assert "/login" in app.test_client().get(path).headers["Location"]
+    for role, status in [("organiser", 403), ("admin", 200)]:
+        client = app.test_client()
+        sign_in(client, make_user(role))
+        page = client.get(path)
+        assert page.status_code == status
+        assert ("All pigeons are home." in page.text) == (status == 200)
+    assert f'href="{path}"' in page.text
+    # What failed is named, and took nothing else with it.
+    trouble = registry_of(app).broken()["pigeon"]
+    assert "loft" in trouble
+    assert "no Flask-Admin view" in trouble
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Build the admin for this app: Flask-Admin remembers views, so it can't be shared."""
+    from obidient import registry
     from obidient.admin import audio, base, words
     from obidient.admin.home import Home
 
@@ -27,6 +28,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         csp_nonce_generator=security.csp_nonce,
     )
     admin.add_views(*_views())
+    found: registry.Registry = app.extensions["obidient.registry"]
+    found.add_views(lambda view: admin.add_view(base.of_plugin(view)))
 
 
 def _views() -> list[Any]:

@@ -115,6 +115,26 @@ class Guarded:
         return fn(self, *args, **kwargs)
 
 
+class PluginPage(Guarded):
+    """Put before the class of a page that a plugin brings: for admins, whatever its author forgot.
+
+    The page may ask for more, and may name other `scopes`.
+    """
+
+    def is_accessible(self) -> bool:
+        return super().is_accessible() and bool(super(Guarded, self).is_accessible())  # type: ignore[misc]
+
+
+def of_plugin(view: flask_admin.BaseView) -> flask_admin.BaseView:
+    """A plugin's page as it may be added to the menu. Raises TypeError for what is no page."""
+    if not isinstance(view, flask_admin.BaseView):
+        raise TypeError(f"views() gives {view!r}, which is no Flask-Admin view.")
+    theirs = type(view)
+    view.__class__ = type(theirs.__name__, (PluginPage, theirs), {"__module__": theirs.__module__})
+    view.category = view.category or "Plugins"
+    return view
+
+
 class SecureView(Guarded, flask_admin.BaseView):  # type: ignore[misc]
     """A page of our own."""
 
