@@ -49,6 +49,7 @@ def _load() -> tuple[dict[str, str], dict[str, str]]:
 STATES, LGAS = _load()
 
 _STATE_NICKNAMES = {"fct": "37", "abuja": "37", "fctabuja": "37", "abujafct": "37"}
+_LGA_NICKNAMES = {"amac": "37-06", "abujamunicipal": "37-06"}
 
 
 def level_of(code: str) -> str:
@@ -88,7 +89,7 @@ def _state_key(name: str) -> str:
 
 
 def _lga_key(name: str) -> str:
-    return re.sub(r"(lga|lg|localgovernment|localgovernmentarea)$", "", squeeze(name))
+    return re.sub(r"(lga|lg|localgovernment(area)?|areacouncil)$", "", squeeze(name))
 
 
 @cache
@@ -101,6 +102,8 @@ def _lgas_by_name() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for code, name in LGAS.items():
         found.setdefault(_lga_key(name), []).append(code)
+    for name, code in _LGA_NICKNAMES.items():
+        found.setdefault(name, []).append(code)
     return found
 
 

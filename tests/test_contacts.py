@@ -112,6 +112,15 @@ def test_a_name_of_two_lgas_is_refused_unless_its_state_is_known() -> None:
     assert areas.resolve_lga("Oyo/Surulere") != areas.resolve_lga("Lagos/Surulere")
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("Abaji Area Council", "37-01"), ("AMAC", "37-06"), ("Municipal", "37-06")]
+    + [("Abuja Municipal Area Council", "37-06"), ("Ikeja Local Government Area", "24-11")],
+)
+def test_lgas_are_found_by_the_names_people_give_them(text: str, code: str) -> None:
+    assert areas.find_lga(text) == code
+
+
 # ---- files --------------------------------------------------------------------------------------
 
 HEADER = "Phone Number,First name,Surname,State,LGA,Tags\n"
@@ -234,6 +243,14 @@ def test_what_csv_writes_is_read_back(
     writer.writerows(rows)
     found = [row.cells for row in CsvFile(write(tmp_path, text.getvalue()))]
     assert found == [row for row in rows if any(cell.strip() for cell in row)]
+
+
+def test_what_a_person_adds_to_an_import_is_checked_first(app: Flask, tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + ROW)
+    for more in ({"list_name": "x" * 101}, {"tags": ("x" * 300,)}, {"problems": path / "x.csv"}):
+        with pytest.raises(Invalid):
+            imports.run(path, **more)  # type: ignore[arg-type]
+    assert Contact.select().count() == 0
 
 
 def test_columns_are_recognised_and_can_be_mapped() -> None:

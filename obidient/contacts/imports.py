@@ -12,11 +12,14 @@ from typing import Any, TextIO
 
 from obidient.contacts.columns import FIELDS, assign, recognise
 from obidient.contacts.csvfile import CsvFile, Row
-from obidient.contacts.rows import Register, RowReader
+from obidient.contacts.rows import Register, RowReader, clean
 from obidient.contacts.store import BatchWriter
+from obidient.errors import Invalid
 
 #: People per transaction: about 100 ms, so that the web keeps writing meanwhile.
 BATCH = 2_000
+#: Characters of the name of a tag or list.
+LONGEST_LABEL = 100
 #: Problems kept for showing at once; the rest are in the file of problems.
 SHOWN = 50
 
@@ -55,8 +58,11 @@ class ProblemFile:
     def __init__(self, path: Path | None) -> None:
         self._file: TextIO | None = None
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8-sig", newline="")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = path.open("w", encoding="utf-8-sig", newline="")
+            except OSError as error:
+                raise Invalid(f"{path} can't be written: {error.strerror}.") from None
             self._writer = csv.writer(self._file)
             self._writer.writerow(["line", "value", "problem"])
 
@@ -92,16 +98,24 @@ def run(
     `progress(report, bytes_read, bytes_in_all)` is called after each batch. Raises Invalid when
     the file as a whole can't be read.
     """
+    tags, list_name = tuple(map(_label, tags)), _label(list_name)
     source = CsvFile(path)
     try:
         reader = RowReader(assign(source.header, mapping), Register())
-        writer = BatchWriter(tags, "" if dry_run else list_name)
+        writer = BatchWriter(filter(None, tags), "" if dry_run else list_name)
         report = Report(dry_run=dry_run)
         with ProblemFile(problems) as problem_file:
             _copy(source, reader, writer, report, problem_file, progress)
         return report
     finally:
         source.close()
+
+
+def _label(name: str) -> str:
+    """The name of a tag or list as it is kept. Raises Invalid for one that nobody could read."""
+    if len(name) > LONGEST_LABEL:
+        raise Invalid(f"The name {name[:20]}… is too long: {LONGEST_LABEL} characters at most.")
+    return clean(name)
 
 
 def _copy(
