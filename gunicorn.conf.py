@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from obidient.config import Settings
+from obidient.config import ConfigError, Settings
 
-_settings = Settings.load()
+try:
+    _settings = Settings.load()
+except ConfigError as error:
+    # A sentence, where gunicorn would print a traceback.
+    raise SystemExit(f"Error: {error}") from None
 
 wsgi_app = "wsgi:app"
 bind = f"0.0.0.0:{_settings.port}" if _settings.is_production else f"127.0.0.1:{_settings.port}"

@@ -20,7 +20,8 @@ from flask import current_app
 #: The folder of `wsgi.py`: plugins/, templates/, var/ and relative paths live here.
 ROOT = Path(__file__).resolve().parent.parent
 
-WEAK_SECRETS = {"", "changeme", "change-me", "secret", "secret-key", "dev", "development", "test"}
+#: In keys that people copy from an example and never change.
+EXAMPLE = re.compile(r"change.?me|your.?secret|insecure|example", re.IGNORECASE)
 
 
 class ConfigError(Exception):
@@ -309,7 +310,7 @@ class Settings:
         if self.is_production and (
             len(self.secret_key) < 32
             or len(set(self.secret_key)) < 8
-            or self.secret_key.lower() in WEAK_SECRETS
+            or EXAMPLE.search(self.secret_key)
         ):
             raise ConfigError(
                 "SECRET_KEY is missing or weak: set it to at least 32 random characters, e.g. "

@@ -30,6 +30,14 @@ class PluginError(ConfigError):
     """A plugin can't be used; the text says why."""
 
 
+def last_line(trace: str) -> str:
+    """What a traceback comes down to."""
+    lines = [line for line in trace.strip().splitlines() if line.strip()]
+    last = lines[-1] if lines else "no reason was given"
+    # Our own sentences need no class in front of them.
+    return last.partition("PluginError: ")[2] or last
+
+
 # ---- finding --------------------------------------------------------------------------------
 
 

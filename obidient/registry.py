@@ -107,9 +107,10 @@ class Registry:
     def _note_broken(self, plugin: str, trace: str) -> None:
         if self._settings.plugins_strict:
             logger.error("plugin %s is broken:\n%s", plugin, trace)
+            reason = plugin_loading.last_line(trace).rstrip(".")
             raise StrictError(
-                f"The plugin {plugin} is broken: {trace.strip().splitlines()[-1]}. Mend it, "
-                "take it out of PLUGINS, or set PLUGINS_STRICT=0."
+                f"The plugin {plugin} is broken: {reason}. Mend it, take it out of PLUGINS, "
+                "or set PLUGINS_STRICT=0."
             )
         logger.error("plugin %s is broken:\n%s", plugin, trace)
         before = self._broken.get(plugin)

@@ -49,7 +49,7 @@ def _rows(found: Registry, plugin: str) -> list[tuple[str, str, str, str]]:
         for name in wanted[plugin]
     ]
     if plugin in found.broken():
-        rows.append((plugin, "", "", f"BROKEN: {_last_line(found.broken()[plugin])}"))
+        rows.append((plugin, "", "", f"BROKEN: {plugin_loading.last_line(found.broken()[plugin])}"))
     return rows
 
 
@@ -58,13 +58,6 @@ def _state(found: Registry, provider: Provider) -> str:
     if chosen is provider:
         return f"carries {provider.channel}"
     return found.why_not(provider) or "ready"
-
-
-def _last_line(trace: str) -> str:
-    lines = [line for line in trace.strip().splitlines() if line.strip()]
-    last = lines[-1] if lines else "no reason was given"
-    # Our own sentences need no class in front of them.
-    return last.partition("PluginError: ")[2] or last
 
 
 @plugins.command(help="Load every plugin and ask its network; exit 1 when one is not right.")

@@ -1,6 +1,9 @@
 """Settings are checked once, at the start, and every one of them is written down."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,10 +32,21 @@ def test_the_example_file_explains_every_setting() -> None:
         assert f"# {meaning}\n#{name}=" in text
 
 
-@pytest.mark.parametrize("key", ["", "changeme", "short", "a" * 64])
+@pytest.mark.parametrize(
+    "key", ["", "changeme", "short", "a" * 64, "your-Secret-key-here-0123456789-abcdef"]
+)
 def test_production_refuses_a_weak_secret_and_says_how_to_make_one(key: str) -> None:
     with pytest.raises(ConfigError, match=r"SECRET_KEY.*32 random"):
         Settings.load({"SECRET_KEY": key})
+
+
+def test_gunicorn_says_so_without_a_traceback(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "LOG_DIR": str(tmp_path), "SECRET_KEY": "short"}
+    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: SECRET_KEY is missing or weak")
+    assert "Traceback" not in ended.stderr
 
 
 def test_production_is_the_default() -> None:
