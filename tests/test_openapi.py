@@ -149,6 +149,12 @@ def test_malformed_json_and_a_wrong_body_are_422(client: FlaskClient, auth: Auth
             {"scheduledAt": "2027-01-16T09:00:00"},
             "Correct scheduledAt: write the time with its offset, like 2027-01-16T09:00:00+01:00.",
         ),
+        ({"channel": "SMS"}, "Correct channel: write a channel's name, like sms or voice."),
+        ({"throttledRate": 5.5}, "Correct throttledRate: write a whole number."),
+        (
+            {"messageTemplate": "Hi\x07"},
+            "Correct messageTemplate: it holds a character that may not be there.",
+        ),
         ({"audioAssetId": 7}, "There is no audio asset 7. Add it first."),
         ({"titel": "T"}, "Correct titel: there is no such field."),
     ],

@@ -35,7 +35,11 @@ RecipientState = Literal[
     "unconfirmed",
     "skipped",
 ]
-Channel = Annotated[str, Field(max_length=30, pattern=r"^[a-z][a-z0-9-]*$")]
+Channel = Annotated[
+    str,
+    Field(max_length=30, pattern=r"^[a-z][a-z0-9-]*$"),
+    api.written("write a channel's name, like sms or voice"),
+]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_NUL)]
 Names = Annotated[list[Name], Field(max_length=MOST)]
 WardCode = Annotated[
@@ -127,7 +131,11 @@ class CampaignIn(api.ApiModel):
     audience: AudienceIn
     audio_asset_id: int | None = Field(None, ge=1, le=MOST_ID)
     keypad: KeypadIn | None = Field(None, description="Keys people may press in a call")
-    provider: str | None = Field(None, max_length=60, pattern=r"^[a-z][a-z0-9-]*$")
+    provider: Annotated[
+        str | None,
+        Field(max_length=60, pattern=r"^[a-z][a-z0-9-]*$"),
+        api.written("write a provider's name, like africastalking-sms"),
+    ] = None
     throttled_rate: int | None = Field(None, ge=1, le=100_000_000, description="Messages an hour")
     scheduled_at: Moment | None = Field(
         None, description="With its offset, e.g. 2027-01-16T09:00:00+01:00"
