@@ -43,6 +43,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
+        if response.status_code == 304:
+            # What the reader has keeps its own; those of a 304 would take their place.
+            return response
         headers = response.headers
         headers.setdefault("Content-Security-Policy", POLICY.format(nonce=csp_nonce()))
         headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -257,6 +257,20 @@ def test_the_short_path_and_the_long_one_answer_alike(world: Election, client: F
     assert client.post(URL).status_code == 405
 
 
+@pytest.mark.parametrize("url", [URL, "/results/abc123"])
+def test_what_has_not_changed_costs_little_and_keeps_its_headers(
+    world: Election, client: FlaskClient, url: str
+) -> None:
+    known = {"If-None-Match": client.get(url).headers["ETag"]}
+    current = client.application.extensions["obidient.live"]
+    current.generation.bump()
+    long_way, short_way = client.get(url, headers=known), client.get(url, headers=known)
+    for answer in (long_way, short_way):
+        assert answer.status_code == 304
+        assert "Content-Security-Policy" not in answer.headers
+        assert len(str(answer.headers)) < 300
+
+
 def test_public_answers_depend_on_no_cookie(world: Election, client: FlaskClient) -> None:
     for url in (URL, "/api/live-results/elections", "/results/abc123", "/results/"):
         for _ in range(2):
