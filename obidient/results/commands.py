@@ -2,6 +2,7 @@
 
 import sys
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def election() -> None:
 def create(file: Path) -> None:
     g.audit_actor = "command line"
     try:
-        document = orjson.loads(file.read_bytes())
+        document = orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise Invalid(f"{file.name} is not JSON: {error}.") from None
     if not isinstance(document, dict):
@@ -117,7 +118,7 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             if not line.strip():
                 continue
             try:
-                sheet = orjson.loads(line)
+                sheet = orjson.loads(line.removeprefix(BOM_UTF8))
             except orjson.JSONDecodeError:
                 sheet = None
             if not isinstance(sheet, dict):
@@ -155,7 +156,7 @@ def verify(election_id: str, repair: bool) -> None:
     if not wrong:
         click.echo("All totals agree with the units they are made of.")
         return
-    click.echo(f"{len(wrong)} differences.")
+    click.echo(f"{len(wrong)} difference{'' if len(wrong) == 1 else 's'}.")
     if not repair:
         sys.exit(1)
     g.audit_actor = "command line"
