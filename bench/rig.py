@@ -174,9 +174,9 @@ def invite(people: int) -> None:
     now = "now() at time zone 'utc'" if database.is_postgres() else "datetime('now')"
     blank = ", ".join("''" for _ in BLANK)
     database.db.execute_sql(
-        f"INSERT INTO contact (phone, phone_invalid, first_name, {', '.join(BLANK)}, area_flag, "
-        f"created_at, updated_at) SELECT '+234803' || {padded}, {no}, 'Ada' || n, {blank}, {no}, "
-        f"{now}, {now} FROM {numbers}"
+        f"INSERT INTO contact (phone, phone_invalid, first_name, {', '.join(BLANK)}, state_code, "
+        f"lga_code, area_flag, created_at, updated_at) SELECT '+234803' || {padded}, {no}, "
+        f"'Ada' || n, {blank}, '24', '24-11', {no}, {now}, {now} FROM {numbers}"
     )
     database.db.execute_sql("ANALYZE")
     database.release()

@@ -38,11 +38,11 @@ UPLOAD = "0" * 24
 SMS = "sms-broadcast"
 
 
-def fill() -> None:
+def fill(audience: dict[str, Any] | None = None) -> None:
     """People, campaigns of each kind, an election with a dispute, and what went wrong."""
     contacts_demo.load()
     results_demo.load()
-    _campaigns()
+    _campaigns(audience or {"everyone": True})
     _dispute()
     minutes = Minutes()
     minutes.note(SMS, 0.4, 0.2, failed=False)
@@ -59,9 +59,9 @@ def fill() -> None:
     database.release()
 
 
-def _campaigns() -> None:
+def _campaigns(audience: dict[str, Any]) -> None:
     everybody: dict[str, Any] = {"message_template": "Hi {{first_name}}", "channel": "sms"}
-    everybody["audience"] = {"everyone": True}
+    everybody["audience"] = audience
     long = "A town hall with quite a long name, which has to fit as well"
     running = control.create(everybody | {"title": long})
     control.launch(running.id)

@@ -191,7 +191,10 @@ def test_a_refusal_says_why_and_what_to_do(sign_in: Callable[..., Person]) -> No
     page = sign_in("viewer").get("/admin/audit/", 403)
     assert "Your role, viewer, may not open" in page
     assert "ask an admin" in page
-    assert "polling agent" in sign_in("agent").get("/admin/", 403)
+    for page in ("/admin/", "/admin/elections/", "/admin/audit/"):
+        refusal = sign_in("agent").get(page, 403)
+        assert "polling agent" in refusal
+        assert 'href="/agent"' in refusal
 
 
 def test_who_only_looks_can_change_nothing(

@@ -32,10 +32,14 @@ def test_the_team_is_not_lost_among_agents(
     page = admin.get("/admin/team/?role=agent")
     assert names(page) == ["Ada"]
     assert "Ikeja" in page
-    # Who is searched for is found, whatever they are.
-    assert names(admin.get("/admin/team/?search=ada")) == ["Ada"]
-    assert names(admin.get("/admin/team/?role=agent&search=24-11-02")) == ["Ada"]
-    assert "Nobody fits" in admin.get("/admin/team/?search=zzz")
+    assert names(admin.get("/admin/team/?search=BIS")) == ["Bisi"]
+    page = admin.get("/admin/team/?search=ada")
+    assert "Nobody fits" in page
+    assert 'href="/admin/team/?role=agent&amp;search=ada">Look among polling agents' in page
+    for wanted in ("ada", "24", "24-11-02", "24-11-02-017"):
+        assert names(admin.get(f"/admin/team/?role=agent&search={wanted}")) == ["Ada"]
+    for elsewhere in ("25", "24-11-03", "24-11-02-016"):
+        assert names(admin.get(f"/admin/team/?role=agent&search={elsewhere}")) == []
 
 
 def test_people_come_by_the_page(

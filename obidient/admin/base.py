@@ -7,6 +7,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 import flask_admin
 from flask import flash, redirect, request, url_for
 from flask_admin.contrib.peewee import ModelView
+from flask_admin.contrib.peewee.filters import FilterConverter
+from flask_admin.model.filters import convert
 from flask_login import current_user
 from peewee import IntegrityError
 from werkzeug.wrappers import Response
@@ -103,7 +105,7 @@ class Guarded:
                 return problem(401, "Unauthorized", "Sign in again.")
             here = request.full_path.rstrip("?") if request.method == "GET" else "/admin/"
             return redirect(url_for("accounts.login", next=here))
-        if not self.scopes:
+        if not sees_everything():
             raise Forbidden(
                 "Your account is that of a polling agent: it sends in results from the agent's "
                 "page. Ask an admin if you need more."
@@ -139,6 +141,18 @@ class SecureView(Guarded, flask_admin.BaseView):  # type: ignore[misc]
     """A page of our own."""
 
 
+class Filters(FilterConverter):  # type: ignore[misc]
+    """Flask-Admin's, for our kinds of columns too."""
+
+    @convert("UtcDateTimeField")  # type: ignore[untyped-decorator]
+    def conv_moment(self, column: Any, name: str) -> Any:
+        return [kind(column, name) for kind in self.datetime_filters]
+
+    @convert("AutoField", "BigAutoField", "SmallIntegerField")  # type: ignore[untyped-decorator]
+    def conv_number(self, column: Any, name: str) -> Any:
+        return [kind(column, name) for kind in self.int_filters]
+
+
 class SecureModelView(Guarded, ModelView):  # type: ignore[misc]
     """Flask-Admin's list, create, edit and details of a model, in our templates.
 
@@ -146,6 +160,7 @@ class SecureModelView(Guarded, ModelView):  # type: ignore[misc]
     created, changed or deleted unless a view says so.
     """
 
+    filter_converter = Filters()
     can_create = False
     can_edit = False
     can_delete = False

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import flash, redirect, request
 from flask_login import current_user
+from peewee import SQL
 from werkzeug.wrappers import Response
 from wtforms import EmailField, Form, PasswordField, RadioField, StringField
 from wtforms.validators import InputRequired, Length, Optional
@@ -20,6 +21,7 @@ from obidient.clock import utcnow
 from obidient.contacts.phones import normalise
 from obidient.database import db
 from obidient.errors import Invalid, NotFound, Problem
+from obidient.sync import room
 
 #: Days a token may live, and how that is said.
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "a year", "": "until revoked"}
@@ -36,13 +38,15 @@ class UserForm(Form):
     polling_unit_code = StringField("Polling unit", [Length(max=12)])
 
 
-#: The lists of people: how each is called, and which roles are on it.
+#: The lists of people, and how each is called.
 STAFF = tuple(role for role in ROLES if role != "agent")
 LISTS = {
-    "": ("Team", STAFF),
-    **{role: (f"{role.capitalize()}s", (role,)) for role in STAFF},
-    "agent": ("Polling agents", ("agent",)),
+    "": "Team",
+    **{role: f"{role.capitalize()}s" for role in STAFF},
+    "agent": "Polling agents",
 }
+#: Written as the index of the team has it.
+NO_AGENT = SQL("role <> 'agent'")
 
 
 class People(SecureView):
@@ -224,15 +228,18 @@ def _get(user_id: int) -> User:
 
 
 def _people(which: str, wanted: str) -> Any:
-    """Those of a list; a search without a list looks through everybody."""
+    """Those of a list, as searched for: agents by their area, too."""
     rows = User.select()
+    if which != "agent":
+        rows = rows.where(NO_AGENT)
+    if which:
+        rows = rows.where(User.role == which)
     for word in wanted.split():
-        rows = rows.where(
-            User.email.contains(word)
-            | User.name.contains(word)
-            | User.polling_unit_code.startswith(word)
-        )
-    return rows if wanted and not which else rows.where(User.role.in_(LISTS[which][1]))
+        if which == "agent" and room.AREA_RE.fullmatch(word):
+            rows = rows.where(room.within(word))
+        else:
+            rows = rows.where(User.email.contains(word) | User.name.contains(word))
+    return rows
 
 
 def _phone(given: str) -> str | None:

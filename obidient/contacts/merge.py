@@ -6,10 +6,11 @@ them, and past messages to them are its own.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from flask import Flask, current_app
-from peewee import fn
 
 from obidient.accounts import audit
 from obidient.clock import utcnow
@@ -227,19 +228,30 @@ def duplicates(after: str = "") -> tuple[list[Group], str]:
     That is empty when all were looked at. Never reads more than a page may take.
     """
     found: list[Group] = []
-    read = 0
-    while read < BUDGET and len(found) < GROUPS:
-        code = Contact.select(fn.MIN(Contact.lga_code)).where(Contact.lga_code > after).scalar()
-        if code is None:
-            return found, ""
+    rows = _by_lga(Contact.lga_code > after, BUDGET + 1)
+    is_all = len(rows) <= BUDGET
+    lgas = {code: list(some) for code, some in groupby(rows, itemgetter(0))}
+    if not is_all:
+        # The last one is cut off: left for the next time, or read to its end.
+        cut = next(reversed(lgas))
+        if len(lgas) > 1:
+            del lgas[cut]
+        else:
+            lgas[cut] = _by_lga(Contact.lga_code == cut)
+    for code, people in lgas.items():
+        found += _alike((person[1:] for person in people), code)
         after = code
-        people: Any = Contact.select(
-            Contact.id, Contact.full_name, Contact.ward_code, Contact.ward_name
-        ).where(Contact.lga_code == code, Contact.full_name != "")
-        rows = list(people.order_by(Contact.id).tuples())
-        read += len(rows)
-        found += _alike(rows, code)
-    return found, after
+        if len(found) >= GROUPS:
+            return found, after
+    return found, "" if is_all else after
+
+
+def _by_lga(condition: Any, limit: int | None = None) -> list[tuple[str, int, str, str, str]]:
+    """(LGA, id, name, ward's code and name) of contacts, along the index of LGAs."""
+    rows: Any = Contact.select(
+        Contact.lga_code, Contact.id, Contact.full_name, Contact.ward_code, Contact.ward_name
+    ).where(condition)
+    return list(rows.order_by(Contact.lga_code, Contact.id).limit(limit).tuples())
 
 
 def _alike(rows: Iterable[tuple[int, str, str | None, str]], lga_code: str) -> list[Group]:
@@ -251,6 +263,8 @@ def _alike(rows: Iterable[tuple[int, str, str | None, str]], lga_code: str) -> l
         if all(key):
             alike.setdefault(key, []).append(contact_id)
     wanted = [ids for ids in alike.values() if len(ids) > 1]
+    if not wanted:
+        return []
     every = [one for ids in wanted for one in ids]
     people = {row.id: row for row in Contact.select().where(Contact.id.in_(every))}
     return [

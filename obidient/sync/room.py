@@ -1,5 +1,6 @@
 """What the intake room looks at: how fast sheets come and go, who is silent, where one sheet is."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,9 @@ from obidient.sync.models import AgentHeard, Photo, TextReport
 
 #: Rows of a list.
 MOST = 100
+#: No unit's code comes after this one; its end is also the end of any area.
+LAST_UNIT = "99-99-99-999"
+AREA_RE = re.compile(r"\d\d(-\d\d(-\d\d(-\d{3})?)?)?")
 #: An agent who has sent nothing for so long counts as silent.
 SILENT_AFTER = timedelta(hours=24)
 
@@ -124,8 +128,15 @@ def silent_agents(lga: str) -> list[User]:
 
 
 def _agents(area: str) -> Any:
-    mine = (User.role == "agent") & User.active & User.polling_unit_code.is_null(False)
-    return mine & User.polling_unit_code.startswith(area) if area else mine
+    """Agents who may sign in and have a unit, within an area; by an index of agents alone."""
+    code = User.polling_unit_code
+    mine = SQL("role = 'agent'") & User.active
+    return mine & (within(area) if area else ~code.is_null())
+
+
+def within(area: str) -> Any:
+    """Whose polling unit lies in an area, by the index of units."""
+    return User.polling_unit_code.between(area, area + LAST_UNIT[len(area) :])
 
 
 def _silent() -> Any:
