@@ -199,6 +199,8 @@ def test_outcomes_of_500_are_told_at_once_and_whether_each_counts_on_request(
     more = f"{URL}?ids={ids[0]},{ids[-1]},agrees,second&more=standing"
     items = client.get(more, headers=admin).json["items"]
     assert [one["standing"] for one in items] == [None, "counted", "agrees", "second"]
+    apart = client.get(f"{URL}?ids={ids[0]}&ids={ids[1]},agrees", headers=admin).json["items"]
+    assert [one["submissionId"] for one in apart] == [ids[0], ids[1], "agrees"]
     over = client.get(f"{URL}?ids={','.join(ids)},more", headers=admin)
     assert (over.status_code, over.json["detail"]) == (422, "Ask for 500 sheets at once at most.")
 

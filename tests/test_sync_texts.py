@@ -261,6 +261,18 @@ def test_with_several_elections_the_text_names_one(
     assert "Begin with PRES or SEN" in sent[-1].text
     text(f"SEN {GOOD} PIN {PIN}")
     assert Submission.get().election_id == "sen"
+    assert sent[-1].text.startswith(f"Accepted and counted. SEN {GOOD}.")
+
+
+def test_figures_of_another_election_never_count_for_the_one_that_is_open(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(f"GOV {GOOD} PIN {PIN}")
+    assert "No GOV election is open for your polling unit now." in sent[-1].text
+    assert Submission.select().count() == 0
+    elections.create(election_document("again"))
+    text(f"PRES {GOOD} PIN {PIN}")
+    assert "Two elections of this kind are open." in sent[-1].text
 
 
 def test_stop_still_means_stop_and_chatter_makes_no_report(

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from obidient.sync.grammar import EXAMPLE, LABELS, Report, Unclear, looks_like_report, names, read
+from obidient.sync.grammar import (
+    ELECTION_WORDS,
+    EXAMPLE,
+    LABELS,
+    Report,
+    Unclear,
+    looks_like_report,
+    names,
+    read,
+)
 
 PARTIES = names(
     {
@@ -54,6 +63,7 @@ def reports(draw: Any) -> Report:
         valid=draw(st.none() | number),
         cast=draw(st.none() | number),
         pin=draw(st.none() | pin),
+        election_type=draw(st.none() | st.sampled_from(sorted(ELECTION_WORDS.values()))),
     )
 
 
@@ -63,6 +73,9 @@ def texts(draw: Any, report: Report) -> str:
     before = draw(st.sampled_from(["", "PU ", "Polling unit: "]))
     parts = [before + draw(st.sampled_from([report.unit, report.unit.replace("-", "/")]))]
     between = draw(st.sampled_from([" ", ": ", "=", ". "]))
+    if report.election_type:
+        ways = [word for word, kind in ELECTION_WORDS.items() if kind == report.election_type]
+        parts.append(draw(st.sampled_from(ways)).upper())
     for code, votes in report.votes.items():
         parts.append(f"{draw(st.sampled_from(SPELLINGS[code]))}{between}{votes}")
     for name, ways in WORDS.items():

@@ -160,7 +160,9 @@ def outcome(path: SubmissionPath) -> Response:
 @requires("sync", "results:review")
 def several(query: SubmissionsQuery) -> Response:
     """What became of several sheets; those never received are left out."""
-    ids = [one for one in dict.fromkeys(query.ids.split(",")) if one]
+    # `?ids=a,b` and `?ids=a&ids=b` mean the same.
+    given = ",".join(request.args.getlist("ids"))
+    ids = [one for one in dict.fromkeys(given.split(",")) if one]
     if len(ids) > MOST:
         raise Invalid(f"Ask for {MOST} sheets at once at most.")
     rows = _mine(ids)

@@ -49,6 +49,10 @@ ELECTION_WORDS = {
     "chair": "chairmanship",
     "councillor": "councillorship",
 }
+#: How each election is named in an answer: by the first of its words.
+SHORT_ELECTION: dict[str, str] = {}
+for _word, _kind in ELECTION_WORDS.items():
+    SHORT_ELECTION.setdefault(_kind, _word.upper())
 MOST_DIGITS = 6
 PIN_DIGITS = range(4, 9)
 
@@ -98,7 +102,8 @@ class Report:
 
     def write(self) -> str:
         """The text again, in its plainest form and without the PIN."""
-        parts = [self.unit, f"ACC {self.accredited}"]
+        named = [SHORT_ELECTION[self.election_type]] if self.election_type else []
+        parts = [*named, self.unit, f"ACC {self.accredited}"]
         parts += [f"{code} {number}" for code, number in self.votes.items()]
         parts.append(f"REJ {self.rejected}")
         for name in ("registered", "valid", "cast"):

@@ -28,7 +28,7 @@ from obidient.results.elections import parties_of
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Submission
 from obidient.sync import devices, grammar, pins
-from obidient.sync.grammar import ELECTION_WORDS, Report, Unclear
+from obidient.sync.grammar import ELECTION_WORDS, SHORT_ELECTION, Report, Unclear
 from obidient.sync.models import TextReport
 
 logger = logging.getLogger(__name__)
@@ -135,21 +135,21 @@ def _decide(row: TextReport) -> None:
         _say(row, f"We read: {report.write()}. {more}")
 
 
-_LOOKED_AT = "The results room looks at it before it counts."
+_LOOKED_AT = "the results room looks at it before it counts."
 #: How it stands with the PIN: what reviewers and what the agent are told.
 _WITHOUT_PIN = {
     "missing": (
         "Came without a PIN.",
-        f"No PIN: {_LOOKED_AT} To count at once, send it again with PIN and your number.",
+        f"No PIN: {_LOOKED_AT} To count at once, send it again with your PIN, such as PIN 1234.",
     ),
-    "wrong": ("Came with a wrong PIN.", f"The PIN is not right. Send it again. {_LOOKED_AT}"),
+    "wrong": ("Came with a wrong PIN.", f"The PIN is not right: send it again, or {_LOOKED_AT}"),
     "locked": (
         "Too many wrong PINs: the agent needs a new one.",
-        f"The PIN was wrong too often: ask your coordinator for a new one. {_LOOKED_AT}",
+        f"The PIN was wrong too often: ask your coordinator for a new one, or {_LOOKED_AT}",
     ),
     "none": (
         "The agent has no PIN yet.",
-        f"You have no PIN yet: ask your coordinator. {_LOOKED_AT}",
+        f"You have no PIN yet: ask your coordinator, or {_LOOKED_AT}",
     ),
 }
 
@@ -179,7 +179,11 @@ def understand(text: str, agent: User) -> tuple[Election, Report]:
     names: dict[str, str] = {}
     for party in parties_of(election.id):
         names |= dict.fromkeys([party.code, party.name, *party.aliases], party.code)
-    return election, grammar.read(text, grammar.names(names))
+    report = grammar.read(text, grammar.names(names))
+    if report.election_type not in (None, election.type):
+        word = SHORT_ELECTION[report.election_type or ""]
+        raise Unclear(f"No {word} election is open for your polling unit now.")
+    return election, report
 
 
 def _named(text: str, open_now: list[Election]) -> Election:
@@ -188,11 +192,11 @@ def _named(text: str, open_now: list[Election]) -> Election:
     found = [election for election in open_now if election.type in said]
     if len(found) == 1:
         return found[0]
-    shortest: dict[str, str] = {}
-    for word, kind in ELECTION_WORDS.items():
-        if any(election.type == kind for election in open_now):
-            shortest.setdefault(kind, word.upper())
-    raise Unclear(f"Several elections are open. Begin with {' or '.join(shortest.values())}.")
+    if found:
+        raise Unclear("Two elections of this kind are open. Ask your coordinator what to do.")
+    kinds = {election.type for election in open_now}
+    words = [word for kind, word in SHORT_ELECTION.items() if kind in kinds]
+    raise Unclear(f"Several elections are open. Begin with {' or '.join(words)}.")
 
 
 def _take(row: TextReport, agent: User, election: Election, report: Report) -> None:
