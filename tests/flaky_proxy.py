@@ -1,6 +1,7 @@
 """A way to the server that can be cut: passes, answers with an error, resets, loses answers."""
 
 import contextlib
+import gzip
 import socket
 import struct
 import threading
@@ -32,6 +33,8 @@ class FlakyProxy:
         self.mode = "pass"
         self.times: int | None = None
         self.large: int | None = None
+        #: Over bodies that hold this, the server stumbles.
+        self.poison: bytes | None = None
         #: The paths that have trouble.
         self.only = "/api/"
         self.seen: list[str] = []
@@ -84,6 +87,8 @@ class FlakyProxy:
             _reset(line)
             return
         body += _read(line, length - len(body))
+        if self.poison is not None and self.poison in _plain(head, body):
+            mode = "500"
         if mode in ERRORS:
             status, text = ERRORS[mode]
             detail = f'{{"status": {status}, "title": "{text}", "detail": "{text}"}}'.encode()
@@ -135,6 +140,10 @@ def _request_head(line: socket.socket) -> tuple[bytes, bytes, int]:
         if one.lower().startswith(b"content-length:"):
             length = int(one.split(b":")[1])
     return head, body, length
+
+
+def _plain(head: bytes, body: bytes) -> bytes:
+    return gzip.decompress(body) if b"content-encoding: gzip" in head.lower() else body
 
 
 def _read(line: socket.socket, number: int) -> bytes:

@@ -41,10 +41,10 @@ class Phone:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_for(lambda: listening(port), what="Chromium", seconds=40)
+        wait_for(lambda: listening(port), what="Chromium", seconds=90)
         self._browser = self._playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
         context: BrowserContext = self._browser.contexts[0]
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         return context
 
     def page(self, context: BrowserContext, address: str) -> Page:
@@ -111,7 +111,7 @@ def states(page: Page) -> list[str]:
     return found
 
 
-def until(page: Page, check: Callable[[], object], seconds: float = 40, what: str = "it") -> None:
+def until(page: Page, check: Callable[[], object], seconds: float = 120, what: str = "it") -> None:
     """Wait while the browser goes on."""
     for _ in range(int(seconds * 10)):
         if check():

@@ -1,7 +1,10 @@
 """The agent page in a real browser, with the network really cut, and a server that misbehaves."""
 
 import contextlib
+import json
+import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,12 @@ from flask import Flask
 from phones import FIGURES, Phone, fill, report, sign_in, states, until
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, Playwright
-from results_world import UNITS, election_document, make_register
+from results_world import UNITS, election_document, make_register, sheet
 from servers import listening, process, wait_for
 
+from obidient.accounts import tokens
+from obidient.accounts.models import ApiToken, User
+from obidient.clock import utcnow
 from obidient.results import elections
 from obidient.results.models import AgentSheet, Submission, UnitResult
 from obidient.sync.models import Photo
@@ -45,9 +51,9 @@ class Web:
     """Gunicorn that can be stopped and started, behind a line that can be cut."""
 
     def __init__(self, environ: dict[str, str]) -> None:
-        self._environ, self._port = environ, int(environ["PORT"])
+        self._environ, self.port = environ, int(environ["PORT"])
         self._running = contextlib.ExitStack()
-        self.line = FlakyProxy(self._port)
+        self.line = FlakyProxy(self.port)
 
     def __enter__(self) -> "Web":
         self.line.__enter__()
@@ -62,7 +68,7 @@ class Web:
         config = str(ROOT / "gunicorn.conf.py")
         command = process("gunicorn", "-c", config, environ=self._environ, cwd=ROOT)
         self._running.enter_context(command)
-        wait_for(lambda: listening(self._port), what="gunicorn")
+        wait_for(lambda: listening(self.port), what="gunicorn")
 
     def stop(self) -> None:
         self._running.close()
@@ -135,7 +141,7 @@ def test_twenty_reports_survive_a_day_without_network_and_a_dead_battery(
     assert states(page) == ["waiting"] * 20
     web.start()
     worker("results-sync")
-    until(page, lambda: states(page) == ["counted"] * 20, 90, "20 counted")
+    until(page, lambda: states(page) == ["counted"] * 20, what="20 counted")
     check_counted_once()
 
 
@@ -163,7 +169,7 @@ def test_whatever_the_server_answers_each_report_is_counted_once(
         # It goes on for one more request, in the middle of everything.
         web.line.set(trouble, times=1)
     page.wait_for_selector("#reports")
-    until(page, lambda: states(page) == ["counted"] * FEW, 90, "all counted")
+    until(page, lambda: states(page) == ["counted"] * FEW, what="all counted")
     check_counted_once(FEW)
 
 
@@ -177,9 +183,26 @@ def test_a_batch_that_is_too_large_is_sent_in_parts(
         report(page, election_id)
     web.line.large = 500
     context.set_offline(False)
-    until(page, lambda: states(page) == ["counted"] * 20, 90, "20 counted")
+    until(page, lambda: states(page) == ["counted"] * 20, what="20 counted")
     assert any(one.startswith("413") for one in web.line.seen)
     check_counted_once()
+
+
+def test_one_report_over_which_the_server_stumbles_holds_up_no_other(
+    phone: Phone, web: Web, worker: Callable[..., Any]
+) -> None:
+    worker("results-sync")
+    context, page = opened(phone, web)
+    context.set_offline(True)
+    for election_id in ELECTIONS[:FEW]:
+        report(page, election_id)
+    web.line.poison = b'"electionId":"e-03"'
+    context.set_offline(False)
+    until(page, lambda: sorted(states(page)) == ["counted"] * (FEW - 1) + ["waiting"])
+    web.line.poison = None
+    page.click("#send-now")
+    until(page, lambda: states(page) == ["counted"] * FEW)
+    check_counted_once(FEW)
 
 
 # ---- what else happens in a day ----------------------------------------------------------------
@@ -336,10 +359,88 @@ def test_a_result_counts_before_its_photo_which_goes_on_where_it_stopped(
     web.line.set("lost", times=2)
     context.set_offline(False)
     until(page, lambda: states(page) == ["counted"])
-    until(page, lambda: Photo.select().where(Photo.state == "stored").exists(), 90, "the photo")
+    until(page, lambda: Photo.select().where(Photo.state == "stored").exists(), what="the photo")
     until(page, lambda: "Photo received" in page.inner_text("#reports"))
     assert any(one.startswith("lost") and "pieces" in one for one in web.line.seen)
     assert Photo.get().submission_id == Submission.get().submission_id
+
+
+def test_what_happens_elsewhere_is_told_and_what_the_server_lost_goes_out_again(
+    phone: Phone, web: Web, worker: Callable[..., Any], make_user: Callable[..., Any]
+) -> None:
+    worker("results-sync")
+    other = make_user("agent", "bola@example.org", name="Bola", polling_unit_code=UNITS[0])
+    send(web, other, sheet("theirs", electionId="e-00", votes={"LP": 120, "APC": 45, "PDP": 33}))
+    _, page = opened(phone, web)
+    report(page, "e-00", **{"accredited": 208})
+    until(page, lambda: states(page) == ["counted"])
+    assert "It agrees with the sheet of another agent" in page.inner_text("#reports")
+    report(page, "e-01")
+    until(page, lambda: states(page) == ["counted", "counted"])
+
+    # Meanwhile: a correction by another way, and a server that was restored from a backup.
+    ada = User.get(User.email == AGENT)
+    send(web, ada, sheet("by-text", revision=2, electionId="e-00"))
+    kept = Submission.get(Submission.election_id == "e-01")
+    kept.delete_instance()
+    AgentSheet.delete().where(AgentSheet.election_id == "e-01").execute()
+    page.reload()
+    until(page, lambda: states(page) == ["counted", "replaced"])
+    until(page, lambda: Submission.select().where(Submission.election_id == "e-01").exists())
+    assert Submission.get(Submission.election_id == "e-01").submission_id == kept.submission_id
+
+
+def test_a_wrong_polling_unit_is_corrected_without_entering_anything_again(
+    phone: Phone, web: Web, worker: Callable[..., Any]
+) -> None:
+    worker("results-sync")
+    context, page = opened(phone, web)
+    context.set_offline(True)
+    report(page, "e-00")
+    # The coordinator gives the agent the right unit, while the phone has no network.
+    User.update(polling_unit_code=UNITS[1]).where(User.email == AGENT).execute()
+    context.set_offline(False)
+    until(page, lambda: states(page) == ["attention"])
+    assert "This is not your polling unit." in page.inner_text("#reports")
+    page.reload()
+    until(page, lambda: UNITS[1] in page.inner_text("header"))
+    page.click("[data-report] .primary")
+    page.wait_for_selector("#send")
+    page.click("#send")
+    until(page, lambda: states(page) == ["counted", "replaced"])
+    assert Submission.get(Submission.status == "accepted").unit_code == UNITS[1]
+
+
+def test_a_session_that_ended_is_told_before_there_is_anything_to_send(
+    phone: Phone, web: Web
+) -> None:
+    _, page = opened(phone, web)
+    ApiToken.update(expires_at=utcnow() + timedelta(days=2)).execute()
+    page.evaluate(
+        "async () => { await Agent.store.editSession((session) => {"
+        " session.expiresAt = new Date(Date.now() + 1.5 * 86400000).toISOString(); });"
+        " await Agent.app.home(); }"
+    )
+    assert "Your sign-in ends within 2 days." in page.inner_text("main")
+    ApiToken.update(revoked_at=utcnow()).execute()
+    page.reload()
+    until(page, lambda: "Everything you entered is safe" in page.inner_text("main"))
+
+
+def send(web: Web, agent: User, *sheets: Any) -> None:
+    """Straight to the server, as another device would."""
+    token = tokens.issue(agent, "another", ["sync"])
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{web.port}/api/sync/submissions",
+        json.dumps({"submissions": sheets}).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        assert answer.status == 202
+    wait_for(
+        lambda: not Submission.select().where(Submission.status == "received").exists(),
+        what="the worker",
+    )
 
 
 def test_a_full_phone_says_so_and_loses_nothing_that_was_kept(phone: Phone, web: Web) -> None:

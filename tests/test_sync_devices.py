@@ -1,5 +1,6 @@
 """How a phone becomes an agent's: signed in once, for thirty days, until it is told otherwise."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from obidient.accounts import users
 from obidient.accounts.models import ApiToken, User
 from obidient.clock import utcnow
 from obidient.results import elections
+from obidient.results.outcomes import STANDINGS
+from obidient.results.sheets import MESSAGES
 from obidient.sync.models import AgentHeard
 
 PASSWORD = "correct horse battery"
@@ -145,12 +148,34 @@ def test_the_whole_page_is_under_80_kb(app: Flask, client: FlaskClient) -> None:
     assert sum(sizes.values()) < 80_000, sizes
 
 
-def test_every_sentence_of_the_page_is_in_the_catalogue(app: Flask, client: FlaskClient) -> None:
-    import re
-
+def test_every_sentence_of_the_page_is_in_the_catalogue_and_nothing_else(
+    app: Flask, client: FlaskClient
+) -> None:
     catalogue = client.get("/static/agent/words.en.js").text
-    known = set(re.findall(r'^  "([a-z.]+)":', catalogue, re.MULTILINE))
-    for name in ("app", "form", "parts", "sheet"):
-        code = client.get(f"/static/agent/{name}.js").text
-        for key in re.findall(r'say\("([a-z.]+)"', code):
-            assert key in known or f"{key}.many" in known, key
+    known = set(re.findall(r'^  "([a-z._]+)":', catalogue, re.MULTILINE))
+    code = "".join(
+        client.get(f"/static/agent/{name}.js").text
+        for name in ("app", "form", "parts", "sheet", "photos", "sender", "server")
+    )
+    said = set(re.findall(r'(?<!h\()(?<!querySelector\()"([a-z]+(?:\.[a-z]+)+)"', code))
+    areas = {key.split(".")[0] for key in known}
+    for key in {key for key in said if key.split(".")[0] in areas}:
+        assert key in known or {f"{key}.one", f"{key}.many"} <= known, key
+    # Keys that are put together from a state, a reason or the name of a field.
+    families = re.findall(r"`([a-z]+\.(?:[a-z]+\.)?)\$\{", code)
+    for key in known - {"locale"}:
+        bare = re.sub(r"\.(one|many)$", "", key)
+        assert bare in said or any(key.startswith(family) for family in families), key
+    # Sentences are nowhere else.
+    texts = re.findall(r'"([^"\n]*)"', re.sub(r"/\*.*?\*/|//[^\n]*", "", code, flags=re.DOTALL))
+    assert [text for text in texts if re.search(r"[A-Z][a-z]+ [a-z]+ ", text)] == []
+
+
+def test_each_reason_for_which_a_sheet_is_refused_has_a_sentence_on_the_page(
+    app: Flask, client: FlaskClient
+) -> None:
+    catalogue = client.get("/static/agent/words.en.js").text
+    for reason in MESSAGES:
+        assert f'"reason.{reason}"' in catalogue
+    for standing in STANDINGS.keys() - {"counted"}:
+        assert f'"say.accepted.{standing}"' in catalogue

@@ -40,7 +40,7 @@ Agent.app = (() => {
       h("label", { htmlFor: "email" }, say("signin.email")), email,
       h("label", { htmlFor: "password" }, say("signin.password")), h("div.row", {}, password, flip),
       said, button);
-    show(top(h("h1", {}, say("app.name")), known ? h("button.quiet", { type: "button", onclick: home }, say("form.back")) : null),
+    show(top(h("h1.grow", {}, say("app.name")), known ? h("button.quiet", { type: "button", onclick: home }, say("form.back")) : null),
       h("main", {},
         h("h2", {}, say("signin.title")), h("p.lead", {}, say("signin.lead")),
         reports.length ? note("info", say("signin.kept", { n: reports.length })) : null, form));
@@ -53,7 +53,9 @@ Agent.app = (() => {
     });
     if (!answer) return say("signin.offline");
     if (!answer.ours || answer.status >= 500) return say("signin.failed");
-    if (answer.status !== 200) return answer.data.detail || say("signin.failed");
+    if (answer.status === 401) return say("signin.wrong");
+    if (answer.status === 429) return say("signin.wait");
+    if (answer.status !== 200) return say("signin.refused", { why: answer.data.detail || answer.status });
     await store.signIn({ ...answer.data, expired: false, skew: answer.skew });
     navigator.storage?.persist?.().catch(() => {});
     store.announce("session");
@@ -71,8 +73,8 @@ Agent.app = (() => {
     const others = reports.filter((one) => one.agentId !== who.agent.id && UNSENT.includes(one.state)).length;
     const attention = mine.filter((one) => one.state === "attention").length;
     return [
-      who.expired ? note("bad", h("p", {}, say("bar.expired")),
-        h("button.primary", { type: "button", id: "sign-in-again", onclick: () => signIn(who) }, say("signin.again"))) : null,
+      who.expired ? signInAgain("bad", who, say("bar.expired")) : null,
+      !who.expired && daysLeft(who) <= 3 ? signInAgain("wait", who, say("bar.ends", { n: Math.max(1, daysLeft(who)) })) : null,
       count(attention, "home.attention", "bad"),
       unsent ? note("wait", h("p", {}, say("home.summary", { n: unsent })),
         h("button.quiet", { type: "button", id: "send-now", onclick: () => sender.kick() }, say("home.send"))) : null,
@@ -82,6 +84,12 @@ Agent.app = (() => {
       nearlyFull ? note("wait", say("bar.space")) : null,
     ];
   };
+
+  const signInAgain = (kind, who, sentence) => note(kind, h("p", {}, sentence),
+    h("button.primary", { type: "button", id: "sign-in-again", onclick: () => signIn(who) }, say("signin.again")));
+
+  /* By the server's clock, as far as it is known. */
+  const daysLeft = (who) => Math.ceil((Date.parse(who.expiresAt) - Date.now() + (who.skew || 0)) / 86_400_000);
 
   const howLong = (ms) => (ms >= 5_400_000 ? say("bar.clock.hours", { n: Math.round(ms / 3_600_000) })
     : say("bar.clock.minutes", { n: Math.round(ms / 60_000) }));
@@ -117,10 +125,15 @@ Agent.app = (() => {
     if (state === "attention") return say(`reason.${report.reason}`, { why: report.message }) || report.message;
     if (state === "waiting" && report.reason === "large") return say("say.waiting.large");
     if (state === "waiting" && who.expired) return say("say.waiting.signin");
-    return say(`say.${state}`);
+    if (state === "waiting" && online && sender.isUnreached()) return say("say.waiting.trying");
+    return say(state === "accepted" ? `say.accepted.${report.standing}` : `say.${state}`);
   };
 
-  const shownState = (report) => (report.state === "counted" && report.disputed ? "accepted" : report.state);
+  const shownState = (report) =>
+    (report.state === "counted" && report.standing && report.standing !== "counted" ? "accepted" : report.state);
+
+  const votesLine = (votes) => Object.entries(votes).filter(([, number]) => number)
+    .sort((a, b) => b[1] - a[1]).map(([code, number]) => `${code} ${number.toLocaleString(Agent.words.locale)}`).join(" · ");
 
   const photoLine = (photo) => {
     if (!photo) return null;
@@ -131,7 +144,7 @@ Agent.app = (() => {
 
   const reportRow = (who, report, photo) => {
     const state = shownState(report);
-    const { revision, votesCast } = report.sheet;
+    const { revision, votesCast, votes } = report.sheet;
     const camera = state !== "replaced" && (!photo || photo.state === "refused") ? addPhoto(who, report) : null;
     const known = who.elections.some((one) => one.electionId === report.electionId);
     return h(`li.report.is-${state}`, { "data-report": report.submissionId, "data-state": report.state },
@@ -139,6 +152,7 @@ Agent.app = (() => {
       h("b", {}, report.electionName),
       h("p.small", {}, [say("home.votes", { n: votesCast }), revision > 1 ? say("home.revision", { n: revision - 1 }) : "",
         photoLine(photo) || ""].filter(Boolean).join(" · ")),
+      h("p.small", {}, votesLine(votes)),
       h("p", {}, explain(report, who)),
       h("div.row.left", {},
         state === "attention" && known ? h("button.primary", { type: "button", onclick: () => correct(who, report) }, say("home.correct.now")) : null,
@@ -160,8 +174,9 @@ Agent.app = (() => {
   };
 
   const net = () => {
-    const key = sender.isRunning() ? "net.busy" : online ? "net.on" : "net.off";
-    return h(`span.net.${online ? "on" : "off"}`, { id: "net" }, say(key));
+    const reached = online && !sender.isUnreached();
+    const key = sender.isRunning() ? "net.busy" : reached ? "net.on" : online ? "net.fail" : "net.off";
+    return h(`span.net.${reached ? "on" : "off"}`, { id: "net" }, say(key));
   };
 
   const home = async () => {
@@ -187,9 +202,9 @@ Agent.app = (() => {
         mine.length ? h("ul", { id: "reports" }, ...mine.map((one) => reportRow(who, one, photoOf.get(one.submissionId))))
           : h("p.lead", {}, say("home.nothing")),
         h("div.row.foot", {},
-          h("button.quiet", { type: "button", id: "refresh", onclick: refresh }, say("home.refresh")),
+          h("button.quiet", { type: "button", id: "refresh", onclick: lookAgain }, say("home.refresh")),
           h("button.quiet", { type: "button", id: "sign-out", onclick: leave }, say("home.signout"))),
-        h("p.small.center", {}, who.agent.email)));
+        h("p.small.center", {}, who.agent.name, h("br"), who.agent.email)));
     scrollTo(0, at);
     return undefined;
   };
@@ -208,12 +223,22 @@ Agent.app = (() => {
   const refresh = async () => {
     const who = await store.session();
     const answer = who && await Agent.server.ask("GET", "/profile", { token: who.token });
-    if (answer?.status !== 200 || !answer.ours) return;
-    await store.editSession((session) => {
-      if (session.token !== who.token) return false;
-      Object.assign(session, answer.data, { expired: false });
-    });
-    store.announce("session");
+    await sender.noteAnswer(answer);
+    const isGood = answer?.status === 200 && answer.ours;
+    if (isGood) {
+      await store.editSession((session) => {
+        if (session.token !== who.token) return false;
+        Object.assign(session, answer.data);
+      });
+    }
+    if (answer?.ours) store.announce("session");
+    return isGood ? "home.refreshed" : answer ? "signin.failed" : "signin.offline";
+  };
+
+  const lookAgain = async () => {
+    sender.checkAll();
+    const told = await refresh();
+    if (!(await store.session())?.expired) await ask(say(told), "", say("ask.good"));
   };
 
   /* ---- the surroundings ---- */
@@ -224,9 +249,17 @@ Agent.app = (() => {
     drawing = setTimeout(() => { if (!Agent.form.isOpen() && !document.querySelector("form.signin, dialog[open]")) home(); }, 40);
   };
 
+  /* Whoever types a password goes on with it, unless another window has signed in. */
+  const sessionChanged = async () => {
+    const who = await store.session();
+    const typing = document.querySelector("form.signin") && (!who || who.expired);
+    if (!Agent.form.isOpen() && !typing) home();
+  };
+
   const changed = (what, elsewhere) => {
-    if (what === "session") { if (!Agent.form.isOpen()) home(); return; }
+    if (what === "session") { sessionChanged(); return; }
     if (what === "sending" || what === "sent") { document.getElementById("net")?.replaceWith(net()); }
+    if (what === "photos") room();
     if (elsewhere && ["drafts", "reports"].includes(what)) Agent.form.refresh();
     redraw();
   };
@@ -256,7 +289,7 @@ Agent.app = (() => {
     store.listen(changed);
     addEventListener("online", () => reach(true));
     addEventListener("offline", () => reach(false));
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) sender.kick(); });
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) sender.checkAll(); });
     try {
       await store.device();
       await room();
@@ -265,7 +298,9 @@ Agent.app = (() => {
       show(top(h("h1", {}, say("app.name"))), h("main", {}, note("bad", say("app.failed", { why: String(error?.message || error) }))));
       return;
     }
-    sender.kick();
+    const waits = (await store.all("reports")).some((one) => UNSENT.includes(one.state));
+    if (waits) sendSoon();
+    else sender.kick();
     refresh();
   };
 

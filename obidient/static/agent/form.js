@@ -76,7 +76,9 @@ Agent.form = (() => {
       input.setAttribute("aria-invalid", String(Boolean(shown)));
       document.getElementById(`f-${name}-note`).textContent = shown ? say(`check.${one.problem}`) : helpOf(name);
     }
-    document.getElementById("sum").textContent = checked.sum.toLocaleString("en-NG");
+    document.getElementById("sum").textContent = checked.sum.toLocaleString(Agent.words.locale);
+    const { number } = checked.fields.valid;
+    document.getElementById("of").textContent = number === undefined ? "" : say("form.of", { n: number });
     document.getElementById("notes").replaceChildren(...verdict(checked));
     const send = document.getElementById("send");
     send.textContent = open.anyway ? say("form.send.anyway")
@@ -139,7 +141,7 @@ Agent.form = (() => {
     }
   };
 
-  const close = () => { open = null; Agent.app.home(); };
+  const close = () => { open = null; scrollTo(0, 0); Agent.app.home(); };
 
   const discard = async () => {
     if (!await ask(say("form.discard"), say("form.discard.sure"), say("ask.yes"), say("ask.no"))) return;
@@ -195,8 +197,8 @@ Agent.form = (() => {
     };
     show(
       top(h("button.quiet", { type: "button", id: "back", onclick: close }, `‹ ${say("form.back")}`),
-        h("div.grow", {}, h("h1", {}, open.corrects ? say("form.title.correct") : election.electionName),
-          h("p", {}, who.pollingUnit.code))),
+        h("div.grow", {}, h("h1", {}, election.electionName),
+          h("p", {}, open.corrects ? `${say("form.title.correct")} · ${who.pollingUnit.code}` : who.pollingUnit.code))),
       h("main.sheet", {},
         open.corrects ? note("info", h("p", {}, say("form.corrects"))) : null,
         h("section", {}, h("h2", {}, say("form.voters")), field("registered", helpOf("registered")), field("accredited")),
@@ -209,7 +211,8 @@ Agent.form = (() => {
       h("footer.bar", {},
         h("div", { id: "notes", "aria-live": "polite" }),
         h("div.row.sum", {},
-          h("div", {}, h("span.small", {}, say("form.sum")), h("output", { id: "sum" }, "0")),
+          h("div", {}, h("span.small", {}, say("form.sum")), h("output", { id: "sum" }, "0"), " ",
+            h("span.small", { id: "of" })),
           h("span.saved", { id: "saved", role: "status" }, draft ? say("form.saved") : "")),
         h("button.primary", { type: "button", id: "send", onclick: send }, say("form.send"))));
     scrollTo(0, 0);

@@ -25,7 +25,7 @@ Agent.parts = (() => {
 
   const chip = (state) => h(`span.chip.is-${state}`, {}, say(`state.${state}`));
 
-  const clock = (time) => new Date(time).toLocaleString("en-NG", {
+  const clock = (time) => new Date(time).toLocaleString(Agent.words.locale, {
     day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
   });
 

@@ -7,16 +7,23 @@ Agent.sender = (() => {
   const store = Agent.store;
   const BATCH = 100;
   const LONGEST_WAIT = 300_000;
+  const STUMBLES = 3;
+  const MOST_STUMBLES = 20;
   const DONE = {
     accepted: "counted", superseded: "replaced", duplicate: "received", rejected: "attention",
     received: "received",
   };
 
   let failures = 0;
+  let patience = 0;
   let polls = 0;
   let timer = 0;
   let running = null;
   let again = false;
+  /* What was told before may have changed: a correction by SMS, a decision, a restored backup. */
+  let recheck = true;
+  /* Whether the last round got no answer from the server. */
+  let unreached = false;
 
   const jitter = (ms) => ms * (0.75 + Math.random() / 2);
 
@@ -38,6 +45,9 @@ Agent.sender = (() => {
 
   const mark = (id, edit) => store.update("reports", id, edit);
 
+  /* Is this answer about these reports, and not about all? */
+  const isOver = (answer) => answer.status === 413 || (answer.ours && answer.status === 500 && patience > 0);
+
   /* Send some reports; halves what is too large or refused as a whole, so that one bad report
      never holds up the others. Returns null, or the answer that stopped it. */
   const sendBatch = async (reports, token) => {
@@ -56,14 +66,16 @@ Agent.sender = (() => {
       }
       return null;
     }
-    const splits = answer?.status === 413 || (answer?.ours && [400, 422].includes(answer.status));
+    if (answer?.status === 500 && patience > 0) patience -= 1;
+    const splits = answer && (isOver(answer) || (answer.ours && [400, 422].includes(answer.status)));
     if (!splits) return answer || { status: 0 };
     if (reports.length > 1) {
       const middle = reports.length >> 1;
       const first = await sendBatch(reports.slice(0, middle), token);
-      if (first && first.status !== 413) return first;
+      if (first && !isOver(first)) return first;
       return (await sendBatch(reports.slice(middle), token)) || first;
     }
+    if (answer.status === 500) return answer;
     await mark(reports[0].submissionId, (record) => {
       // Too large is no fault of the report: it keeps waiting, and says so.
       record.state = answer.status === 413 ? "waiting" : "attention";
@@ -77,10 +89,13 @@ Agent.sender = (() => {
     const waiting = (await mine("reports", who)).filter((one) => one.state === "waiting");
     waiting.sort((a, b) => a.createdAt - b.createdAt);
     let stopped = null;
+    // A server that stumbles again and again may do so over one report: then find it, by halves.
+    patience = failures >= STUMBLES ? MOST_STUMBLES : 0;
     for (let at = 0; at < waiting.length; at += BATCH) {
-      stopped = await sendBatch(waiting.slice(at, at + BATCH), who.token) || stopped;
+      const answer = await sendBatch(waiting.slice(at, at + BATCH), who.token);
       store.announce("reports");
-      if (stopped && stopped.status !== 413) break;
+      stopped = answer || stopped;
+      if (answer && !isOver(answer)) break;
     }
     return stopped;
   };
@@ -94,26 +109,36 @@ Agent.sender = (() => {
     record.state = DONE[outcome.status] || "received";
     record.reason = outcome.reason || "";
     record.message = outcome.message || "";
-    record.disputed = outcome.status === "accepted" && !/counted/i.test(record.message);
+    record.standing = outcome.standing || "";
   };
 
+  /* Has the server ever had it? */
+  const isThere = (one) => one.state === "counted" || (one.state === "attention" && one.reason !== "refused");
+
   const askOutcomes = async (who) => {
-    const open = (await mine("reports", who)).filter((one) => one.state === "received");
+    const all = recheck;
+    const open = (await mine("reports", who)).filter((one) => one.state === "received" || (all && isThere(one)));
     for (let at = 0; at < open.length; at += BATCH) {
-      const ids = open.slice(at, at + BATCH).map((one) => one.submissionId);
-      const answer = await Agent.server.ask("GET", `/submissions?ids=${ids.join(",")}`, { token: who.token });
+      const some = open.slice(at, at + BATCH);
+      const ids = some.map((one) => one.submissionId).join(",");
+      const answer = await Agent.server.ask("GET", `/submissions?ids=${ids}&more=standing`, { token: who.token });
       await noteAnswer(answer);
       if (answer?.status !== 200 || !Array.isArray(answer.data?.items)) return answer || { status: 0 };
       const told = new Map(answer.data.items.map((item) => [item.submissionId, item]));
-      for (const id of ids) {
-        await mark(id, (record) => {
-          if (record.state !== "received") return false;
-          hear(record, told.get(id));
-        });
+      for (const known of some) {
+        const outcome = told.get(known.submissionId);
+        const isNews = !outcome || known.state !== DONE[outcome.status] || known.message !== outcome.message;
+        if (isNews) {
+          await mark(known.submissionId, (record) => {
+            if (record.state !== known.state) return false;
+            hear(record, outcome);
+          });
+        }
       }
       await replaceOlder(who);
       store.announce("reports");
     }
+    if (all) recheck = false;
     return null;
   };
 
@@ -130,20 +155,26 @@ Agent.sender = (() => {
   const sendPhotos = async (who) => {
     const reports = await mine("reports", who);
     const there = new Set(reports.filter((one) => one.state !== "waiting").map((one) => one.submissionId));
+    let stopped = null;
     for (const photo of await mine("photos", who)) {
       if (photo.state !== "waiting" || !there.has(photo.submissionId)) continue;
-      const stopped = await Agent.photos.send(photo, who.token);
-      await noteAnswer(stopped);
-      if (stopped) return stopped;
+      const answer = await Agent.photos.send(photo, who.token);
+      await noteAnswer(answer);
+      stopped = answer || stopped;
+      // One over which the server stumbles holds up no other.
+      if (answer && answer.status !== 500) break;
     }
-    return null;
+    return stopped;
   };
 
   /* Everything once; null when all went well, else the answer that stopped it. */
   const round = async () => {
     const who = await store.session();
     if (!who) return null;
-    return (await sendWaiting(who)) || (await askOutcomes(who)) || sendPhotos(who);
+    const held = await sendWaiting(who);
+    // One report that can't go yet must not keep the others from being told about.
+    if (held && !isOver(held)) return held;
+    return (await askOutcomes(who)) || (await sendPhotos(who)) || held;
   };
 
   const locked = (work) => {
@@ -163,7 +194,7 @@ Agent.sender = (() => {
     if (stopped?.busy) return later(3_000);
     if (stopped) {
       failures += 1;
-      return later(Math.max(stopped.retryAfter || 0, Math.min(LONGEST_WAIT, 1000 * 2 ** failures)));
+      return later(Math.min(LONGEST_WAIT, Math.max(stopped.retryAfter || 0, 1000 * 2 ** failures)));
     }
     failures = 0;
     const who = await store.session();
@@ -182,6 +213,7 @@ Agent.sender = (() => {
       let stopped;
       try { stopped = await locked(round); } catch { stopped = { status: 0 }; }
       running = null;
+      unreached = Boolean(stopped) && !stopped.busy && (!stopped.ours || stopped.status >= 500);
       store.announce("sent");
       if (again) { again = false; polls = 0; return run(); }
       return plan(stopped);
@@ -196,5 +228,11 @@ Agent.sender = (() => {
     return run();
   };
 
-  return { run, kick, round: () => locked(round), isRunning: () => Boolean(running) };
+  /* Now, and whether what was told before still holds. */
+  const checkAll = () => { recheck = true; return kick(); };
+
+  return {
+    kick, checkAll, noteAnswer, round: () => locked(round), isRunning: () => Boolean(running),
+    isUnreached: () => unreached,
+  };
 })();

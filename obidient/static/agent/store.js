@@ -108,13 +108,14 @@ Agent.store = (() => {
     return draft;
   });
 
-  /* Begin to correct a report; an entry that is under way already is left as it is. */
+  /* Begin to correct a report, for the agent's unit as it is now: a wrong one may be what is to be
+     corrected. An entry that is under way already is left as it is. */
   const correct = (who, report, values) => change(["drafts"], async (s) => {
     const key = draftKey(who, report.electionId);
     const known = await found(s.drafts.get(key));
     if (known) return known;
     const draft = {
-      key, agentId: who.agent.id, electionId: report.electionId, unit: report.unit, values,
+      key, agentId: who.agent.id, electionId: report.electionId, unit: who.pollingUnit.code, values,
       corrects: report.submissionId, changedAt: Date.now(),
     };
     await found(s.drafts.put(draft));
@@ -133,7 +134,8 @@ Agent.store = (() => {
     const draft = await found(s.drafts.get(key));
     if (!draft) return false;
     const mine = (await found(s.reports.getAll())).filter((one) =>
-      one.agentId === draft.agentId && one.electionId === draft.electionId && one.unit === draft.unit);
+      one.agentId === draft.agentId && one.electionId === draft.electionId
+      && (one.unit === draft.unit || one.submissionId === draft.corrects));
     const election = who.elections.find((one) => one.electionId === draft.electionId);
     const revision = 1 + Math.max(election?.lastRevision || 0, 0, ...mine.map((one) => one.sheet.revision));
     const submissionId = uuid();

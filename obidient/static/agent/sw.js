@@ -30,7 +30,7 @@ self.addEventListener("fetch", (event) => {
 self.addEventListener("sync", (event) => {
   if (event.tag !== "send") return;
   event.waitUntil(Agent.sender.round().then((stopped) => {
-    // The browser asks again later when this fails.
-    if (stopped && !stopped.busy) throw new Error("not yet");
+    // The browser asks again later when this fails; also when a window is at it, which may fail.
+    if (stopped) throw new Error("not yet");
   }));
 });

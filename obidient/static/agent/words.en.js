@@ -3,6 +3,8 @@
    {name} is put in by the page; of a pair one/many the number chooses. */
 self.Agent = self.Agent || {};
 Agent.words = {
+  "locale": "en-NG",
+
   "app.name": "Obidient agent",
   "app.failed": "This phone can’t keep reports: {why}. Leave private mode, or use another browser.",
 
@@ -16,6 +18,9 @@ Agent.words = {
   "signin.busy": "Signing in…",
   "signin.missing": "Enter your email and your password.",
   "signin.offline": "There is no network here. Move to where there is some, and try again.",
+  "signin.wrong": "That email and password don’t match an account. Check both and try again.",
+  "signin.wait": "Too many tries. Wait fifteen minutes, then try again.",
+  "signin.refused": "This account can’t report from a phone. Ask your coordinator. ({why})",
   "signin.failed": "The server can’t answer now. Wait a minute, then try again.",
   "signin.again": "Sign in again",
   "signin.kept.one": "1 report is safe on this phone. It goes out when its agent signs in.",
@@ -24,6 +29,7 @@ Agent.words = {
   "net.on": "Network",
   "net.off": "No network",
   "net.busy": "Sending…",
+  "net.fail": "No answer",
 
   "home.elections": "Your polling unit votes in",
   "home.none": "No election is open for your polling unit.",
@@ -35,7 +41,8 @@ Agent.words = {
   "home.correct.now": "Correct it",
   "home.send": "Try to send now",
   "home.photo.add": "Add photo",
-  "home.refresh": "Look for new elections",
+  "home.refresh": "Look for news",
+  "home.refreshed": "This is how everything stands now.",
   "home.signout": "Sign out",
   "home.summary.clear": "Everything you sent is with the server.",
   "home.summary.one": "1 report is not with the server yet. It is safe on this phone.",
@@ -60,7 +67,10 @@ Agent.words = {
   "say.waiting.large": "The server finds it too large. It is tried again; tell your coordinator.",
   "say.received": "The server has it and checks it now.",
   "say.counted": "It is in the count.",
-  "say.accepted": "Another agent’s sheet came first; the results room decides.",
+  "say.waiting.trying": "The server does not answer now. It is tried again by itself.",
+  "say.accepted.agrees": "It agrees with the sheet of another agent, which is in the count.",
+  "say.accepted.second": "Another agent’s sheet came first; the results room decides.",
+  "say.accepted.decided": "The results room has decided on your polling unit, and looks again.",
   "say.replaced": "Your newer sheet took its place.",
 
   "photo.title": "Photo of the sheet",
@@ -88,7 +98,8 @@ Agent.words = {
   "form.zeros": "Put 0 where a party got nothing",
   "form.saved": "Saved on this phone",
   "form.unsaved": "Not saved! This phone is full. Free some space now; keep this page open.",
-  "form.sum": "Parties together",
+  "form.sum": "Parties:",
+  "form.of": "of {n}",
   "form.send": "Send",
   "form.send.correction": "Send the correction",
   "form.send.anyway": "The sheet says so: send it",
@@ -135,7 +146,8 @@ Agent.words = {
   "bar.space": "This phone is nearly full. Reports are small and still fit; photos may not.",
   "bar.others.one": "1 report of another agent waits on this phone. It goes out when they sign in.",
   "bar.others.many": "{n} reports of other agents wait on this phone. They go out when they sign in.",
-  "bar.updated": "A newer version of this page is ready. It comes with the next start.",
+  "bar.ends.one": "Your sign-in ends within a day. Sign in again while you have network.",
+  "bar.ends.many": "Your sign-in ends within {n} days. Sign in again while you have network.",
 
   "out.title": "Sign out?",
   "out.clear": "Everything you sent is with the server.",
@@ -152,5 +164,5 @@ Agent.say = (key, values = {}) => {
   const number = values.n === 1 ? `${key}.one` : `${key}.many`;
   const text = Agent.words[key] ?? Agent.words[number] ?? "";
   return text.replace(/\{(\w+)\}/g, (_, name) =>
-    typeof values[name] === "number" ? values[name].toLocaleString("en-NG") : values[name] ?? "");
+    typeof values[name] === "number" ? values[name].toLocaleString(Agent.words.locale) : values[name] ?? "");
 };
