@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -264,6 +265,23 @@ def test_a_second_try_of_the_failed_does_not_wait_for_somebody_else_s_next_try(
     assert batch.next_at is None or batch.next_at <= utcnow()
     campaign = work(campaign.id)
     assert (campaign.sent, campaign.queued) == (PEOPLE - 1, 1)
+
+
+@pytest.mark.both
+def test_a_campaign_that_waits_for_the_morning_says_so(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    morning = (datetime.now(UTC) + timedelta(days=1)).replace(hour=7, minute=0, second=0)
+    says(monkeypatch, lambda messages: [Defer(one, morning, "Not at night") for one in messages])
+    campaign = work(launch())
+    sweeper.sweep()
+    here = morning.astimezone(ZoneInfo("Africa/Lagos"))
+    expected = f"Nobody's turn comes before 08:00 on {here:%d %B}"
+    assert control.get(campaign.id).status_reason == expected
+    Recipient.update(next_attempt_at=None).execute()
+    Batch.update(next_at=None).execute()
+    sweeper.sweep()
+    assert control.get(campaign.id).status_reason == ""
 
 
 @pytest.mark.both

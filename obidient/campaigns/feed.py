@@ -9,7 +9,8 @@ from datetime import timedelta
 from obidient import queues
 from obidient.campaigns.holds import why_held
 from obidient.campaigns.models import Batch, Campaign
-from obidient.clock import utcnow
+from obidient.clock import local, utcnow
+from obidient.config import settings
 from obidient.database import db, is_postgres
 
 #: Hints per campaign that may be queued or running at once.
@@ -23,10 +24,11 @@ def feed(campaign: Campaign) -> int:
     if campaign.status != "sending":
         return 0
     hold = why_held(campaign)
-    note_hold(campaign, hold.reason if hold else "")
     if hold is not None:
+        note_hold(campaign, hold.reason)
         return 0
     given = _choose(campaign.id)
+    note_hold(campaign, "" if given else _all_put_off(campaign.id))
     for batch_id in given:
         hint(campaign, batch_id)
     return len(given)
@@ -60,6 +62,25 @@ def note_hold(campaign: Campaign, reason: str) -> None:
         Campaign.update(status_reason=reason).where(
             Campaign.id == campaign.id, Campaign.status == "sending"
         ).execute()
+
+
+def _all_put_off(campaign_id: int) -> str:
+    """When the first is due, in words, if nobody is for a while: a night ban, retries, an hourly
+    pace. Else nothing.
+    """
+    first = (
+        Batch.select(Batch.next_at)
+        .where(Batch.campaign_id == campaign_id, Batch.state == "ready")
+        .order_by(Batch.next_at.asc(nulls="first"))
+        .first()
+    )
+    now = utcnow()
+    if first is None or first.next_at is None or first.next_at <= now + HINT_LASTS:
+        return ""
+    zone = settings().timezone
+    clock = local(first.next_at, zone)
+    day = "" if clock.date() == local(now, zone).date() else f" on {clock:%d %B}"
+    return f"Nobody's turn comes before {clock:%H:%M}{day}"
 
 
 def _choose(campaign_id: int) -> list[int]:
