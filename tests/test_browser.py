@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 from obidient import database, queues
 from obidient.accounts.models import User
 from obidient.campaigns import control, staging
-from obidient.campaigns.models import Campaign
+from obidient.campaigns.models import Campaign, CampaignError
 from obidient.contacts import demo as contacts_demo
-from obidient.contacts.models import Contact, Tag
+from obidient.contacts import suppression
+from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.operations import failed_jobs
 from obidient.operations.history import Minutes
 from obidient.results import demo as results_demo
@@ -152,6 +153,10 @@ def test_a_delete_asks_first_and_bulk_actions_work(
     assert sorted(one.first_name for one in Contact.select()) == ["Ada", "Chidi"]
 
 
+#: Pages that links lead to with a question mark.
+FORMS = ["/admin/tags/new/", "/admin/contacts/edit/?id=1", "/admin/duplicates/compare?id=1&id=2"]
+
+
 def links(page: Page) -> list[str]:
     found = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
     return [href.split("#")[0] for href in found if href.startswith("/") and "?" not in href]
@@ -162,7 +167,7 @@ def crawl(page: Page) -> Iterator[str]:
     drafts = Campaign.select().where(Campaign.status == "draft")
     reviews = [f"/admin/compose/{draft.id}/review" for draft in drafts]
     tabs = [f"/admin/queues/sms-broadcast/?tab={tab}" for tab in ("waiting", "scheduled", "work")]
-    todo, seen = ["/admin/", "/results/", "/password", *reviews, *tabs], set[str]()
+    todo, seen = ["/admin/", "/results/", "/password", *reviews, *tabs, *FORMS], set[str]()
     while todo and len(seen) < 90:
         path = todo.pop(0)
         kind = re.sub(r"/\d[\d-]*|/(?:ele|are)[^/]*/[^/]+", "/n", path)
@@ -180,9 +185,11 @@ def crawl(page: Page) -> Iterator[str]:
 
 @pytest.fixture
 def full(app: Flask) -> None:
-    """People, an election with results, and a campaign that is being sent."""
+    """People, an election with results, and a campaign that is being sent; names that can't be
+    broken among them."""
     contacts_demo.load()
     results_demo.load()
+    _unbreakable()
     campaign = control.create(
         {
             "title": "A town hall with quite a long name, which has to fit as well",
@@ -208,6 +215,25 @@ def full(app: Flask) -> None:
     database.release()
 
 
+def _unbreakable() -> None:
+    """Words as long as people's fields allow, in each place that lists show."""
+    word = "Oluwafunmilayomi" * 6
+    long = {"first_name": word, "last_name": word, "full_name": word + word}
+    Contact.update(long).where(Contact.id < 3).execute()
+    Tag.create(name=word.lower())
+    ContactList.create(name=word)
+    suppression.suppress("+2348035550000", note=word)
+    other = control.create(
+        {"title": word, "message_template": word, "audience": {"everyone": True}}
+    )
+    control.launch(other.id)
+    CampaignError.create(campaign_id=other.id, code="403", reason=word, count=1)
+
+
+#: A table may be scrolled on a phone; on a laptop none has to be.
+SCROLLED = "[...document.querySelectorAll('.table-wrap')].some(t => t.scrollWidth > t.clientWidth)"
+
+
 @pytest.mark.usefixtures("full")
 def test_every_page_keeps_to_itself_and_fits_a_phone(
     site: tuple[Page, Witness], make_user: Callable[..., User]
@@ -215,11 +241,14 @@ def test_every_page_keeps_to_itself_and_fits_a_phone(
     page, _ = site
     sign_in(page, make_user("admin"))
     page.set_viewport_size(PHONE)
-    wide = [
-        path
-        for path in crawl(page)
-        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]
-    ]
+    wide = []
+    for path in crawl(page):
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
+            wide.append(f"{path} on a phone")
+        page.set_viewport_size(DESKTOP)
+        if page.evaluate(SCROLLED):
+            wide.append(f"a table of {path}")
+        page.set_viewport_size(PHONE)
     assert wide == []
 
 
@@ -229,6 +258,7 @@ def test_no_page_has_a_serious_accessibility_finding(
     scheme: str, site: tuple[Page, Witness], make_user: Callable[..., User]
 ) -> None:
     page, _ = site
+    page.set_viewport_size(PHONE if scheme == "dark" else DESKTOP)
     page.emulate_media(
         color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
     )
@@ -278,3 +308,31 @@ def test_a_role_sees_what_it_may_do_and_nothing_else(
         expect(page.get_by_role("button", name="Pause", exact=True)).to_have_count(number)
     # The refusals were meant to be seen.
     witness.complaints[:] = [one for one in witness.complaints if "403" not in one]
+
+
+def test_ctrl_k_leads_anywhere_and_questions_name_how_many_people_they_concern(
+    site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, _ = site
+    contacts_demo.load()
+    campaign = control.create(
+        {"title": "Town hall", "message_template": "Hi", "audience": {"everyone": True}}
+    )
+    control.launch(campaign.id)
+    staging.stage(campaign.id)
+    sign_in(page, make_user("organiser"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("camp")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/admin/campaigns/$"))
+    page.get_by_label("Select Town hall").check()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Cancel 1 campaign?")
+    expect(dialog).to_contain_text("will not get the message: 400")
+    dialog.get_by_role("button", name="Go back").click()
+    page.goto("/admin/import/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Ladi")
+    page.get_by_role("link", name="Search contacts for “Ladi”").click()
+    expect(page.get_by_role("row").filter(has_text="Ladi").first).to_be_visible()

@@ -15,7 +15,7 @@ from obidient.accounts.models import User
 from obidient.admin import draft, words
 from obidient.admin.campaign_view import throughput
 from obidient.campaigns import audience, control
-from obidient.campaigns.models import Campaign, Throughput
+from obidient.campaigns.models import Campaign, CampaignError, Throughput
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours, settings
 from obidient.contacts import demo
@@ -131,3 +131,17 @@ def test_a_control_in_the_list_leads_back_to_the_list(
     answer = client.post(f"/admin/campaigns/{campaign.id}/pause", data=form)
     assert answer.location == "/admin/campaigns/"
     assert control.get(campaign.id).status == "paused"
+
+
+def test_the_home_page_says_why_people_were_not_reached(
+    client: FlaskClient, make_user: Callable[..., User], people: list[Contact]
+) -> None:
+    campaign = written()
+    Campaign.update(status="completed", started_at=utcnow()).where(
+        Campaign.id == campaign.id
+    ).execute()
+    CampaignError.create(campaign_id=campaign.id, code="AbsentSubscriber", reason="", count=1_234)
+    signed_in.sign_in(client, make_user("admin"))
+    page = client.get("/admin/").text
+    assert "The phone was off or out of reach for too long" in page
+    assert "1,234" in page

@@ -12,8 +12,9 @@ from obidient import registry
 from obidient.admin import vital
 from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaign_view import audience_words, looks
+from obidient.admin.explain import Explanation, explain
 from obidient.cache import cache
-from obidient.campaigns.models import Campaign, Throughput
+from obidient.campaigns.models import Campaign, CampaignError, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact, Suppression
@@ -38,6 +39,7 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
             hours=_by_hour(),
             people=_people(),
             elections=_elections(),
+            reasons=_reasons(),
             **_now(),
         )
 
@@ -74,13 +76,7 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
 def _now() -> dict[str, Any]:
     running = Campaign.select().where(Campaign.status.in_(["sending", "paused"]))
     coming = Campaign.select().where(Campaign.status == "scheduled")
-    day = utcnow() - timedelta(days=1)
-    recent = list(
-        Campaign.select()
-        .where(Campaign.started_at > day, Campaign.status != "draft")
-        .order_by(Campaign.id.desc())
-        .limit(1000)
-    )
+    recent = _recent()
     tried = sum(row.delivered + row.undelivered + row.failed for row in recent)
     return {
         "running": looks(list(running.order_by(Campaign.started_at.desc()).limit(8))),
@@ -98,6 +94,27 @@ def _now() -> dict[str, Any]:
         "lines": vital.lines(),
         "audience_words": audience_words,
     }
+
+
+def _recent() -> list[Campaign]:
+    """Campaigns begun within a day."""
+    day = utcnow() - timedelta(days=1)
+    begun = Campaign.select().where(Campaign.started_at > day, Campaign.status != "draft")
+    return list(begun.order_by(Campaign.id.desc()).limit(1000))
+
+
+def _reasons() -> list[tuple[Explanation, int]]:
+    """Why people were not reached in campaigns begun within a day, the most frequent first."""
+    number = fn.SUM(CampaignError.count)
+    rows: Any = (
+        CampaignError.select(CampaignError.code, fn.MAX(CampaignError.reason), number)
+        .where(CampaignError.campaign_id.in_([row.id for row in _recent()]))
+        .group_by(CampaignError.code)
+        .order_by(number.desc())
+        .limit(6)
+        .tuples()
+    )
+    return [(explain(code, reason), int(times)) for code, reason, times in rows]
 
 
 def _month() -> list[tuple[int, str]]:

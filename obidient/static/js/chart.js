@@ -23,6 +23,7 @@
         font: "12px system-ui, sans-serif",
         grid: { stroke: token("--line"), width: 1, show: side === "y" },
         ticks: { show: false },
+        space: side === "x" ? 72 : 30,
         size: side === "y" ? 52 : 28,
         values: side === "y" ? (_plot, marks) => marks.map((mark) => new Intl.NumberFormat("en-NG", { notation: "compact" }).format(mark)) : [
           [86400, "{D} {MMM}", null, null, null, null, null, null, 1],

@@ -8,8 +8,18 @@ const number = new Intl.NumberFormat("en-NG");
 
 /* ---- confirmations ------------------------------------------------------------------------ */
 
-function selectedCount(form) {
-  return form.id ? $$(`input[name="rowid"][form="${form.id}"]:checked`).length : 0;
+function selected(form) {
+  return form.id ? $$(`input[name="rowid"][form="${form.id}"]:checked`) : [];
+}
+
+/* {n}: how many rows are selected; {n|one|many}: that with its word; {waiting}: who waits in them. */
+function fill(text, form) {
+  const rows = selected(form);
+  const waiting = rows.reduce((sum, row) => sum + Number(row.dataset.waiting || 0), 0);
+  return (text || "")
+    .replace(/\{n\|([^|}]+)\|([^}]+)\}/g, (_all, one, many) => `${number.format(rows.length)} ${rows.length === 1 ? one : many}`)
+    .replaceAll("{n}", number.format(rows.length))
+    .replaceAll("{waiting}", number.format(waiting));
 }
 
 function ask(title, text, button, danger) {
@@ -58,12 +68,10 @@ document.addEventListener("submit", async (event) => {
   } else if (asked.dataset && asked.dataset.confirm) {
     event.preventDefault();
     event.stopImmediatePropagation();
-    const count = number.format(selectedCount(form));
-    const fill = (text) => (text || "").replaceAll("{n}", count);
     const agreed = await ask(
-      fill(asked.dataset.confirm),
-      fill(asked.dataset.confirmText),
-      fill(asked.dataset.confirmButton) || "Yes",
+      fill(asked.dataset.confirm, form),
+      fill(asked.dataset.confirmText, form),
+      fill(asked.dataset.confirmButton, form) || "Yes",
       "confirmDanger" in asked.dataset,
     );
     if (agreed) {
@@ -188,7 +196,8 @@ document.addEventListener("keydown", (event) => {
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
   if (command && event.key.toLowerCase() === "k") {
     const search = $("[data-search]");
-    if (search) { event.preventDefault(); search.focus(); search.select(); }
+    event.preventDefault();
+    if (search) { search.focus(); search.select(); } else openJump();
   } else if (command && event.key.toLowerCase() === "s") {
     const save = $("[data-save]");
     if (save) { event.preventDefault(); save.click(); }
@@ -199,6 +208,58 @@ document.addEventListener("keydown", (event) => {
     $$("details.menu[open]").forEach((menu) => { menu.open = false; });
   }
 });
+
+/* ---- going anywhere by keyboard: pages of the menu, or a search -------------------------------- */
+
+function openJump() {
+  const dialog = $("#jump");
+  if (!dialog || dialog.open) return;
+  const list = $("[data-jump-places]", dialog);
+  const input = $("[data-jump]", dialog);
+  if (!list.dataset.ready) {
+    list.dataset.ready = "1";
+    const searches = $$("li", list);
+    $$(".nav-link").forEach((link) => {
+      const item = document.createElement("li");
+      const copy = document.createElement("a");
+      copy.href = link.href;
+      copy.textContent = link.textContent.trim();
+      item.append(copy);
+      list.insertBefore(item, searches[0] || null);
+    });
+    const labels = new Map($$("[data-jump-search]", list).map((link) => [link, [link.textContent, link.getAttribute("href")]]));
+    const refresh = () => {
+      const wanted = input.value.trim();
+      $$("li", list).forEach((item) => {
+        const link = item.firstElementChild;
+        const known = labels.get(link);
+        if (known) {
+          item.hidden = wanted === "";
+          link.textContent = `${known[0]} “${wanted}”`;
+          link.href = `${known[1]}?search=${encodeURIComponent(wanted)}`;
+        } else item.hidden = !link.textContent.toLowerCase().includes(wanted.toLowerCase());
+        item.classList.remove("first");
+      });
+      $("li:not([hidden])", list)?.classList.add("first");
+    };
+    input.addEventListener("input", refresh);
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { event.preventDefault(); $("li.first a", list)?.click(); }
+      if (event.key === "ArrowDown") { event.preventDefault(); $("li:not([hidden]) a", list)?.focus(); }
+    });
+    list.addEventListener("keydown", (event) => {
+      if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+      event.preventDefault();
+      const links = $$("li:not([hidden]) a", list);
+      const next = links[links.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+      (next || input).focus();
+    });
+  }
+  input.value = "";
+  input.dispatchEvent(new Event("input"));
+  dialog.showModal();
+  input.focus();
+}
 
 /* ---- files dropped on a form ---------------------------------------------------------------- */
 
