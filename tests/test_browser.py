@@ -321,6 +321,7 @@ def test_ctrl_k_leads_anywhere_and_questions_name_how_many_people_they_concern(
     control.launch(campaign.id)
     staging.stage(campaign.id)
     sign_in(page, make_user("organiser"))
+    page.wait_for_load_state("load")
     page.keyboard.press("Control+k")
     page.keyboard.type("camp")
     page.keyboard.press("Enter")

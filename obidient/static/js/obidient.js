@@ -296,8 +296,10 @@ window.setInterval(refreshTimes, 15000);
 /* ---- what scrolls sideways can be scrolled with the keyboard ---------------------------------- */
 
 function refreshScrollers() {
-  $$(".table-wrap").forEach((wrap) => wrap.toggleAttribute("tabindex", wrap.scrollWidth > wrap.clientWidth));
-  $$(".table-wrap[tabindex]").forEach((wrap) => wrap.setAttribute("tabindex", "0"));
+  $$(".table-wrap, .copy code").forEach((wide) => {
+    if (wide.scrollWidth > wide.clientWidth) wide.setAttribute("tabindex", "0");
+    else wide.removeAttribute("tabindex");
+  });
 }
 window.addEventListener("resize", refreshScrollers);
 
