@@ -39,6 +39,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 6_174_001
 
 
+#: libpq's names; seconds, and how many go unanswered.
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
 #: How long a writer waits for its turn on SQLite, milliseconds, and how often it looks, seconds.
 BUSY_MS, LOOK = 15_000, 0.004
 
@@ -166,6 +169,9 @@ def build_database(url: str) -> Database:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", "obidient")
+    # A server that vanished without a word is missed within a minute, not after two hours.
+    for name, value in KEEPALIVE.items():
+        options.setdefault(name, value)
     # Whatever the server's default: a claim that a crash forgets would be sent twice.
     options["options"] = f"{options.get('options', '')} -c synchronous_commit=on".strip()
     pooled: Database = PooledPostgresqlDatabase(

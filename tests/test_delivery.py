@@ -13,11 +13,12 @@ from flask.testing import FlaskClient
 from peewee import OperationalError
 from redis.exceptions import RedisError
 
-from obidient import database, queues, registry
+from obidient import create_app, database, queues, registry
 from obidient.campaigns import (
     control,
     decisions,
     delivery,
+    holds,
     pace,
     receipts,
     staging,
@@ -28,6 +29,7 @@ from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient,
 from obidient.campaigns.receipt_models import TextAnswer
 from obidient.campaigns.reports import apply_reports
 from obidient.clock import utcnow
+from obidient.config import parse_quiet_hours
 from obidient.contacts.models import Contact
 from obidient.plugin import (
     Accepted,
@@ -456,6 +458,26 @@ def test_refusals_at_the_same_moment_are_one_trouble(
         delivery._rest(campaign, provider, answer)
     state = ProviderState.get_by_id(provider.name)
     assert state.resting_until < utcnow() + timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        ("2027-03-27 22:00", "2027-03-28 07:00"),  # the clocks go forward in this night
+        ("2027-10-30 22:00", "2027-10-31 08:00"),  # and back in this one
+        ("2027-06-01 18:30", None),
+        ("2027-06-01 19:00", "2027-06-02 07:00"),
+        ("2027-06-02 06:59", "2027-06-02 07:00"),
+        ("2027-06-02 07:00", None),
+    ],
+)
+def test_quiet_hours_end_when_the_clocks_say_so(
+    environ: dict[str, str], now: str, until: str | None
+) -> None:
+    with create_app(environ | {"TIMEZONE": "Europe/London"}).app_context():
+        quiet = parse_quiet_hours("20:00-08:00")
+        end = holds.quiet_until(quiet, datetime.fromisoformat(now))
+        assert end == (datetime.fromisoformat(until) if until else None)
 
 
 # ---- what sweepers find -------------------------------------------------------------------------
