@@ -34,6 +34,7 @@ WHO = {
     "admin_intake": (REVIEWERS, REVIEWERS),
     "admin_queues": (ADMIN, ADMIN),
     "admin_plugins": (ADMIN, ADMIN),
+    "admin_callbacks": (ADMIN, ADMIN),
     "admin_people": (ADMIN, ADMIN),
     "admin_audit": (ADMIN, ADMIN),
 }

@@ -188,7 +188,7 @@ def test_a_file_without_a_heading_holds_numbers_alone(app: Flask) -> None:
     assert {row.channel for row in Suppression.select()} == {"voice"}
 
 
-@pytest.mark.parametrize("text", ["", "name,state\nAda,Lagos\n"])
+@pytest.mark.parametrize("text", ["", "name,state\nAda,Lagos\n", "phone\nAda\nObi\n"])
 def test_a_file_without_numbers_changes_nothing(app: Flask, text: str) -> None:
     with pytest.raises(Invalid):
         optout_import.run(io.StringIO(text))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from signed_in import sign_in
 
 from obidient import create_app, registry
 from obidient.campaigns import decisions, receipts, states
@@ -660,3 +661,36 @@ def test_senders_without_a_number_are_kept_and_never_suppressed(post: Post) -> N
     receipts.apply_due()
     assert InboundText.get().phone == "MTN-PROMO"
     assert Suppression.select().count() == 0
+
+
+@pytest.mark.both
+def test_what_went_amiss_is_shown_to_admins_and_looked_at_again(
+    post: Post,
+    campaign: Campaign,
+    client: FlaskClient,
+    app: Flask,
+    make_user: Callable[..., Any],
+) -> None:
+    add(campaign, 0)
+    post("delivery", id="id-0", status="teleported", phone="+2348035550199")
+    post("delivery", id="id-0", crash="yes")
+    receipts.apply_due()
+    app.config["WTF_CSRF_ENABLED"] = False
+    sign_in(client, make_user("admin"))
+    page = client.get("/admin/callbacks/").text
+    assert "Unknown status" in page
+    assert "Could not be read" in page
+    # Numbers are nobody's to read here, and tracebacks are.
+    assert "2348035550199" not in page
+    assert "the plugin fell over" in page
+    assert "id: id-0" in client.get("/admin/callbacks/?state=unknown").text
+    assert "fell over" not in client.get("/admin/callbacks/?state=unknown").text
+    RawCallback.update(body=b"id=id-0&status=delivered").where(
+        RawCallback.state == "unknown"
+    ).execute()
+    client.post("/admin/callbacks/again", data={"state": "unknown"})
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 1}
+    assert receipts.summary() == {"failed": 1}
+    assert client.post("/admin/callbacks/again", data={"state": "applied"}).status_code == 302
+    assert "Had 1 callback looked at again" in client.get("/admin/audit/").text

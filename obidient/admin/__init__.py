@@ -36,6 +36,7 @@ def _views() -> list[Any]:
     """The menu, in its order: what a view is called, its group, its endpoint, its address."""
     from obidient.admin.audio import Recordings
     from obidient.admin.audit import Audit
+    from obidient.admin.callbacks import Callbacks
     from obidient.admin.campaigns import Campaigns
     from obidient.admin.composer import Composer
     from obidient.admin.contacts import Contacts
@@ -70,6 +71,7 @@ def _views() -> list[Any]:
         Intake("Intake", "Results", "admin_intake", "intake"),
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),
+        Callbacks("Callbacks", "Operations", "admin_callbacks", "callbacks"),
         People("Team and tokens", "Operations", "admin_people", "team"),
         Audit("Audit trail", "Operations", "admin_audit", "audit"),
     ]

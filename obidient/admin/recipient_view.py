@@ -8,6 +8,7 @@ from obidient.admin.explain import explain
 from obidient.campaigns import delivery, tries
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import CALLBACK_STATES, RawCallback
+from obidient.campaigns.receipts import as_text
 from obidient.campaigns.text import is_personalised, render
 from obidient.campaigns.voice_models import KeyPress, VoiceCall
 from obidient.clock import utcnow
@@ -141,7 +142,7 @@ def receipts(campaign: Campaign, row: Recipient) -> list[Receipt]:
             one.received_at,
             one.event,
             CALLBACK_STATES.get(one.state, one.state),
-            redact(bytes(one.body).decode("utf-8", "replace")[:2_000]),
+            redact(as_text(one)[:2_000]),
         )
         for one in found
     ]

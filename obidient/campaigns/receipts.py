@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from flask import Flask
@@ -323,9 +324,11 @@ def summary() -> dict[str, int]:
 
 
 def as_text(row: RawCallback) -> str:
-    """The body as people can read it."""
+    """The body as people can read it: JSON indented, a form's fields a line each."""
     body = bytes(row.body).decode("utf-8", "replace")
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:
-        return body
+        fields = parse_qsl(body, keep_blank_values=True) if "=" in body else []
+        is_form = fields and "multipart" not in row.content_type
+        return "\n".join(f"{name}: {value}" for name, value in fields) if is_form else body

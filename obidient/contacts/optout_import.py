@@ -49,6 +49,8 @@ def run(file: TextIO, channel: str = EVERY_CHANNEL, most: int | None = None) -> 
         with db.atomic():
             for line, text in rows[start : start + CHUNK]:
                 _add(report, line, text, channel)
+    if report.refused and not (report.added or report.known):
+        raise Invalid("No row of the file holds a phone number. Save it as CSV and try again.")
     audit.record("suppression.imported", f"Imported opt-outs: {report}", "suppression")
     return report
 
