@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from results_world import PARTIES, UNITS, VOTERS, WARDS, make_world, sheet
+from results_world import PARTIES, UNITS, VOTERS, WARDS, election_document, make_world, sheet
 
 from obidient import database
 from obidient.database import db
@@ -102,6 +102,51 @@ def test_a_sheet_is_refused_with_the_first_reason_that_applies(world: Election) 
     assert take(*sheets) == [f"rejected: {reason}" for reason, _ in WRONG]
     assert total() == Total(review_units=1, review_votes=VOTERS)
     assert recount.differences("abc123") == []
+
+
+#: What can be wrong with a sheet, in the order in which it is told, and how to make it so.
+FAULTS: dict[str, dict[str, Any]] = {
+    "malformed_code": {"pollingUnitCode": "24-11-02-1"},
+    "unknown_polling_unit": {"pollingUnitCode": "24-11-02-999"},
+    "unknown_party": {"votes": {"LP": 198, "XYZ": 0}},
+    "missing_votes": {"votes": {}},
+    "wrong_type": {"accreditedVoters": "208"},
+    "negative_votes": {"rejectedVotes": -4},
+    "sum_mismatch": {"votesCast": 1},
+    "over_voting": {"registeredVoters": 1},
+    "unknown_election": {"electionId": "nope"},
+    "election_not_open": {"electionId": "closed"},
+    "outside_area": {"electionId": "kano"},
+    "not_your_unit": {},
+}
+
+
+@pytest.mark.both
+def test_of_many_faults_the_first_is_told(world: Election) -> None:
+    elections.create(election_document("kano", state="Kano"))
+    elections.create(election_document("closed", state="Kano", status="ended"))
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(st.lists(st.sampled_from(list(FAULTS)), min_size=1, max_size=5, unique=True))
+    def run(faults: list[str]) -> None:
+        clear()
+        # Where there is no election, and where there are no votes, no party is unknown.
+        if {"unknown_election", "missing_votes"} & set(faults) and "unknown_party" in faults:
+            faults.remove("unknown_party")
+        # Of two faults in one place, the first one makes it wrong.
+        wrong: dict[str, Any] = {}
+        for fault in sorted(faults, key=list(FAULTS).index, reverse=True):
+            wrong |= FAULTS[fault]
+        mine = UNITS[1] if "not_your_unit" in faults else UNITS[0]
+        told = take(sheet("a") | wrong, sender=Sender("user:1", own_unit=mine))
+        assert told == [f"rejected: {min(faults, key=list(FAULTS).index)}"]
+
+    run()
 
 
 def test_everything_received_is_kept_as_received(world: Election) -> None:
