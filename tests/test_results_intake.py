@@ -397,6 +397,20 @@ def test_the_history_of_a_unit_reads_like_a_story(world: Election) -> None:
     ]
 
 
+def test_a_loaded_file_is_reported_when_all_of_it_is_decided(
+    world: Election, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide, calls = intake.process_waiting, []
+
+    def late() -> int:
+        """At first the worker has everything in hand."""
+        calls.append(1)
+        return decide() if len(calls) > 3 else 0
+
+    monkeypatch.setattr(intake, "process_waiting", late)
+    assert intake.load([sheet("a"), sheet("b", UNITS[1])], "abc123") == {"accepted": 2}
+
+
 # ---- any order, any number of writers -----------------------------------------------------------
 
 

@@ -185,6 +185,16 @@ def _write_outcomes(outcomes: Mapping[int, Outcome], fresh: Set[int]) -> None:
         Submission.update(**outcome._asdict(), **moment).where(Submission.id.in_(ids)).execute()
 
 
+def _await(first: int, last: int) -> None:
+    """Until all sheets of this range are decided, here or by the worker that has taken them."""
+    waiting = Submission.select().where(
+        Submission.status == "received", Submission.id.between(first, last)
+    )
+    while waiting.exists():
+        if not process_waiting():
+            time.sleep(REST)
+
+
 def load(
     payloads: Iterable[Mapping[str, Any]],
     election_id: str,
@@ -201,6 +211,8 @@ def load(
             loaded.extend(receive(sheets, Sender()))
         process_waiting()
         progress(len(sheets))
+    if loaded:
+        _await(min(loaded), max(loaded))
     counts: Counter[str] = Counter()
     # At the end, since a later line may have taken the place of an earlier one.
     for start in range(0, len(loaded), 5_000):
