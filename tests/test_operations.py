@@ -188,6 +188,7 @@ def test_redis_may_go_away_and_come_back_under_a_running_worker(
     redis_server: RedisServer,
     worker: Callable[..., object],
     cli: Cli,
+    environ: dict[str, str],
 ) -> None:
     if backend == "sqlite":
         pytest.skip("there is no Redis")
@@ -206,6 +207,10 @@ def test_redis_may_go_away_and_come_back_under_a_running_worker(
         return queues.current()["sms"].pending_count() == 0
 
     wait_for(drained, 30, "the worker to take jobs again")
+    log = (Path(environ["LOG_DIR"]) / "server.log").read_text()
+    assert "waiting for it to come back" in log
+    assert "Traceback" not in log
+    assert len([line for line in log.splitlines() if "huey" in line]) < 5
 
 
 def test_liveness_needs_nothing_and_readiness_everything(client: FlaskClient) -> None:

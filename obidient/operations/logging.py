@@ -46,7 +46,7 @@ class OutageFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, AWAY):
+        if not isinstance(error, AWAY) or not record.name.startswith("huey"):
             return True
         if record.getMessage().startswith(("Error reading", "Error enqueueing")):
             return False
@@ -80,12 +80,10 @@ def init(settings: Settings) -> None:
     for handler in handlers:
         handler.setFormatter(OneLine())
         handler.setLevel(level)
+        # Not on Huey's logger: what its threads log is named after them, and passes that by.
+        handler.addFilter(OutageFilter())
         handler._obidient = True  # type: ignore[attr-defined]
         root.addHandler(handler)
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    for name in ("huey", "huey.consumer", "huey.signals"):
-        huey_logger = logging.getLogger(name)
-        if not any(isinstance(found, OutageFilter) for found in huey_logger.filters):
-            huey_logger.addFilter(OutageFilter())
