@@ -16,7 +16,7 @@ worker_class = "gthread"
 workers = _settings.web_workers
 threads = _settings.web_threads
 timeout = 60
-graceful_timeout = 8 if not _settings.is_production else 30
+graceful_timeout = 6 if not _settings.is_production else 30
 keepalive = 15
 # Room for asking about 200 sheets at once.
 limit_request_line = 8190
