@@ -13,10 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from signed_in import sign_in
 
-from obidient import create_app, registry
+from obidient import create_app, database, registry
 from obidient.campaigns import decisions, receipts, states
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
+from obidient.campaigns.states import Result
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact, Suppression
 from obidient.contacts.suppression import suppress, suppressed
@@ -303,6 +304,45 @@ def test_workers_side_by_side_count_each_recipient_once(app: Flask, campaign: Ca
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert counts(campaign) == {"delivered": 200}
+    assert {row.state for row in RawCallback.select()} == {"applied"}
+
+
+@pytest.mark.both
+def test_reports_replayed_and_shuffled_before_their_sends_are_recorded_count_exactly(
+    post: Post, campaign: Campaign, app: Flask
+) -> None:
+    people = 120
+    waiting = {"provider_id": None, "sent_at": None}
+    for number in range(people):
+        add(campaign, number, RecipientStatus.QUEUED, **waiting)
+    claimed = states.claim(campaign.id, 0, people, timedelta(minutes=1), "sms")
+    words = ["delivered", "delivered", "undelivered", "sent"]
+    posts = [(one, words[one.id % 4]) for one in claimed] * 5
+    random.Random(11).shuffle(posts)
+    for one, word in posts:
+        post("delivery", id=f"m-{one.id}", status=word, phone=one.phone)
+
+    def read() -> None:
+        with app.app_context():
+            for _ in range(10):
+                make_due()
+                receipts.apply_due()
+            database.release()
+
+    def write(part: list[states.Claimed]) -> None:
+        with app.app_context():
+            results = [Result(one.id, one.attempt, SENT, f"m-{one.id}") for one in part]
+            states.record(campaign.id, results, part[0].lease_until)
+            database.release()
+
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(read), pool.submit(read)]
+        jobs += [pool.submit(write, claimed[start : start + 20]) for start in range(0, people, 20)]
+        for job in jobs:
+            job.result()
+    make_due()
+    receipts.apply_due()
+    assert counts(campaign) == {"delivered": 60, "undelivered": 30, "sent": 30}
     assert {row.state for row in RawCallback.select()} == {"applied"}
 
 
