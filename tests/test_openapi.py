@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
-from obidient.api import PROBLEM
+from obidient.api import PROBLEM, ApiModel
 
 Auth = Callable[..., dict[str, str]]
 
@@ -91,6 +91,14 @@ def test_every_api_route_is_described(app: Flask) -> None:
                 path = path.replace(converter, "")
             path = path.replace("<", "{").replace(">", "}")
             assert path in described, rule.rule
+
+
+def test_no_two_models_share_a_name_in_the_document() -> None:
+    found: list[type] = [ApiModel]
+    for model in found:
+        found += model.__subclasses__()
+    names = [model.__name__ for model in found]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_every_operation_describes_its_problems(app: Flask) -> None:

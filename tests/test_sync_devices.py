@@ -86,6 +86,16 @@ def test_signing_in_again_on_a_phone_ends_its_token_before(
     assert client.get("/api/sync/profile", headers=second).status_code == 401
 
 
+def test_signing_out_ends_no_token_that_a_device_did_not_get(
+    client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    header = auth("admin")
+    answer = client.post("/api/sync/sign-out", headers=header)
+    assert answer.status_code == 409
+    assert answer.json["detail"].startswith("This token belongs to no device.")
+    assert client.get("/api/communications/campaigns", headers=header).status_code == 200
+
+
 def test_a_token_ends_after_thirty_days_and_with_the_account(
     agent: User, client: FlaskClient
 ) -> None:

@@ -38,6 +38,9 @@ class ImportForm(BaseModel):
     file: FileStorage = Field(description="The CSV file")
 
 
+MOST_MAPPING = 2_000
+
+
 class ImportQuery(api.ApiModel):
     """What to do with the file."""
 
@@ -50,10 +53,11 @@ class ImportQuery(api.ApiModel):
         description="Name of a list to put everybody in",
     )
     tags: str = Field("", max_length=500, pattern=r"^[^\x00]*$", description="Separated by commas")
+    # Checked in the view: the web server itself refuses an address that is longer yet.
     mapping: str = Field(
         "",
-        max_length=2000,
-        description='JSON: field to column title, such as {"phone": "GSM number"}',
+        description='JSON: field to column title, such as {"phone": "GSM number"}; '
+        f"{MOST_MAPPING:,} characters at most",
     )
 
 
@@ -156,6 +160,8 @@ def problems_file(job: Job) -> Path:
 @contacts_api.post("/import", responses={202: Started}, security=api.BEARER)
 def import_contacts(form: ImportForm, query: ImportQuery) -> Response:
     """Import a CSV of supporters; answers at once with the job that does it."""
+    if len(query.mapping) > MOST_MAPPING:
+        raise Invalid(f"`mapping` may have {MOST_MAPPING:,} characters at most.")
     stored = uploads_folder() / f"{secrets.token_hex(12)}.csv"
     form.file.save(stored)
     user = actor()

@@ -44,25 +44,25 @@ class UnitOut(ApiModel):
     registered_voters: int | None = Field(description="As the register has it")
 
 
-class PartyOut(ApiModel):
+class BallotPartyOut(ApiModel):
     party_code: str
     party_name: str
     color: str
 
 
-class ElectionOut(ApiModel):
+class OpenElectionOut(ApiModel):
     election_id: str
     election_name: str
     election_type: str
     status: str
     last_revision: int = Field(description="The highest that came from this agent for the unit")
-    parties: list[PartyOut]
+    parties: list[BallotPartyOut]
 
 
 class ProfileOut(ApiModel):
     agent: AgentOut
     polling_unit: UnitOut
-    elections: list[ElectionOut]
+    elections: list[OpenElectionOut]
 
 
 class SignedIn(ProfileOut):

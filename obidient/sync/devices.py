@@ -11,7 +11,7 @@ from obidient.accounts.models import ApiToken, User
 from obidient.areas import ROOT_CODE, Area, area_name
 from obidient.clock import utcnow
 from obidient.database import db
-from obidient.errors import Forbidden
+from obidient.errors import Conflict, Forbidden
 from obidient.results.elections import parties_of
 from obidient.results.models import Election, Submission
 from obidient.sync.models import AgentHeard
@@ -48,6 +48,8 @@ def device_name(device_id: str) -> str:
 
 def sign_out(token: ApiToken) -> None:
     """The device is no longer trusted."""
+    if not token.name.startswith(device_name("")):
+        raise Conflict("This token belongs to no device. Whoever made it can revoke it.")
     with db.atomic():
         tokens.revoke(token)
         who = token.user
