@@ -252,6 +252,18 @@ def test_before_the_first_sheet_the_page_says_so(
     expect(page.get_by_text("as soon as a polling unit reports")).to_be_visible()
 
 
+@pytest.mark.parametrize("path", ["", "/24"])
+def test_a_page_that_is_left_open_learns_that_voting_is_over(
+    counting: str, page: Page, path: str, complaints: list[str]
+) -> None:
+    page.clock.install()
+    page.goto(counting + PAGE + path)
+    expect(page.get_by_text("Counting now")).to_be_visible()
+    elections.set_status("abc123", "ended")
+    pass_time(page, lambda: page.get_by_text("Voting is over").is_visible())
+    expect(page.locator(".dot.ended")).to_have_count(1)
+
+
 def test_at_the_end_the_page_says_that_nothing_can_change(counting: str, page: Page) -> None:
     elections.set_status("abc123", "certified")
     page.goto(counting + PAGE)

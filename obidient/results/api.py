@@ -90,6 +90,7 @@ class OutlookOut(ApiModel):
 
 
 class SentencesOut(ApiModel):
+    status: str
     leader: str
     lead: str
     review: str
@@ -115,6 +116,7 @@ class AreaChildOut(ApiModel):
 
 class AreaOut(AreaChildOut):
     children: list[AreaChildOut]
+    status: str = Field(description="The election's")
     last_updated: str
     outlook: OutlookOut
     sentences: SentencesOut

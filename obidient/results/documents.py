@@ -192,6 +192,7 @@ def area(election_id: str, code: str) -> dict[str, Any]:
     return {
         **shown,
         "children": [part(*child) for child in children],
+        "status": election.status,
         "lastUpdated": _later(election, changed),
         **_meaning(election, total, register, shown["summary"], shown["parties"]),
     }

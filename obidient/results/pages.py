@@ -53,8 +53,7 @@ def index() -> Response:
     rows, older = newest(ON_A_PAGE, request.args.get("cursor"))
     cards = []
     for row in rows:
-        document = orjson.loads(live.summary_copy(row.id).body)
-        cards.append((document, view.STATUSES[row.status]))
+        cards.append(orjson.loads(live.summary_copy(row.id).body))
     response = Response(
         render_template("results/index.html", cards=cards, older=older), mimetype="text/html"
     )

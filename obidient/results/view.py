@@ -11,12 +11,6 @@ from obidient.clock import local
 from obidient.results import documents, words
 from obidient.results.tiles import TILES
 
-STATUSES = {
-    "scheduled": "Not open yet",
-    "ongoing": "Counting now",
-    "ended": "Voting is over",
-    "certified": "Certified",
-}
 #: Contrast that letters of any size need.
 EASY = 4.5
 #: Parties in the bar of one area.
@@ -45,7 +39,6 @@ def page(
     figures = area["summary"]
     return {
         "election": election,
-        "status": STATUSES[election["status"]],
         "area": area,
         "figures": figures,
         "sentences": area["sentences"],

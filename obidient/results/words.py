@@ -2,12 +2,20 @@
 
 from typing import Any
 
+STATUSES = {
+    "scheduled": "Not open yet",
+    "ongoing": "Counting now",
+    "ended": "Voting is over",
+    "certified": "Certified",
+}
+
 
 def sentences(
     summary: dict[str, Any], parties: list[dict[str, Any]], outlook: dict[str, Any], status: str
 ) -> dict[str, str]:
     """What a page says above its figures; made here so that every page says the same."""
     return {
+        "status": STATUSES[status],
         "leader": leader(parties),
         "lead": _lead(parties),
         "review": review(summary),

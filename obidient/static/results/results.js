@@ -76,7 +76,8 @@
     say("turnout", figures.voterTurnout);
     count("valid", figures.totalValidVotes);
     count("rejected", figures.totalRejectedVotes);
-    for (const name of ["leader", "lead", "outlook", "review"]) say(name, document_.sentences[name]);
+    for (const name of ["status", "leader", "lead", "outlook", "review"]) say(name, document_.sentences[name]);
+    one("dot").className = "dot " + (document_.status || document_.election.status);
     one("review").hidden = !document_.sentences.review;
     paint(document.querySelector("[data-lead]"), leading(document_.parties));
     const time = one("updated");
