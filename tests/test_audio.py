@@ -276,6 +276,22 @@ def test_an_address_is_taken_as_before(client: FlaskClient, organiser: dict[str,
         assert client.post(URL, json=body | {"url": url}, headers=organiser).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [("8.8.8.8", True), ("2606:4700::1111", True), ("64:ff9b::808:808", True)]
+    + [
+        (one, False)
+        for one in (
+            *("127.0.0.1", "10.1.1.1", "100.64.0.1", "169.254.169.254", "224.0.0.1", "0.0.0.0"),
+            *("::1", "::127.0.0.1", "::ffff:127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1"),
+            *("fec0::1", "fe80::1", "fd00::1", "ff02::1"),
+        )
+    ],
+)
+def test_which_addresses_are_out_on_the_internet(address: str, public: bool) -> None:
+    assert audio_links.is_public(address) is public
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]"])
 def test_an_address_in_a_private_network_is_not_asked(app: Flask, host: str) -> None:
     kind, problem = audio_links.look(f"https://{host}/secret")

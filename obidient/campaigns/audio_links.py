@@ -18,6 +18,9 @@ from obidient.campaigns.receipt_models import AudioAsset
 logger = logging.getLogger(__name__)
 
 TASK = "check_recording"
+#: IPv6 addresses that stand for hosts, and those behind which a gateway reaches IPv4 ones.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 #: Enough to tell what it is.
 HEAD = 64
 
@@ -67,9 +70,26 @@ def look(url: str) -> tuple[str, str]:
 def _public_address(host: str, port: int) -> str | None:
     """An address of the host, or None unless all of its addresses are public."""
     found = {str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    if not found or not all(ipaddress.ip_address(one).is_global for one in found):
+    if not found or not all(is_public(one) for one in found):
         return None
     return min(found, key=lambda one: (":" in one, one))
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one host's out on the internet.
+
+    An IPv6 address that leads on to an IPv4 one is as good as that: ::ffff:127.0.0.1,
+    2002:7f00:1::, 64:ff9b::7f00:1.
+    """
+    place = ipaddress.ip_address(address)
+    if isinstance(place, ipaddress.IPv6Address):
+        if place in _TRANSLATED:
+            place = ipaddress.IPv4Address(int(place) & 0xFFFFFFFF)
+        elif inner := place.ipv4_mapped or place.sixtofour:
+            place = inner
+        elif place not in _UNICAST:
+            return False
+    return place.is_global and not place.is_multicast
 
 
 def _fetch(place: str, port: int, host: str, path: str) -> tuple[bytes, int]:
