@@ -8,13 +8,15 @@ import flask_admin
 from flask import flash, redirect, request, url_for
 from flask_admin.contrib.peewee import ModelView
 from flask_admin.contrib.peewee.filters import FilterConverter
+from flask_admin.contrib.peewee.form import CustomModelConverter
 from flask_admin.model.filters import convert
 from flask_login import current_user
-from peewee import IntegrityError
+from peewee import AutoField, BigAutoField, IntegrityError
 from werkzeug.wrappers import Response
 
 from obidient.accounts.roles import SCOPES, allows
 from obidient.api import problem
+from obidient.database import UtcDateTimeField
 from obidient.errors import Forbidden, Problem
 from obidient.registry import current as registry
 
@@ -141,6 +143,16 @@ class SecureView(Guarded, flask_admin.BaseView):  # type: ignore[misc]
     """A page of our own."""
 
 
+class Forms(CustomModelConverter):  # type: ignore[misc]
+    """Flask-Admin's, for our kinds of columns: the key of a new row is not asked for."""
+
+    def __init__(self, view: Any, additional: Any = None) -> None:
+        super().__init__(view, additional)
+        self.converters[AutoField] = self.handle_pk
+        self.converters[BigAutoField] = self.handle_pk
+        self.converters[UtcDateTimeField] = self.handle_datetime
+
+
 class Filters(FilterConverter):  # type: ignore[misc]
     """Flask-Admin's, for our kinds of columns too."""
 
@@ -161,6 +173,7 @@ class SecureModelView(Guarded, ModelView):  # type: ignore[misc]
     """
 
     filter_converter = Filters()
+    model_form_converter = Forms
     can_create = False
     can_edit = False
     can_delete = False
