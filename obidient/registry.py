@@ -207,6 +207,12 @@ class Registry:
         core = provider.channel in queues.CORE_CHANNELS
         return not (core and self._settings.is_production)
 
+    def is_misnamed(self, channel: str) -> bool:
+        """Whether the operator named a provider for a channel that does not carry it."""
+        named = self._settings.provider_name(channel)
+        found = self._providers.get(named or "")
+        return named is not None and (found is None or found.channel != channel)
+
     def why_none(self, channel: str) -> str:
         """Why nobody carries a channel, and what to do."""
         named = self._settings.provider_name(channel)

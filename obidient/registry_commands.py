@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from obidient import plugin_loading, registry
+from obidient import plugin_loading, queues, registry
 from obidient.cli import with_app
 from obidient.config import settings
 from obidient.errors import Conflict, Invalid
@@ -31,6 +31,9 @@ def list_() -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         click.echo("  ".join([*cells, row[3]]).rstrip())
+    for channel in queues.current().channels:
+        if found.is_misnamed(channel):
+            click.echo(f"Nobody carries {channel}: {found.why_none(channel)}.")
 
 
 def _all_names(found: Registry) -> list[str]:
@@ -73,6 +76,10 @@ def check(offline: bool) -> None:
         ok, said = _checked(found, provider, offline)
         wrong += not ok
         click.echo(f"{provider.name}: {said}")
+    for channel in queues.current().channels:
+        if found.is_misnamed(channel):
+            wrong += 1
+            click.echo(f"{channel}: NOT RIGHT: {found.why_none(channel)}")
     if not found.providers() and not wrong:
         click.echo("There are no plugins.")
     if wrong:

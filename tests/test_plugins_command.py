@@ -91,6 +91,25 @@ def test_what_nobody_has_set_up_is_no_error_until_it_is_named(
     assert "KEY is not set" in result.stdout
 
 
+def test_a_misspelt_provider_is_named_by_list_and_check(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "healthy.py").write_text(HEALTHY)
+    monkeypatch.setenv("SMS_PROVIDER", "heathly")
+    said = "SMS_PROVIDER names 'heathly', but no such provider is loaded"
+    assert f"Nobody carries sms: {said}" in cli("plugins", "list").stdout
+    result = cli("plugins", "check", "--offline")
+    assert result.exit_code == 1
+    assert f"sms: NOT RIGHT: {said}" in result.stdout
+
+
+def test_a_check_that_says_nothing_is_named(cli: Cli, folder: Path) -> None:
+    (folder / "healthy.py").write_text(HEALTHY + "    def check(self): return None\n")
+    result = cli("plugins", "check")
+    assert result.exit_code == 1
+    assert "check() gives None" in result.stdout
+
+
 @pytest.mark.parametrize("name", ["my-gateway", "gateway2", "carrier_pigeon"])
 def test_a_new_plugin_passes_the_contract_it_comes_with(
     cli: Cli, folder: Path, environ: dict[str, str], name: str
