@@ -88,6 +88,17 @@ def test_a_photo_comes_in_pieces_and_is_shown_without_place_and_maker(
 
 
 @pytest.mark.both
+def test_a_piece_without_bytes_or_beyond_the_size_is_refused(
+    client: FlaskClient, agent: dict[str, str]
+) -> None:
+    data = picture()
+    announce(client, agent, data)
+    assert put(client, agent, 0, b"").status_code == 422
+    assert put(client, agent, 0, data + b"x").status_code == 422
+    assert put(client, agent, 0, data[:100]).json["received"] == 100
+    assert put(client, agent, 0, b"").status_code == 422
+
+
 def test_pieces_lost_repeated_and_out_of_order_end_the_same(
     client: FlaskClient, agent: dict[str, str]
 ) -> None:

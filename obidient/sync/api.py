@@ -56,7 +56,6 @@ class SubmissionPath(BaseModel):
 class SubmissionsQuery(BaseModel):
     ids: str = Field(
         min_length=1,
-        max_length=MOST * 101,
         pattern=r"^[A-Za-z0-9_.:,-]+$",
         description="Submission ids, separated by commas; 200 of 36 characters fit a request line",
     )

@@ -88,13 +88,15 @@ def take(user: User, photo_id: str, offset: int, piece: bytes) -> Photo:
     The store may be slow, so no transaction is open meanwhile: what is here grows in one guarded
     statement, and of two that send the same piece one is late.
     """
+    if not piece:
+        raise Invalid("The piece is empty. Send its bytes as the body.")
     photo = _checked(user, photo_id)
     if photo.state != "partial" or offset + len(piece) <= photo.received:
         return photo
     if offset != photo.received:
         raise Conflict(f"Go on from byte {photo.received}.")
-    if not piece or offset + len(piece) > photo.size:
-        raise Invalid("The piece is empty, or goes beyond the size that was announced.")
+    if offset + len(piece) > photo.size:
+        raise Invalid("The piece goes beyond the size that was announced.")
     storage.current().put(_piece(photo, offset), piece, "application/octet-stream")
     _move(photo, received=offset + len(piece))
     return _checked(user, photo_id)
