@@ -196,6 +196,15 @@ def test_the_command_makes_a_user_and_a_token_alone_on_the_last_line(cli: Cli, a
         assert tokens.authorize(f"Bearer {token}", ("admin",)).email == "a@example.org"
 
 
+@pytest.mark.parametrize("scopes", ["--scope sync --scope admin", "--scope sync admin"])
+def test_scopes_are_named_one_by_one_or_in_a_row(
+    cli: Cli, app: Flask, make_user: Callable[..., User], scopes: str
+) -> None:
+    email = make_user("admin").email
+    assert cli("token", "create", "--user", email, "--name", "x", *scopes.split()).exit_code == 0
+    assert ApiToken.get().scopes == "admin sync"
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -110,14 +110,18 @@ def reset_second_factor(email: str) -> None:
 @click.option("--user", "email", required=True, help="Whose token it is.")
 @click.option("--name", required=True, help="What will use it.")
 @click.option("--scope", "scopes", multiple=True, help=f"Any of: {', '.join(SCOPES)}.")
+# So that `--scope A B` works as well as `--scope A --scope B`.
+@click.argument("more_scopes", metavar="", nargs=-1)
 @with_app
-def create_token(email: str, name: str, scopes: tuple[str, ...]) -> None:
+def create_token(
+    email: str, name: str, scopes: tuple[str, ...], more_scopes: tuple[str, ...]
+) -> None:
     from obidient.accounts import audit
 
     g.audit_actor = "command line"
     found = users.by_email(email)
     with db.atomic():
-        made = tokens.issue(found, name, scopes)
+        made = tokens.issue(found, name, scopes + more_scopes)
         audit.record(
             "token.created", f"Made the token {name!r} for {found.email}", "user", found.id
         )
