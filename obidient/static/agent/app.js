@@ -67,18 +67,22 @@ Agent.app = (() => {
 
   const count = (n, key, kind) => (n ? note(kind, say(key, { n })) : null);
 
-  const banners = (who, reports) => {
+  const isUnsentPhoto = (who, photo) => photo.agentId === who.agent.id && photo.state === "waiting" && photo.submissionId;
+
+  const banners = (who, reports, photos) => {
     const mine = reports.filter((one) => one.agentId === who.agent.id);
     const unsent = mine.filter((one) => UNSENT.includes(one.state)).length;
     const others = reports.filter((one) => one.agentId !== who.agent.id && UNSENT.includes(one.state)).length;
     const attention = mine.filter((one) => one.state === "attention").length;
+    const pictures = photos.filter((one) => isUnsentPhoto(who, one)).length;
     return [
       who.expired ? signInAgain("bad", who, say("bar.expired")) : null,
       !who.expired && daysLeft(who) <= 3 ? signInAgain("wait", who, say("bar.ends", { n: Math.max(1, daysLeft(who)) })) : null,
       count(attention, "home.attention", "bad"),
       unsent ? note("wait", h("p", {}, say("home.summary", { n: unsent })),
         h("button.quiet", { type: "button", id: "send-now", onclick: () => sender.kick() }, say("home.send"))) : null,
-      !unsent && mine.length && !attention ? note("good", say("home.summary.clear")) : null,
+      count(pictures, "home.photos", "wait"),
+      !unsent && !pictures && mine.length && !attention ? note("good", say("home.summary.clear")) : null,
       count(others, "bar.others", "info"),
       Math.abs(who.skew || 0) > 600_000 ? note("info", say("bar.clock", { n: howLong(Math.abs(who.skew)) })) : null,
       nearlyFull ? note("wait", say("bar.space")) : null,
@@ -193,7 +197,7 @@ Agent.app = (() => {
     show(
       top(h("div.grow", {}, h("h1", {}, unit.name), h("p", {}, unit.code), h("p", {}, `${unit.ward}, ${unit.lga}`)), net()),
       h("main", {},
-        ...banners(who, reports),
+        ...banners(who, reports, photos),
         h("h2", {}, say("home.elections")),
         who.elections.length ? h("ul", {}, ...who.elections.map((one) =>
           electionCard(who, one, draftOf.get(store.draftKey(who, one.electionId)), mine)))
@@ -212,7 +216,8 @@ Agent.app = (() => {
   const leave = async () => {
     const who = await store.session();
     const unsent = (await store.all("reports")).filter((one) => one.agentId === who.agent.id && UNSENT.includes(one.state)).length;
-    const text = unsent ? say("out.unsent", { n: unsent }) : say("out.clear");
+    const pictures = (await store.all("photos")).filter((one) => isUnsentPhoto(who, one)).length;
+    const text = unsent ? say("out.unsent", { n: unsent }) : pictures ? say("out.photos", { n: pictures }) : say("out.clear");
     if (!await ask(say("out.title"), text, say("out.yes"), say("out.no"))) return;
     Agent.server.ask("POST", "/sign-out", { token: who.token });
     await store.signOut();
