@@ -1,5 +1,6 @@
 """How a phone becomes an agent's: signed in once, for thirty days, until it is told otherwise."""
 
+import gzip
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -156,6 +157,21 @@ def test_the_whole_page_is_under_80_kb(app: Flask, client: FlaskClient) -> None:
     assert len(files) > 10
     sizes = {file: len(client.get(file).data) for file in files} | {"sw": len(worker)}
     assert sum(sizes.values()) < 80_000, sizes
+
+
+def test_it_goes_over_the_line_packed_and_only_once(app: Flask, client: FlaskClient) -> None:
+    packed = {"Accept-Encoding": "gzip"}
+    worker = client.get("/agent/sw.js").text
+    files = [one for one in worker.split('"') if one.startswith(("/static/agent/", "/agent"))]
+    size = 0
+    for file in files:
+        plain, answer = client.get(file), client.get(file, headers=packed)
+        is_packed = answer.headers.get("Content-Encoding") == "gzip"
+        assert (gzip.decompress(answer.data) if is_packed else answer.data) == plain.data
+        size += len(answer.data)
+        again = client.get(file, headers={"If-None-Match": answer.headers["ETag"]} | packed)
+        assert (again.status_code, again.data) == (304, b"")
+    assert size < 32_000
 
 
 def test_every_sentence_of_the_page_is_in_the_catalogue_and_nothing_else(

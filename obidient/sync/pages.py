@@ -1,6 +1,7 @@
 """`/agent`: a web page that an agent's phone keeps, and that works with no network at all."""
 
-from functools import cache
+import gzip
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,6 +58,31 @@ def _answer(body: str, media_type: str) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.add_etag()
     response.make_conditional(request)
+    return response
+
+
+@lru_cache(maxsize=64)
+def _gzipped(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
+@blueprint.after_app_request
+def pack(response: Response) -> Response:
+    """The page's text goes out gzipped: where agents stand, each kilobyte takes a while."""
+    is_ours = request.path.startswith(("/agent", "/static/agent/"))
+    kind = response.mimetype or ""
+    is_text = kind.startswith("text/") or kind.endswith(("json", "+xml"))
+    if not (is_ours and is_text and response.status_code == 200):
+        return response
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] and request.method == "GET":
+        response.direct_passthrough = False
+        response.set_data(_gzipped(response.get_data()))
+        response.headers["Content-Encoding"] = "gzip"
+    # The same page, packed or not: a phone that has it either way need not fetch it again.
+    tag, _ = response.get_etag()
+    if tag:
+        response.set_etag(tag, weak=True)
     return response
 
 

@@ -6,7 +6,8 @@ importScripts(...FILES.filter((file) => /\/(store|server|photos|sender)\.js$/.te
 const KEPT = `agent-${VERSION}`;
 
 self.addEventListener("install", (event) => {
-  const fresh = FILES.map((file) => new Request(file, { cache: "reload" }));
+  // Asked for anew; what the page has just fetched comes as "not modified".
+  const fresh = FILES.map((file) => new Request(file, { cache: "no-cache" }));
   event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(fresh)).then(() => self.skipWaiting()));
 });
 
