@@ -637,6 +637,12 @@ def test_several_contacts_are_tagged_and_deleted_with_a_trace(
     organiser.post("/admin/contacts/action/", action="tag", tag="Ward Leaders", rowid=ids)
     tag = Tag.get(Tag.name == "ward leaders")
     assert ContactTag.select().where(ContactTag.tag_id == tag.id).count() == 3
+    organiser.post("/admin/contacts/action/", action="untag", tag="ward leaders", rowid=ids[:1])
+    assert ContactTag.select().where(ContactTag.tag_id == tag.id).count() == 2
+    trail = AuditEntry.get(AuditEntry.action == "contacts.untagged")
+    assert trail.summary == "Took the tag 'ward leaders' from 1 contact"
+    page = organiser.post("/admin/contacts/action/", action="untag", tag="nonsense", rowid=ids)
+    assert "There is no tag &#39;nonsense&#39;." in page
     suppression.suppress(people[0].phone)
     organiser.post("/admin/contacts/action/", action="delete", rowid=ids)
     assert not Contact.select().where(Contact.id.in_(ids)).exists()

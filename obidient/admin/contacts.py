@@ -52,6 +52,8 @@ class Contacts(SecureModelView):
     column_list = ("full_name", "phone", "state_code", "lga_code", "created_at")
     column_labels = {
         "full_name": "Name",
+        "first_name": "First name",
+        "last_name": "Last name",
         "state_code": "State",
         "lga_code": "LGA",
         "created_at": "Since",
@@ -225,6 +227,22 @@ class Contacts(SecureModelView):
             ).execute()
             sentence = f"Tagged {self.count_selected(ids)} {name!r}"
             audit.record("contacts.tagged", sentence, "tag", tag.id)
+        flash(f"{sentence}.", "success")
+
+    @action("untag", "Remove a tag")  # type: ignore[untyped-decorator]
+    def remove_tag(self, ids: Sequence[str]) -> None:
+        name = request.form.get("tag", "").strip().lower()
+        tag = Tag.get_or_none(Tag.name == name)
+        if tag is None:
+            flash(
+                f"There is no tag {name!r}." if name else "Write the tag in the box first.", "error"
+            )
+            return
+        chosen = ContactTag.contact_id.in_([int(one) for one in ids])
+        with db.atomic():
+            gone = ContactTag.delete().where(ContactTag.tag_id == tag.id, chosen).execute()
+            sentence = f"Took the tag {name!r} from {words.plural(gone, 'contact')}"
+            audit.record("contacts.untagged", sentence, "tag", tag.id)
         flash(f"{sentence}.", "success")
 
     @action("merge", "Merge")  # type: ignore[untyped-decorator]

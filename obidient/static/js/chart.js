@@ -14,6 +14,7 @@
     const options = {
       width: place.clientWidth,
       height: 152,
+      padding: [8, 28, 0, 0],
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zone),
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
       // Bars begin at their time; the first and the last keep their whole width.
