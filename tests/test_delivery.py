@@ -24,6 +24,7 @@ from obidient.campaigns import (
     staging,
     states,
     sweeper,
+    trouble,
 )
 from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import TextAnswer
@@ -448,14 +449,9 @@ def test_fifteen_minutes_of_refusals_pause_a_campaign_and_its_resumption_gives_i
 
 
 @pytest.mark.both
-def test_refusals_at_the_same_moment_are_one_trouble(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    campaign = control.get(launch())
-    says(monkeypatch, refuse)
-    answer = delivery._call(campaign, provider, [], [Message(1, "+234", "Hello")])
+def test_refusals_at_the_same_moment_are_one_trouble(provider: Provider) -> None:
     for _ in range(6):
-        delivery._rest(campaign, provider, answer)
+        trouble.met(provider.name, "The network can't be reached", None)
     state = ProviderState.get_by_id(provider.name)
     assert state.resting_until < utcnow() + timedelta(seconds=3)
 

@@ -23,8 +23,9 @@ from obidient.campaigns.models import (
     RecipientStatus,
     Throughput,
 )
+from obidient.campaigns.outcomes import Result
 from obidient.campaigns.receipt_models import RawCallback, TextAnswer
-from obidient.campaigns.states import Result, record
+from obidient.campaigns.states import record
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.database import db

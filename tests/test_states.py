@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 
 from obidient.campaigns import control, decisions, staging, states
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.outcomes import Claimed, Result
 from obidient.campaigns.reports import apply_reports
-from obidient.campaigns.states import Claimed, Result
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.errors import Conflict
@@ -320,3 +320,13 @@ def test_a_pause_that_was_answered_stops_every_claim() -> None:
     control.pause(campaign_id)
     assert states.claim(campaign_id, 0, 5, LEASE, "sms") == []
     assert control.get(campaign_id).queued == PEOPLE
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("people")
+def test_a_channel_that_is_paused_stops_every_claim() -> None:
+    campaign_id = _new_campaign()
+    control.pause_channel("sms")
+    assert states.claim(campaign_id, 0, 5, LEASE, "sms") == []
+    control.resume_channel("sms")
+    assert len(states.claim(campaign_id, 0, 5, LEASE, "sms")) == 5

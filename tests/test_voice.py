@@ -22,9 +22,9 @@ from obidient.campaigns import (
     voice_menu,
 )
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.outcomes import Claimed, Result
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.staging import stage
-from obidient.campaigns.states import Claimed, Result
 from obidient.campaigns.voice_models import KeyPress, VoiceCall
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact, Suppression

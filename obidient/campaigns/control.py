@@ -9,10 +9,10 @@ from typing import Any
 
 from obidient import queues, registry
 from obidient.accounts import actor, audit
-from obidient.campaigns import approval, audio, staging, states, text, voice_menu
+from obidient.campaigns import approval, audio, staging, states, text, trouble, voice_menu
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.feed import feed
-from obidient.campaigns.models import Campaign, ChannelState, ProviderState
+from obidient.campaigns.models import Campaign, ChannelState
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.database import db
@@ -234,10 +234,7 @@ def resume(campaign_id: int) -> Campaign:
         )
         if not moved:
             raise refuse(get(campaign_id), "resumed")
-        # What went wrong before a person said "go on" is no reason to stop at the next refusal.
-        ProviderState.update(trouble_since=None).where(
-            ProviderState.provider == provider.name
-        ).execute()
+        trouble.bear_with(provider.name)
         audited(campaign, "resumed", f"Resumed the campaign {campaign.title!r}")
         _after_commit(lambda: wake(campaign_id))
     return get(campaign_id)

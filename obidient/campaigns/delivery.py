@@ -16,11 +16,17 @@ from datetime import datetime, timedelta
 
 from obidient import database, queues, registry
 from obidient.areas import area_name
-from obidient.campaigns import control, feed, pace, states, voice_calls, voice_script
+from obidient.campaigns import control, feed, pace, states, trouble, voice_calls, voice_script
 from obidient.campaigns.holds import Hold, why_held
-from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
-from obidient.campaigns.outcomes import Answer, Retries, collect, message_of, not_asked
-from obidient.campaigns.states import Claimed
+from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.outcomes import (
+    Answer,
+    Claimed,
+    Retries,
+    collect,
+    message_of,
+    not_asked,
+)
 from obidient.campaigns.text import is_personalised, render
 from obidient.clock import utcnow
 from obidient.config import settings
@@ -45,10 +51,6 @@ LINES_BUSY = 0.5
 _seated: Counter[int] = Counter()
 _seats = threading.Lock()
 BAD = (RecipientStatus.FAILED, RecipientStatus.UNCONFIRMED)
-#: A provider that turns requests away for this long pauses the campaign.
-PATIENCE = timedelta(minutes=15)
-#: Trouble is over when nobody has met with it for this long after the provider's rest.
-FORGOTTEN = timedelta(minutes=5)
 
 
 @dataclass
@@ -136,21 +138,15 @@ def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
     wait = 0.0
     end = time.monotonic() + SLICE
     try:
-        turn = Turn(campaign, batch, provider, _buckets(campaign, provider), _troubled(provider))
+        turn = Turn(
+            campaign, batch, provider, _buckets(campaign, provider), trouble.lately(provider.name)
+        )
         while not stopping.is_set():
             wait = _one_call(turn)
             if wait or time.monotonic() > end:
                 break
     finally:
         _release(campaign, batch, max(wait, 0.0))
-
-
-def _troubled(provider: Provider) -> bool:
-    return bool(
-        ProviderState.select()
-        .where(ProviderState.provider == provider.name, ProviderState.failures > 0)
-        .exists()
-    )
 
 
 def _lease(batch_id: int, provider: Provider) -> Batch | None:
@@ -341,12 +337,12 @@ def _after(turn: Turn, claimed: list[Claimed], answer: Answer) -> None:
         control.pause_with_reason(campaign.id, answer.stop)
     elif answer.refused is not None:
         turn.troubled, turn.look_again = True, 0.0
-        _rest(campaign, provider, answer)
+        if trouble.met(provider.name, answer.refused, answer.rest):
+            reason = f"{provider.name} has not been reachable for 15 minutes: {answer.refused}"
+            control.pause_with_reason(campaign.id, reason)
     elif answer.accepted and turn.troubled:
         turn.troubled = False
-        ProviderState.update(trouble_since=None, failures=0, resting_until=None).where(
-            ProviderState.provider == provider.name
-        ).execute()
+        trouble.is_over(provider.name)
     if any(result.status in BAD for result in answer.results):
         _check_threshold(campaign.id)
 
@@ -359,32 +355,6 @@ def _note_numbers(campaign: Campaign, claimed: list[Claimed], answer: Answer) ->
     if answer.invalid:
         bad = [phones[recipient_id] for recipient_id in answer.invalid]
         Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()
-
-
-def _rest(campaign: Campaign, provider: Provider, answer: Answer) -> None:
-    """The whole request was turned away: everybody leaves the provider alone for a while."""
-    now = utcnow()
-    ProviderState.insert(provider=provider.name).on_conflict(
-        conflict_target=[ProviderState.provider], action="IGNORE"
-    ).execute()
-    state = ProviderState.get_by_id(provider.name)
-    rested = state.resting_until or now
-    if now > rested + FORGOTTEN:
-        state.failures, state.trouble_since = 0, None
-    # Calls side by side are turned away together; that is one failure, not many.
-    failures = state.failures + (rested <= now)
-    seconds = answer.rest if answer.rest is not None else min(60.0, 2.0 ** (failures - 1))
-    since = state.trouble_since or now
-    ProviderState.update(
-        failures=failures,
-        trouble_since=since,
-        resting_until=max(rested, now + timedelta(seconds=min(seconds, 3600))),
-        reason=answer.refused,
-    ).where(ProviderState.provider == provider.name).execute()
-    if now - since > PATIENCE:
-        control.pause_with_reason(
-            campaign.id, f"{provider.name} has not been reachable for 15 minutes: {answer.refused}"
-        )
 
 
 def _check_threshold(campaign_id: int) -> None:

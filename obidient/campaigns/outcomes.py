@@ -1,4 +1,4 @@
-"""From a provider's outcomes to what is recorded of each recipient."""
+"""Who was claimed for a call, and from its outcomes to what is recorded of each."""
 
 import random
 from collections.abc import Iterable
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from obidient.campaigns.models import RecipientStatus
-from obidient.campaigns.states import Claimed, Result
 from obidient.clock import utcnow
 from obidient.plugin import (
     Accepted,
@@ -28,6 +27,36 @@ LONGEST_AFTER, LONGEST_DEFER = timedelta(days=1), timedelta(days=7)
 #: What the columns hold; a plugin may say more than that.
 LONGEST_ID, LONGEST_CODE, LONGEST_REASON = 255, 100, 1_000
 MOST_PARTS, MOST_COST = 2**15 - 1, 2**53
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A recipient that this worker alone may send to, until its lease ends."""
+
+    id: int
+    phone: str
+    contact_id: int | None
+    attempt: int
+    #: When the lease ends; it tells this claim from any later one.
+    lease_until: datetime
+
+
+@dataclass(frozen=True)
+class Result:
+    """What to record of one claimed recipient; `status` QUEUED means: try again later."""
+
+    id: int
+    attempt: int
+    status: RecipientStatus
+    provider_id: str | None = None
+    code: str = ""
+    reason: str = ""
+    cost_e4: int | None = None
+    currency: str = ""
+    parts: int | None = None
+    next_attempt_at: datetime | None = None
+    #: True: nothing left, so the try does not count.
+    free: bool = False
 
 
 @dataclass(frozen=True)

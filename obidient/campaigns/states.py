@@ -7,7 +7,6 @@ lower status; only `requeue`, a person's action, does.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from peewee import Case, fn
 from obidient.campaigns import progress, tries
 from obidient.campaigns.counts import count
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.outcomes import Claimed, Result
 from obidient.campaigns.voice_models import VoiceCall
 from obidient.clock import utcnow
 from obidient.contacts.suppression import suppressed
@@ -26,36 +26,6 @@ UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
 SENT, SKIPPED = RecipientStatus.SENT, RecipientStatus.SKIPPED
 #: `completed` becomes `sending`, everything else stays.
 CAMPAIGN_REOPENED = Case(Campaign.status, (("completed", "sending"),), Campaign.status)
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A recipient that this worker alone may send to, until its lease ends."""
-
-    id: int
-    phone: str
-    contact_id: int | None
-    attempt: int
-    #: When the lease ends; it tells this claim from any later one.
-    lease_until: datetime
-
-
-@dataclass(frozen=True)
-class Result:
-    """What to record of one claimed recipient; `status` QUEUED means: try again later."""
-
-    id: int
-    attempt: int
-    status: RecipientStatus
-    provider_id: str | None = None
-    code: str = ""
-    reason: str = ""
-    cost_e4: int | None = None
-    currency: str = ""
-    parts: int | None = None
-    next_attempt_at: datetime | None = None
-    #: True: nothing left, so the try does not count.
-    free: bool = False
 
 
 def move_campaign(
@@ -99,7 +69,8 @@ def claim(
     """Take up to `limit` due recipients of a batch for one provider call.
 
     Nothing is claimed once the campaign is not sending any more: the check locks its row, so a
-    pause that has been answered holds. Numbers that have opted out meanwhile are skipped here.
+    pause that has been answered holds. Nor is anything while the channel is paused. Numbers that
+    have opted out meanwhile are skipped here.
     """
     now = utcnow()
     m = mark()
@@ -110,6 +81,7 @@ def claim(
         "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "
         f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
         f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
+        f"AND NOT EXISTS (SELECT 1 FROM channel_state c WHERE c.channel = {m} AND c.paused) "
         f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
         f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, provider_id = NULL, "
         f"lease_until = {m}, updated_at = {m} "
@@ -117,7 +89,8 @@ def claim(
         "RETURNING id, phone, contact_id, attempts"
     )
     with db.atomic() as transaction:
-        rows = db.execute_sql(sql, (campaign_id, batch, now, now + lease, now)).fetchall()
+        params = (campaign_id, batch, now, channel, now + lease, now)
+        rows = db.execute_sql(sql, params).fetchall()
         if not rows:
             return []
         claimed = [

@@ -5,15 +5,12 @@ Most recipients are reached at the first try and have none; the last try stands 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from peewee import BigAutoField, BigIntegerField, CharField, SmallIntegerField, TextField
 
+from obidient.campaigns.outcomes import Result
 from obidient.clock import utcnow
 from obidient.database import BaseModel, UtcDateTimeField
-
-if TYPE_CHECKING:
-    from obidient.campaigns.states import Result
 
 #: What `outcomes` calls a try that is made again.
 CODES = ("retry", "retries-used-up")
@@ -30,7 +27,7 @@ class FailedTry(BaseModel):
     reason = TextField(default="")
 
 
-def note(results: "Sequence[Result]", at: datetime) -> None:
+def note(results: Sequence[Result], at: datetime) -> None:
     """Keep the tries among `results` that failed; in the caller's transaction."""
     rows = [
         {

@@ -13,8 +13,8 @@ from obidient.campaigns import states
 from obidient.campaigns.counts import Counts
 from obidient.campaigns.holds import quiet_hours_of, quiet_until
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.outcomes import Claimed, Result
 from obidient.campaigns.reports import apply_reports
-from obidient.campaigns.states import Claimed, Result
 from obidient.campaigns.voice_models import VoiceCall
 from obidient.clock import local, utcnow
 from obidient.config import settings
