@@ -45,7 +45,11 @@ _PIECE: dict[str, Any] = {
     "requestBody": {
         "description": "Bytes of the photo, 1 MB at most",
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary", "minLength": 1}
+            }
+        },
     }
 }
 

@@ -88,9 +88,9 @@ def take(user: User, photo_id: str, offset: int, piece: bytes) -> Photo:
     The store may be slow, so no transaction is open meanwhile: what is here grows in one guarded
     statement, and of two that send the same piece one is late.
     """
+    photo = _checked(user, photo_id)
     if not piece:
         raise Invalid("The piece is empty. Send its bytes as the body.")
-    photo = _checked(user, photo_id)
     if photo.state != "partial" or offset + len(piece) <= photo.received:
         return photo
     if offset != photo.received:
