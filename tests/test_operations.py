@@ -213,9 +213,17 @@ def test_redis_may_go_away_and_come_back_under_a_running_worker(
     assert len([line for line in log.splitlines() if "huey" in line]) < 5
 
 
-def test_liveness_needs_nothing_and_readiness_everything(client: FlaskClient) -> None:
+def test_liveness_needs_nothing_and_readiness_the_database(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "ok"}
     assert client.get("/readyz").json == {"status": "ready", "problems": []}
+
+
+def test_a_server_without_redis_still_takes_requests_and_says_so(environ: dict[str, str]) -> None:
+    away = create_app(environ | {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
+    answer = away.test_client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json["status"] == "degraded"
+    assert "Redis can't be reached" in answer.json["problems"][0]
 
 
 def test_readiness_names_a_missing_upgrade(tmp_path: Path) -> None:

@@ -150,24 +150,27 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """This process can do its work: the database answers and is up to date, Redis too if set."""
-    problems = readiness_problems()
-    body = {"status": "ready" if not problems else "not ready", "problems": problems}
-    return api.json_response(body, 200 if not problems else 503)
+    """Whether this process can do its work; a sentence for whatever is amiss.
+
+    Without its database it can't (503). Without Redis it can, from memory and with the sweeper's
+    help: a load balancer that turned every server away then would make an outage of it.
+    """
+    problem = database_problem()
+    redis = redis_problem()
+    problems = [] if problem is None else [problem]
+    if redis is not None:
+        problems.append(f"Redis can't be reached: {redis}")
+    status = "not ready" if problem else "degraded" if redis else "ready"
+    return api.json_response({"status": status, "problems": problems}, 503 if problem else 200)
 
 
-def readiness_problems() -> list[str]:
-    problems = []
+def database_problem() -> str | None:
+    """What keeps the database from being used, in one sentence; None when all is well."""
     try:
         db.execute_sql("SELECT 1")
         pending = database.pending_migrations()
-        if pending:
-            problems.append(
-                f"The database lacks {len(pending)} upgrades: run `obidient db upgrade`."
-            )
     except PeeweeException as error:
-        problems.append(f"The database can't be reached: {first_line(error)}")
-    problem = redis_problem()
-    if problem is not None:
-        problems.append(f"Redis can't be reached: {problem}")
-    return problems
+        return f"The database can't be reached: {first_line(error)}"
+    if pending:
+        return f"The database lacks {len(pending)} upgrades: run `obidient db upgrade`."
+    return None
