@@ -1,0 +1,110 @@
+"""Every page of the admin in Chromium, for every role: read by all, light and dark, on a phone."""
+
+import re
+from collections.abc import Callable
+from typing import Literal
+
+import admin_world
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Page, expect
+from test_admin_everywhere import CLOSER, WHO
+from test_browser import DESKTOP, PHONE, Witness, sign_in, site
+
+from obidient.accounts.models import User
+
+__all__ = ["site"]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+#: What is fetched into pages, and files: no pages of their own.
+PARTS = {"live", "now", "balance", "lgas", "health", "tests", "trials", "recount"}
+FILES = {"chart", "export", "export_csv", "problems", "photo"}
+#: Flask-Admin's pages that no view of ours offers lead back to the list, or nowhere.
+UNUSED = re.compile(r"/(details|export|ajax/lookup)/|/contacts/new/")
+#: The same page, when it shows something else.
+MORE = (
+    *(f"/admin/queues/sms-broadcast/?tab={tab}" for tab in ("waiting", "scheduled", "work")),
+    "/admin/intake/?status=accepted",
+    "/admin/intake/?search=nothing",
+    "/admin/team/?role=agent",
+    "/admin/audit/?search=nothing",
+)
+PUBLIC = ("/results/", f"/results/{admin_world.ELECTION}", "/password", "/account")
+
+
+def open_to(role: str, app: Flask) -> list[str]:
+    """Every page that a role may open, from the app's own map of addresses."""
+    found = []
+    for endpoint, url in admin_world.addresses(app):
+        view, _, page = endpoint.partition(".")
+        may = CLOSER.get(endpoint, WHO[view][0])
+        if role in may and page not in PARTS | FILES and not UNUSED.search(url):
+            found.append(url)
+            found += [more for more in MORE if more.partition("?")[0] == url]
+    return [*found, *PUBLIC]
+
+
+def serious_findings(page: Page) -> list[str]:
+    return [
+        f"{finding['id']}: {finding['nodes'][0]['target']}"
+        for finding in Axe().run(page).response["violations"]
+        if finding["impact"] in ("serious", "critical")
+    ]
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing sticks out; charts are drawn anew a moment after the size has changed."""
+    for _ in range(20):
+        if page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]:
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
+@pytest.fixture
+def full(app: Flask) -> None:
+    """One of everything: people, campaigns, an election with a dispute, what went wrong."""
+    admin_world.fill()
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("role", ["admin", "organiser", "reviewer", "viewer"])
+def test_every_page_of_a_role_can_be_read_by_all_and_fits_a_phone(
+    role: str, app: Flask, site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, _ = site
+    page.emulate_media(reduced_motion="reduce")
+    sign_in(page, make_user(role))
+    wrong, seen = [], 0
+    for path in open_to(role, app):
+        page.set_viewport_size(DESKTOP)
+        answer = page.goto(path)
+        assert answer is not None and answer.status < 400, f"{path}: {answer and answer.status}"
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            wrong += [f"{path}, {scheme}: {finding}" for finding in serious_findings(page)]
+        page.set_viewport_size(PHONE)
+        wrong += [] if fits(page) else [f"{path} does not fit a phone"]
+        seen += 1
+    assert wrong == []
+    assert seen > 15
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("role", ["admin", "organiser", "reviewer", "viewer"])
+def test_the_menu_leads_to_every_page_it_shows(
+    role: str, app: Flask, site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    page, _ = site
+    sign_in(page, make_user(role))
+    menu = page.get_by_role("navigation", name="Main").locator(".nav-link")
+    hrefs = [link.get_attribute("href") or "" for link in menu.all()]
+    assert set(hrefs) <= set(open_to(role, app))
+    for href in hrefs:
+        page.goto("/admin/")
+        page.get_by_role("navigation", name="Main").locator(f'.nav-link[href="{href}"]').click()
+        expect(page).to_have_url(re.compile(re.escape(href)))
+        expect(menu.and_(page.locator('[aria-current="page"]'))).to_have_count(1)
