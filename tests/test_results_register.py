@@ -125,7 +125,9 @@ def test_rows_that_were_cut_wrongly_are_reported_by_line(app: Flask, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "packed", [b"name,code", gzip.compress(b"x" * 99)[:-9], b"\x1f\x8b\x08junk!!!!"]
+    "packed",
+    [b"name,code", gzip.compress(b"x" * 99)[:-9], b"\x1f\x8b\x08junk!!!!"],
+    ids=["not packed", "cut off", "junk"],
 )
 def test_a_damaged_archive_is_refused_plainly(app: Flask, tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "register.csv.gz"
