@@ -1,6 +1,7 @@
 """A result as a text: what is accepted reads back exactly, what is ambiguous is refused."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from obidient.sync.grammar import (
     LABELS,
     Report,
     Unclear,
+    has_figures,
     looks_like_report,
     names,
     read,
@@ -191,3 +193,12 @@ def test_reports_are_told_from_other_texts() -> None:
     for text in ("STOP", "Good morning", "Call me on 08035550001", "Which unit is mine? 24-11"):
         assert not looks_like_report(text)
     assert set(LABELS.values()) >= {"accredited", "rejected", "pin"}
+
+
+def test_figures_are_told_from_words_and_a_long_text_holds_nothing_up() -> None:
+    assert has_figures("lp120 apc: 45")
+    assert not has_figures("I come at 10, not before")
+    began = time.monotonic()
+    # As long as a callback may be.
+    assert not has_figures("a" * 65_536)
+    assert time.monotonic() - began < 2

@@ -132,7 +132,7 @@ def looks_like_report(text: str) -> bool:
 
 def has_figures(text: str) -> bool:
     """Whether names with numbers follow each other: from an agent, that is meant as a result."""
-    return len(re.findall(r"[a-z]+\W*\d", text.lower())) >= 2
+    return len(re.findall(r"[a-z]\W*\d", text.lower())) >= 2
 
 
 def read(text: str, parties: Mapping[str, str]) -> Report:
