@@ -97,6 +97,7 @@ class Tags(Groups):
 
 
 class Lists(Groups):
+    icon = "list"
     lead = "Groups of people kept together, such as everyone of one import."
     noun = ("list", "lists")
     create_label = "Add a list"
