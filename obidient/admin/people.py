@@ -16,7 +16,7 @@ from obidient.accounts.models import ApiToken, AuditEntry, User
 from obidient.accounts.passwords import SHORTEST
 from obidient.accounts.roles import ROLES, SCOPES, scopes_of
 from obidient.admin.base import PAGE, SecureView, done, expose
-from obidient.areas import area_name
+from obidient.areas import CODE_RE, area_name
 from obidient.clock import utcnow
 from obidient.contacts.phones import normalise
 from obidient.database import db
@@ -58,7 +58,9 @@ class People(SecureView):
         """A list of people, by role or as searched for: there may be 200,000 agents."""
         which, wanted = request.args.get("role", ""), request.args.get("search", "").strip()
         after = request.args.get("after", "")
-        rows = _people(which if which in LISTS else "", wanted)
+        if which not in LISTS:
+            which = ""
+        rows = _people(which, wanted)
         if after:
             rows = rows.where(User.email > after)
         found = list(rows.order_by(User.email).limit(PAGE + 1))
@@ -235,7 +237,7 @@ def _people(which: str, wanted: str) -> Any:
     if which:
         rows = rows.where(User.role == which)
     for word in wanted.split():
-        if which == "agent" and room.AREA_RE.fullmatch(word):
+        if which == "agent" and CODE_RE.fullmatch(word):
             rows = rows.where(room.within(word))
         else:
             rows = rows.where(User.email.contains(word) | User.name.contains(word))

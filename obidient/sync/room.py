@@ -1,6 +1,5 @@
 """What the intake room looks at: how fast sheets come and go, who is silent, where one sheet is."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +19,6 @@ from obidient.sync.models import AgentHeard, Photo, TextReport
 MOST = 100
 #: No unit's code comes after this one; its end is also the end of any area.
 LAST_UNIT = "99-99-99-999"
-AREA_RE = re.compile(r"\d\d(-\d\d(-\d\d(-\d{3})?)?)?")
 #: An agent who has sent nothing for so long counts as silent.
 SILENT_AFTER = timedelta(hours=24)
 
@@ -169,8 +167,8 @@ def _agents_on(device: str) -> list[str]:
     """Whoever has signed in on a device, or was heard from it."""
     trusted = ApiToken.select(ApiToken.user).where(ApiToken.name == device_name(device))
     heard = AgentHeard.select(AgentHeard.user_id).where(AgentHeard.device_id == device)
-    ids = {row.user.id for row in trusted} | {row.user_id for row in heard}
-    return [f"{USER}{user_id}" for user_id in ids]
+    ids = {*trusted.tuples(), *heard.tuples()}
+    return [f"{USER}{user_id}" for (user_id,) in ids]
 
 
 def photos_of(sheets: Sequence[Submission]) -> dict[int, list[Photo]]:
@@ -180,7 +178,7 @@ def photos_of(sheets: Sequence[Submission]) -> dict[int, list[Photo]]:
     query = Photo.select().where(Photo.submission_id.in_(list(ids)))
     for photo in query.order_by(Photo.created_at):
         for row in sheets:
-            if (row.submission_id, row.agent) == (photo.submission_id, f"user:{photo.user_id}"):
+            if (row.submission_id, row.agent) == (photo.submission_id, f"{USER}{photo.user_id}"):
                 found[row.id].append(photo)
     return found
 
