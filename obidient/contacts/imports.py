@@ -53,7 +53,7 @@ def safe_cell(text: str) -> str:
 
 
 class ProblemFile:
-    """The downloadable CSV of rows that were left out: line, column, value, what to do."""
+    """The downloadable CSV of rows that were left out: line, value, what to do about it."""
 
     def __init__(self, path: Path | None) -> None:
         self._file: TextIO | None = None

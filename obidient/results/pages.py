@@ -23,8 +23,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
 #: Elections listed on a page.
 ON_A_PAGE = 50
 
@@ -51,9 +49,7 @@ def front() -> BaseResponse:
 def index() -> Response:
     """All elections, the newest first."""
     rows, older = newest(ON_A_PAGE, request.args.get("cursor"))
-    cards = []
-    for row in rows:
-        cards.append(orjson.loads(live.summary_copy(row.id).body))
+    cards = [orjson.loads(live.summary_copy(row.id).body) for row in rows]
     response = Response(
         render_template("results/index.html", cards=cards, older=older), mimetype="text/html"
     )
