@@ -14,7 +14,7 @@ from obidient import jobs
 from obidient.accounts.models import AuditEntry, User
 from obidient.admin import review as review_page
 from obidient.database import db
-from obidient.results import elections, intake, recount
+from obidient.results import demo, elections, intake, recount, review
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Decision, Election, Submission, Tally
 from obidient.sync import room
@@ -137,6 +137,14 @@ def test_an_election_is_changed_but_no_sheet_becomes_unreadable(
 
 
 @pytest.mark.both
+def test_a_newcomer_finds_one_dispute_in_the_demo_election(app: Flask) -> None:
+    assert demo.load()
+    assert not demo.load()
+    (doubt,) = review.under_review(demo.ELECTION_ID)
+    assert doubt.reasons == ["Agents sent different figures."]
+    assert len(doubt.sheets) == 2
+
+
 def test_a_dispute_is_shown_with_its_evidence_and_settled_with_a_reason(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:
@@ -272,7 +280,7 @@ def test_a_sheet_with_more_votes_than_any_unit_has_is_evidence_and_no_choice(
     take(sheet("a", votes={"LP": 5_000_000}))
     page = sign_in("reviewer").get(UNIT)
     assert "5,000,004 votes, but 600 registered voters" in page
-    assert "600 votes at most" in page
+    assert "600 votes could count at most" in page
     assert page.count('name="choice"') == 2
 
 

@@ -4,6 +4,7 @@ Wards, units and figures are made up and say so; states and LGAs are real places
 """
 
 import random
+from typing import Any
 
 from obidient.areas import LGAS, Area
 from obidient.database import db
@@ -64,11 +65,11 @@ def _register() -> None:
     register.add_up()
 
 
-def _sheets() -> list[dict[str, object]]:
-    """Two in three units report; a party's strength differs by state."""
+def _sheets() -> list[dict[str, Any]]:
+    """Two in three units report, one of them twice; a party's strength differs by state."""
     rng = random.Random(2027)
     strength: dict[str, list[float]] = {}
-    sheets: list[dict[str, object]] = []
+    sheets: list[dict[str, Any]] = []
     registered = {
         row.code: row.registered_voters or 0 for row in Area.select().where(Area.code.in_(_units()))
     }
@@ -96,4 +97,14 @@ def _sheets() -> list[dict[str, object]]:
                 "votesCast": sum(votes) + rejected,
             }
         )
-    return sheets
+    return [*sheets, _other_way_round(sheets[0])]
+
+
+def _other_way_round(sheet: dict[str, Any]) -> dict[str, Any]:
+    """A second agent's, with two parties exchanged, so that the results room has what to decide."""
+    one, other, votes = PARTIES[0][0], PARTIES[1][0], sheet["votes"]
+    return sheet | {
+        "submissionId": f"{sheet['submissionId']}-second",
+        "deviceId": f"{sheet['deviceId']}-SECOND",
+        "votes": votes | {one: votes[other], other: votes[one]},
+    }
