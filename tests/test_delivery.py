@@ -449,6 +449,18 @@ def test_fifteen_minutes_of_refusals_pause_a_campaign_and_its_resumption_gives_i
 
 
 @pytest.mark.both
+@pytest.mark.parametrize("asked", [None, 0.0])
+def test_a_provider_that_refuses_all_day_still_gets_its_rest(
+    provider: Provider, asked: float | None
+) -> None:
+    trouble.met(provider.name, "Too many requests", asked)
+    ProviderState.update(failures=5_000, resting_until=utcnow()).execute()
+    trouble.met(provider.name, "Too many requests", asked)
+    rest = ProviderState.get_by_id(provider.name).resting_until - utcnow()
+    assert timedelta(seconds=50) < rest <= timedelta(seconds=60)
+
+
+@pytest.mark.both
 def test_refusals_at_the_same_moment_are_one_trouble(provider: Provider) -> None:
     for _ in range(6):
         trouble.met(provider.name, "The network can't be reached", None)

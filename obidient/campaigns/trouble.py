@@ -21,7 +21,7 @@ def lately(provider: str) -> bool:
 
 def met(provider: str, reason: str, asked: float | None) -> bool:
     """A whole request was turned away: everybody leaves the provider alone for a while, as long as
-    it `asked` for if it did. True when this has gone on for too long.
+    it `asked` for if it did ("in 0 seconds" is no rest). True when this has gone on for too long.
     """
     now = utcnow()
     ProviderState.insert(provider=provider).on_conflict(
@@ -33,8 +33,9 @@ def met(provider: str, reason: str, asked: float | None) -> bool:
         state.failures, state.trouble_since = 0, None
     # Calls side by side are turned away together; that is one failure, not many.
     failures = state.failures + (rested <= now)
-    ours = min(LONGEST, 2.0 ** (failures - 1))
-    seconds = ours if asked is None else min(LONGEST_ASKED, asked)
+    # Days of refusals would take the power itself beyond what a float holds.
+    ours = min(LONGEST, 2.0 ** min(failures - 1, 10))
+    seconds = min(LONGEST_ASKED, asked) if asked is not None and asked > 0 else ours
     since = state.trouble_since or now
     ProviderState.update(
         failures=failures,
