@@ -84,6 +84,17 @@ def accept(messages: list[Message]) -> list[Outcome]:
     return [Accepted(one, f"id-{one.id}-{one.attempt}") for one in messages]
 
 
+def refuse_only(monkeypatch: pytest.MonkeyPatch, ids: list[int]) -> None:
+    """From now on the network takes everybody but these."""
+    says(
+        monkeypatch,
+        lambda messages: [
+            Rejected(one, "407", "No route") if one.id in ids else accept([one])[0]
+            for one in messages
+        ],
+    )
+
+
 def launch(**more: Any) -> int:
     values = {"title": "T", "message_template": "Hello", "audience": {"everyone": True}}
     campaign = control.create(values | more)
@@ -392,6 +403,22 @@ def test_errors_after_a_second_try_pause_a_campaign_as_those_before_it_did(
         campaign = work(campaign.id)
         assert (campaign.status, campaign.failed) == ("paused", PEOPLE)
         assert "20 of the last 20 messages failed" in campaign.status_reason
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("wary")
+def test_errors_that_a_person_has_seen_and_tries_again_are_not_held_against_the_campaign(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = launch()
+    ids = [row.id for row in rows(campaign_id)]
+    refuse_only(monkeypatch, ids[:9])
+    campaign = work(campaign_id)
+    assert (campaign.status, campaign.failed) == ("completed", 9)
+    refuse_only(monkeypatch, ids[:1])
+    decisions.retry_failed(campaign_id)
+    campaign = work(campaign_id)
+    assert (campaign.status, campaign.failed) == ("completed", 1)
 
 
 @pytest.mark.both

@@ -229,8 +229,7 @@ def resume(campaign_id: int) -> Campaign:
             "sending",
             status_reason="",
             provider=provider.name,
-            recent_bad=0,
-            recent_tried=0,
+            **states.ERRORS_SEEN,
         )
         if not moved:
             raise refuse(get(campaign_id), "resumed")

@@ -358,7 +358,7 @@ def _note_numbers(campaign: Campaign, claimed: list[Claimed], answer: Answer) ->
 
 
 def _check_threshold(campaign_id: int) -> None:
-    """Pause a campaign whose errors since it last began pass count and share."""
+    """Pause a campaign whose errors, since a person last looked at them, pass count and share."""
     campaign = Campaign.get_by_id(campaign_id)
     bad, tried, limits = campaign.recent_bad, campaign.recent_tried, settings()
     if bad >= limits.error_pause_count and bad * 100 >= limits.error_pause_percent * tried:

@@ -99,8 +99,8 @@ class Campaign(BaseModel):
     cost_e4 = BigIntegerField(default=0)
     currency = CharField(default="")
 
-    #: Outcomes recorded since sending last began, and how many of them were errors: what the error
-    #: threshold looks at. They only grow, whatever reports and people make of the rows later.
+    #: Outcomes recorded since a person last let it go on or tried again, and how many of them were
+    #: errors: what the error threshold looks at. Reports do not change them.
     recent_tried = IntegerField(default=0)
     recent_bad = IntegerField(default=0)
     #: A person's "retry-failed", "resend" or "give-up" that is still being carried out.

@@ -26,6 +26,8 @@ UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
 SENT, SKIPPED = RecipientStatus.SENT, RecipientStatus.SKIPPED
 #: `completed` becomes `sending`, everything else stays.
 CAMPAIGN_REOPENED = Case(Campaign.status, (("completed", "sending"),), Campaign.status)
+#: The error threshold looks at what comes from now on: a person has seen what came before.
+ERRORS_SEEN = {"recent_bad": 0, "recent_tried": 0}
 
 
 def move_campaign(
@@ -301,11 +303,12 @@ def decide(campaign_id: int, decision: str, frm: Sequence[str]) -> bool:
     A completed campaign goes back to sending unless they are given up. False when the campaign is
     not in one of `frm`, or an earlier decision is still being carried out.
     """
-    reopened = CAMPAIGN_REOPENED if decision != "give-up" else Campaign.status
+    now = utcnow()
+    changes: dict[str, Any] = {"decision": decision, "decided_at": now, "updated_at": now}
+    if decision != "give-up":
+        changes |= {"status": CAMPAIGN_REOPENED, **ERRORS_SEEN}
     return bool(
-        Campaign.update(
-            decision=decision, decided_at=utcnow(), updated_at=utcnow(), status=reopened
-        )
+        Campaign.update(**changes)
         .where(Campaign.id == campaign_id, Campaign.status.in_(list(frm)), Campaign.decision == "")
         .execute()
     )
