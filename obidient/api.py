@@ -40,7 +40,7 @@ from obidient import __version__, bodies
 from obidient.clock import utcnow
 from obidient.config import ROOT, Settings
 from obidient.database import db
-from obidient.errors import Conflict, Invalid, Problem
+from obidient.errors import Conflict, Invalid, Problem, first_line
 from obidient.extensions import csrf
 
 logger = logging.getLogger(__name__)
@@ -314,7 +314,7 @@ def _on_crash(error: Exception) -> Response | tuple[str, int]:
 
 def _on_no_database(error: Exception) -> Response | tuple[str, int]:
     """Nothing is wrong with the request: whoever sent it may send it again."""
-    logger.error("the database does not answer: %s", str(error).partition("\n")[0])
+    logger.error("the database does not answer: %s", first_line(error))
     sentence = "The database does not answer just now. Try again in a minute."
     if is_api_path(request.path):
         return problem(503, "Service Unavailable", sentence, headers={"Retry-After": "5"})

@@ -27,6 +27,7 @@ from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase
 
 from obidient.config import ROOT, Settings, settings
+from obidient.errors import first_line
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -37,7 +38,6 @@ db = DatabaseProxy()
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: Any number will do, as long as all upgrades ask for the same one.
 UPGRADE_LOCK = 6_174_001
-
 
 #: libpq's names; seconds, and how many go unanswered.
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -115,7 +115,7 @@ def persist(write: Callable[[], T], seconds: float = 3600) -> T:
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > give_up or db.in_transaction():
                 raise
-            logger.warning("database: %s; trying again", str(error).strip().splitlines()[0])
+            logger.warning("database: %s; trying again", first_line(error))
             with contextlib.suppress(Exception):
                 db.close()
             time.sleep(delay)
@@ -249,7 +249,7 @@ def reachable() -> str | None:
     try:
         db.execute_sql("SELECT 1")
     except PeeweeException as error:
-        return str(error).strip().splitlines()[0].rstrip(".")
+        return first_line(error)
     return None
 
 

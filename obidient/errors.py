@@ -43,3 +43,9 @@ class Forbidden(Problem):
 class Unauthorized(Problem):
     status = 401
     title = "Unauthorized"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, to be put into a sentence; its kind when it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(". ") if lines else type(error).__name__

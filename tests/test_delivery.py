@@ -204,11 +204,11 @@ def test_an_answer_in_hand_outlives_tokens_that_cannot_be_given_back(
 def test_a_database_that_goes_away_before_the_call_leaves_nobody_in_doubt(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, failures = delivery._messages, iter(range(2))
+    write, failures = delivery._messages, iter(["server closed the connection unexpectedly", ""])
 
     def shaky(*args: Any) -> list[Message]:
-        if next(failures, None) is not None:
-            raise OperationalError("server closed the connection unexpectedly")
+        if (failure := next(failures, None)) is not None:
+            raise OperationalError(failure)
         return write(*args)
 
     monkeypatch.setattr(delivery, "_messages", shaky)

@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from obidient import api, database, queues
 from obidient.config import settings
 from obidient.database import db, describe_url
+from obidient.errors import first_line
 from obidient.operations import failed_jobs, queue_jobs
-from obidient.operations.outage import first_line
 from obidient.operations.ticker import living_workers
 from obidient.operations.work import UNCOUNTED
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from flask import g, has_app_context
 
 from obidient.config import ConfigError, Settings
-from obidient.operations.outage import AWAY, first_line
+from obidient.errors import first_line
+from obidient.operations.outage import AWAY
 from obidient.operations.redact import redact
 
 #: Libraries whose every step would drown what matters.

@@ -7,14 +7,10 @@ import time
 from peewee import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
+from obidient.errors import first_line
+
 #: What a service that is away raises; anything else is a mistake of ours.
 AWAY = (OperationalError, InterfaceError, RedisError, OSError)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, to be put into a sentence; its kind when it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(". ") if lines else type(error).__name__
 
 
 class Outages:

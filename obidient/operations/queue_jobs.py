@@ -16,8 +16,7 @@ from redis.exceptions import RedisError
 
 from obidient import queues
 from obidient.accounts import audit
-from obidient.errors import Conflict, Problem
-from obidient.operations.outage import first_line
+from obidient.errors import Conflict, Problem, first_line
 from obidient.operations.work import ids_of, is_periodic
 
 UNREADABLE = "unreadable"
