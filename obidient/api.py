@@ -4,13 +4,10 @@ A package's own `api.py` makes a blueprint here, declares pydantic models, and g
 endpoint with `requires(scope)`.
 """
 
-import hashlib
-import json
 import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -37,10 +34,8 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from obidient import __version__, bodies
-from obidient.clock import utcnow
 from obidient.config import ROOT, Settings
-from obidient.database import db
-from obidient.errors import Conflict, Invalid, Problem, first_line
+from obidient.errors import Invalid, Problem, first_line
 from obidient.extensions import csrf
 
 logger = logging.getLogger(__name__)
@@ -53,8 +48,6 @@ BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 #: Largest JSON body; uploads set their own limit.
 MAX_JSON = 8 * 1024 * 1024
 MAX_LIMIT = 200
-#: How long an answer given under an Idempotency-Key is kept.
-IDEMPOTENCY_KEPT = timedelta(hours=24)
 #: Networks' callbacks: their token is checked before anything is read, and nothing is refused.
 WEBHOOKS = "/api/communications/webhooks/"
 NO_OBJECT = "The body must be a JSON object: {…}."
@@ -160,64 +153,6 @@ def requires(*scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
         return guarded
 
     return decorate
-
-
-def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Answer a repeated POST with the same Idempotency-Key as the first time.
-
-    The key, the answer and what the view writes are one transaction: there is no moment at which
-    a crash leaves one without the others, and a simultaneous repeat waits for the first. Goes
-    below `requires`, since keys belong to a token.
-    """
-
-    @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-        key = request.headers.get("Idempotency-Key")
-        if key is None:
-            with db.atomic():
-                return view(*args, **kwargs)
-        if not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
-            raise Invalid("Idempotency-Key must be 1 to 200 visible ASCII characters.")
-        return _once(key, lambda: view(*args, **kwargs))
-
-    return guarded
-
-
-def _essence() -> bytes:
-    """What two sendings of the same request have in common: the values, not how they are packed."""
-    body = request.get_data()
-    if request.mimetype == "application/json":
-        return json.dumps(request.get_json(), sort_keys=True).encode()
-    # Clients make up a new boundary each time.
-    boundary = request.mimetype_params.get("boundary", "").encode()
-    return body.replace(boundary, b"") if boundary else body
-
-
-def _once(key: str, make: Callable[[], Response]) -> Response:
-    from obidient.accounts.models import IdempotencyKey
-
-    kept_keys: Any = IdempotencyKey
-
-    seen = hashlib.sha256(request.path.encode() + b"\0" + _essence()).hexdigest()
-    mine = (kept_keys.token_id == g.token.id) & (kept_keys.key == key)
-    with db.atomic():
-        kept_keys.delete().where(kept_keys.created_at < utcnow() - IDEMPOTENCY_KEPT).execute()
-        first = (
-            kept_keys.insert(token_id=g.token.id, key=key, request_digest=seen)
-            .on_conflict(conflict_target=[kept_keys.token_id, kept_keys.key], action="IGNORE")
-            .as_rowcount()
-            .execute()
-        )
-        if not first:
-            kept = kept_keys.get(mine)
-            if kept.request_digest != seen:
-                raise Conflict("This Idempotency-Key was used for another request. Use a new one.")
-            return Response(kept.body, kept.status, content_type="application/json")
-        response = make()
-        kept_keys.update(status=response.status_code, body=response.get_data(as_text=True)).where(
-            mine
-        ).execute()
-        return response
 
 
 _PROBLEM_RESPONSE = {

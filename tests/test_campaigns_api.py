@@ -407,10 +407,11 @@ def test_a_broken_body_is_called_so(client: FlaskClient, organiser: dict[str, st
 
 
 @pytest.mark.parametrize("path", [BASE, "/api/communications/audio-assets"])
+@pytest.mark.parametrize("more", [{}, {"Idempotency-Key": "k2"}])
 def test_a_body_that_is_needed_must_not_be_empty(
-    client: FlaskClient, organiser: dict[str, str], path: str
+    client: FlaskClient, organiser: dict[str, str], path: str, more: dict[str, str]
 ) -> None:
-    empty = client.post(path, content_type="application/json", headers=organiser)
+    empty = client.post(path, content_type="application/json", headers=organiser | more)
     assert empty.status_code == 422
     assert empty.json and "the body" in empty.json["detail"].lower()
 

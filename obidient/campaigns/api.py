@@ -27,6 +27,7 @@ from obidient.campaigns.api_models import (
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import AudioAsset
 from obidient.errors import Invalid
+from obidient.idempotency import idempotent
 
 campaigns_api = api.blueprint(
     "campaigns_api", "/api/communications", "campaigns", "Messages to many: SMS, voice and more"
@@ -76,7 +77,7 @@ def _answer(campaign: Campaign, status: int = 200) -> Response:
         ]
     },
 )
-@api.idempotent
+@idempotent
 def create_campaign(body: CampaignIn) -> Response:
     """Write a campaign, and with `launch` send it."""
     values = body.model_dump(exclude={"launch", "metadata", "audience"})

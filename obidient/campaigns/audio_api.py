@@ -13,6 +13,7 @@ from obidient.campaigns import audio, audio_links
 from obidient.campaigns.receipt_models import AudioAsset
 from obidient.clock import isoformat
 from obidient.errors import Invalid
+from obidient.idempotency import idempotent
 
 _TITLE = r"^[^\x00]*[^\x00\s][^\x00]*$"
 #: The form's own fields come on top of the file.
@@ -94,7 +95,7 @@ def register(blueprint: APIBlueprint) -> None:
         security=api.BEARER,
         openapi_extensions=_BODY,
     )
-    @api.idempotent
+    @idempotent
     def create_audio_asset() -> Response:
         """Upload a recording (multipart, field `file`), or name one by its https address."""
         if request.mimetype == "multipart/form-data":

@@ -10,6 +10,7 @@ from obidient.campaigns import by_network, control, inbox, voice_keys
 from obidient.campaigns.receipt_models import InboundText, TextAnswer
 from obidient.clock import isoformat
 from obidient.contacts.phones import mask
+from obidient.idempotency import idempotent
 
 _MOST = 2**31 - 1
 
@@ -157,7 +158,7 @@ def register(blueprint: APIBlueprint) -> None:
     @blueprint.post(
         "/inbound-texts/<int:id>/answer", responses={202: AnswerOut}, security=api.BEARER
     )
-    @api.idempotent
+    @idempotent
     def answer_inbound_text(path: IdPath, body: AnswerIn) -> Response:
         """Answer a text with one SMS; the worker sends it."""
         return api.json_response(_answer_out(inbox.answer(path.id, body.text)), 202)
