@@ -19,14 +19,7 @@ from obidient.areas import area_name
 from obidient.campaigns import control, feed, pace, states, trouble, voice_calls, voice_script
 from obidient.campaigns.holds import Hold, why_held
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.outcomes import (
-    Answer,
-    Claimed,
-    Retries,
-    collect,
-    message_of,
-    not_asked,
-)
+from obidient.campaigns.outcomes import Answer, Claimed, Retries, collect, message_of, not_asked
 from obidient.campaigns.text import is_personalised, render
 from obidient.clock import utcnow
 from obidient.config import settings
@@ -146,7 +139,7 @@ def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
             if wait or time.monotonic() > end:
                 break
     finally:
-        _release(campaign, batch, max(wait, 0.0))
+        _release(campaign, batch, wait)
 
 
 def _lease(batch_id: int, provider: Provider) -> Batch | None:
@@ -202,7 +195,7 @@ def _close_or_reopen(campaign: Campaign, batch: Batch, wait: float) -> float | N
         return None
     now = utcnow()
     due = row.next_attempt_at
-    delay = max(wait, (due - now).total_seconds() if due else 0.0, 0.0)
+    delay = max(wait, (due - now).total_seconds() if due else 0.0)
     next_at = now + timedelta(seconds=delay) if delay else None
     hinted: datetime | None = now + timedelta(seconds=delay) + feed.HINT_LASTS
     if stopping.is_set() or delay > feed.HINT_LASTS.total_seconds():

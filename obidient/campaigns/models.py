@@ -30,7 +30,7 @@ CAMPAIGN_STATUSES = (
 
 
 class RecipientStatus(IntEnum):
-    """In order of rank: no machine event moves a recipient to a lower one."""
+    """In order of rank: no machine event moves a recipient to a lower one; see `states`."""
 
     QUEUED = 0
     SENDING = 1

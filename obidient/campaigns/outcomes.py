@@ -139,50 +139,54 @@ def _result(
 ) -> Result:
     if isinstance(outcome, Accepted):
         answer.accepted += 1
-        cost = _cost(outcome.cost)
-        return Result(
-            one.id,
-            one.attempt,
-            RecipientStatus.SENT,
-            provider_id=_text(outcome.provider_id, LONGEST_ID) or None,
-            cost_e4=cost,
-            currency=_text(outcome.cost.currency, 10) if outcome.cost and cost is not None else "",
-            parts=_parts(outcome.parts),
-        )
+        return _accepted(one, outcome)
     if isinstance(outcome, Retry):
         return _retry(one, outcome, retries)
     if isinstance(outcome, Defer):
-        until = outcome.until
-        if until.tzinfo is not None:
-            until = until.astimezone(UTC).replace(tzinfo=None)
-        return Result(
-            one.id,
-            one.attempt,
-            RecipientStatus.QUEUED,
-            code="deferred",
-            reason=_text(outcome.reason, LONGEST_REASON),
-            next_attempt_at=min(until, utcnow() + LONGEST_DEFER),
-            free=True,
-        )
+        return _deferred(one, outcome)
+    reason = _text(outcome.reason, LONGEST_REASON)
     if isinstance(outcome, Rejected):
         if outcome.suppress:
             answer.suppress.append(one.id)
         if outcome.invalid:
             answer.invalid.append(one.id)
-        return Result(
-            one.id,
-            one.attempt,
-            RecipientStatus.FAILED,
-            code=_text(outcome.code, LONGEST_CODE) or "rejected",
-            reason=_text(outcome.reason, LONGEST_REASON),
-        )
+        code = _text(outcome.code, LONGEST_CODE) or "rejected"
+        return Result(one.id, one.attempt, RecipientStatus.FAILED, code=code, reason=reason)
     return Result(
         one.id,
         one.attempt,
         RecipientStatus.UNCONFIRMED,
         provider_id=_text(outcome.provider_id, LONGEST_ID) or None,
         code="unknown",
+        reason=reason,
+    )
+
+
+def _accepted(one: Claimed, outcome: Accepted) -> Result:
+    cost = _cost(outcome.cost)
+    return Result(
+        one.id,
+        one.attempt,
+        RecipientStatus.SENT,
+        provider_id=_text(outcome.provider_id, LONGEST_ID) or None,
+        cost_e4=cost,
+        currency=_text(outcome.cost.currency, 10) if outcome.cost and cost is not None else "",
+        parts=_parts(outcome.parts),
+    )
+
+
+def _deferred(one: Claimed, outcome: Defer) -> Result:
+    until = outcome.until
+    if until.tzinfo is not None:
+        until = until.astimezone(UTC).replace(tzinfo=None)
+    return Result(
+        one.id,
+        one.attempt,
+        RecipientStatus.QUEUED,
+        code="deferred",
         reason=_text(outcome.reason, LONGEST_REASON),
+        next_attempt_at=min(until, utcnow() + LONGEST_DEFER),
+        free=True,
     )
 
 

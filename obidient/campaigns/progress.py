@@ -103,7 +103,7 @@ def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> 
 
 
 def note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:
-    """Count error codes, each with the reason that came with it last."""
+    """Count error codes, each with a reason that came with it."""
     found = list(found)
     reasons = dict(found)
     for code, number in sorted(Counter(code for code, _ in found).items()):

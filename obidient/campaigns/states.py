@@ -1,8 +1,9 @@
-"""Every transition of campaigns, batches and recipients, as guarded single-statement updates.
+"""How campaigns, batches and recipients change state: guarded single-statement updates.
 
-A campaign's counters move in the transaction of the rows they count, by what a statement really
-changed. Nobody else writes these columns. Rank rule: no machine event moves a recipient to a
-lower status; only `requeue`, a person's action, does.
+What comes of a worker's call, of time and of people's decisions is here; what networks report later
+is in `reports`, how calls end in `voice_calls`. A campaign's counters move in the transaction of
+the rows they count, by what a statement really changed. Rank rule: no machine event moves a
+recipient to a lower status, but for a call that nobody took and that is made again; only people do.
 """
 
 from collections import Counter
@@ -136,6 +137,21 @@ _RECORD_COLUMNS = {
 }
 
 
+def _row_of(result: Result) -> tuple[Any, ...]:
+    return (
+        result.id,
+        result.attempt,
+        int(result.status),
+        result.provider_id,
+        result.code,
+        result.reason,
+        result.cost_e4,
+        result.parts,
+        result.next_attempt_at,
+        int(result.free),
+    )
+
+
 def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -> None:
     """Write the outcomes of one provider call, of what was claimed until `lease_until`.
 
@@ -145,24 +161,7 @@ def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -
         return
     now = utcnow()
     m = mark()
-    given, params = rows_sql(
-        _RECORD_COLUMNS,
-        [
-            (
-                r.id,
-                r.attempt,
-                int(r.status),
-                r.provider_id,
-                r.code,
-                r.reason,
-                r.cost_e4,
-                r.parts,
-                r.next_attempt_at,
-                int(r.free),
-            )
-            for r in results
-        ],
-    )
+    given, params = rows_sql(_RECORD_COLUMNS, [_row_of(result) for result in results])
     sql = (
         f"WITH {given} "
         "UPDATE recipient SET status = v.status, provider_id = coalesce(v.provider_id, "
