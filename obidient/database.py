@@ -78,6 +78,11 @@ def mark() -> str:
     return "%s" if is_postgres() else "?"
 
 
+def storable(text: str) -> str:
+    """What both databases take as text: without NULs, and without halves of a letter."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 def rows_sql(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
     """`v (id, status) AS (…)` for a WITH, and its parameters; `columns` names each one's type.
 

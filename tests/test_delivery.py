@@ -32,6 +32,7 @@ from obidient.campaigns.reports import apply_reports
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.contacts.models import Contact
+from obidient.operations.models import FailedJob
 from obidient.plugin import (
     Accepted,
     Defer,
@@ -40,6 +41,7 @@ from obidient.plugin import (
     Money,
     Outcome,
     Provider,
+    ProviderStopped,
     Rejected,
     RequestRetry,
     Retry,
@@ -134,6 +136,7 @@ ODD: dict[str, Callable[[Message], Any]] = {
     "no id": lambda one: Accepted(one, None),  # type: ignore[arg-type]
     "an endless id": lambda one: Accepted(one, "x" * 4000),
     "a zero byte in the id": lambda one: Accepted(one, "a\x00b"),
+    "half a letter in the id": lambda one: Accepted(one, "a\ud83d"),
     "endless parts": lambda one: Accepted(one, "a", parts=10**6),
     "parts in words": lambda one: Accepted(one, "a", parts="two"),  # type: ignore[arg-type]
     "a cost that is no number": lambda one: Accepted(one, "a", Money(Decimal("NaN"), "NGN")),
@@ -177,6 +180,39 @@ def test_no_outcome_leaves_anybody_behind(
     # Recorded at once: nobody waits for a lease to run out.
     assert campaign.sending == 0
     assert campaign.queued + campaign.failed + campaign.unconfirmed == PEOPLE
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("raised", [Stop, ProviderStopped, RequestRetry])
+def test_what_a_network_says_of_its_refusal_is_kept_whatever_is_in_it(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, raised: type
+) -> None:
+    def send(messages: list[Message]) -> list[Outcome]:
+        said = raised("No\x00 credit \ud83d" + "x" * 5000)
+        if isinstance(said, Exception):
+            raise said
+        return [said]
+
+    says(monkeypatch, send)
+    campaign = work(launch())
+    stopped = raised is not RequestRetry
+    assert (campaign.status, campaign.queued) == ("paused" if stopped else "sending", PEOPLE)
+    told = campaign.status_reason if stopped else ProviderState.get_by_id(provider.name).reason
+    assert "No credit" in told
+    assert len(told) < 2000
+
+
+@pytest.mark.both
+def test_a_crash_is_shown_whatever_its_text_holds(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(_: list[Message]) -> list[Outcome]:
+        raise RuntimeError("Not this\x00way \ud83d")
+
+    says(monkeypatch, send)
+    campaign = work(launch())
+    assert (campaign.unconfirmed, campaign.sending) == (PEOPLE, 0)
+    assert "Not thisway" in FailedJob.get().error
 
 
 # ---- an answer in hand --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from obidient.campaigns.models import RecipientStatus
 from obidient.clock import utcnow
+from obidient.database import storable
 from obidient.plugin import (
     Accepted,
     Defer,
@@ -96,7 +97,7 @@ def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retrie
     try:
         for outcome in outcomes:
             if isinstance(outcome, Stop):
-                answer.stop = answer.stop or outcome.reason
+                answer.stop = answer.stop or _text(outcome.reason, LONGEST_REASON)
             elif not isinstance(outcome, Outcome):
                 raise TypeError(f"send() gave {outcome!r:.200}, which is no outcome")
             elif outcome.message.id in waiting:
@@ -104,9 +105,9 @@ def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retrie
                 answer.results.append(_result(one, outcome, retries, answer))
                 del waiting[one.id]
     except ProviderStopped as error:
-        answer.stop = str(error)
+        answer.stop = _text(error, LONGEST_REASON)
     except RequestRetry as error:
-        answer.refused, answer.rest = error.reason, error.after
+        answer.refused, answer.rest = _text(error.reason, LONGEST_REASON), error.after
     except Exception as error:  # noqa: BLE001 - a plugin's; kept and shown to the operator
         answer.crash = error
     answer.results += [_unanswered(one, answer) for one in waiting.values()]
@@ -219,7 +220,7 @@ def _retry(one: Claimed, outcome: Retry, retries: Retries) -> Result:
 
 
 def _text(said: object, longest: int) -> str:
-    return "" if said is None else str(said).replace("\x00", "")[:longest]
+    return "" if said is None else storable(str(said))[:longest]
 
 
 def _parts(said: object) -> int | None:

@@ -26,7 +26,7 @@ from obidient.campaigns.webform import parsed
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
-from obidient.database import db, is_postgres, mark, persist
+from obidient.database import db, is_postgres, mark, persist, storable
 from obidient.plugin import CallProgress, DeliveryReport, Event, IncomingMessage, OptOut
 
 logger = logging.getLogger(__name__)
@@ -305,7 +305,7 @@ def _finish(readings: list[Reading]) -> None:
     for (state, error, attempts), ids in alike.items():
         RawCallback.update(
             state=state,
-            error=error.replace("\x00", ""),
+            error=storable(error),
             attempts=attempts,
             due_at=utcnow() + timedelta(seconds=2**attempts),
         ).where(RawCallback.id.in_(ids)).execute()

@@ -20,6 +20,7 @@ from obidient.campaigns.mailbox import Mailbox
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.webform import parsed
 from obidient.clock import utcnow
+from obidient.database import storable
 from obidient.errors import Forbidden, NotFound
 from obidient.plugin import Provider
 
@@ -107,7 +108,7 @@ def _store(provider: str, event: str, body: bytes) -> RawCallback:
         provider=provider,
         event=event,
         received_at=now,
-        content_type=_clean(request.headers.get("Content-Type", ""))[:255],
+        content_type=storable(request.headers.get("Content-Type", ""))[:255],
         headers=_json((k, v) for k, v in request.headers if k not in _PRIVATE_HEADERS),
         query=_json((k, v) for k, v in request.args.items() if k != "token"),
         body=body,
@@ -118,13 +119,8 @@ def _store(provider: str, event: str, body: bytes) -> RawCallback:
     return row
 
 
-def _clean(text: str) -> str:
-    """What both databases take as text."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
 def _json(pairs: Any) -> str:
-    return orjson.dumps({_clean(name): _clean(value) for name, value in pairs}).decode()
+    return orjson.dumps({storable(name): storable(value) for name, value in pairs}).decode()
 
 
 def _hint(provider: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from huey import signals
 
 from obidient.clock import utcnow
+from obidient.database import storable
 from obidient.operations.models import FailedJob
 from obidient.operations.outage import AWAY
 from obidient.operations.redact import redact
@@ -23,8 +24,8 @@ def record(queue: str, task: str, ids: dict[str, Any], error: BaseException) -> 
     job = f"{task} {json.dumps(kept)}"[:255]
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     said = {
-        "error": redact(f"{type(error).__name__}: {error}"[:2000]),
-        "traceback": redact("".join(lines)[-20_000:]),
+        "error": storable(redact(f"{type(error).__name__}: {error}"[:2000])),
+        "traceback": storable(redact("".join(lines)[-20_000:])),
         "at": utcnow(),
     }
     again = (
