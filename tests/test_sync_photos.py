@@ -16,6 +16,7 @@ from results_world import UNITS
 
 from obidient.accounts import tokens
 from obidient.config import ConfigError, Settings
+from obidient.database import db
 from obidient.errors import NotFound
 from obidient.sync import photos, storage
 from obidient.sync.models import Photo
@@ -221,6 +222,13 @@ def test_an_agent_can_not_fill_the_store(
     assert (refused.status_code, "Nothing is lost" in refused.json["detail"]) == (429, True)
     # Those that are known already go on.
     assert announce(client, agent, b"x", photoId="photo-0000").status_code == 200
+
+
+def test_a_photo_is_announced_without_a_look_at_those_of_other_agents(
+    app: Flask, make_user: Callable[..., Any]
+) -> None:
+    sql, values = photos._lately(make_user("agent")).sql()
+    assert "photo_agent" in str(db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
 
 
 def test_nobody_writes_into_another_agents_photo(

@@ -64,14 +64,17 @@ def begin(
 
 
 def _check_number(user: User, photo_id: str) -> None:
-    mine = Photo.select().where(Photo.user_id == user.id)
-    lately = mine.where(Photo.created_at > utcnow() - timedelta(days=1))
-    known = mine.where(Photo.photo_id == photo_id).exists()
-    if not known and lately.count() >= MOST_A_DAY:
+    known = Photo.select().where(Photo.user_id == user.id, Photo.photo_id == photo_id).exists()
+    if not known and _lately(user).count() >= MOST_A_DAY:
         raise TooManyRequests(
             f"{MOST_A_DAY} photos came from you in a day. Nothing is lost: send this one tomorrow.",
             retry_after=3600,
         )
+
+
+def _lately(user: User) -> Any:
+    day = utcnow() - timedelta(days=1)
+    return Photo.select().where(Photo.user_id == user.id, Photo.created_at > day)
 
 
 def of(user: User, photo_id: str) -> Photo:
