@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
@@ -250,26 +249,6 @@ def test_every_page_keeps_to_itself_and_fits_a_phone(
             wide.append(f"a table of {path}")
         page.set_viewport_size(PHONE)
     assert wide == []
-
-
-@pytest.mark.usefixtures("full")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_serious_accessibility_finding(
-    scheme: str, site: tuple[Page, Witness], make_user: Callable[..., User]
-) -> None:
-    page, _ = site
-    page.set_viewport_size(PHONE if scheme == "dark" else DESKTOP)
-    page.emulate_media(
-        color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
-    )
-    sign_in(page, make_user("admin"))
-    serious = [
-        f"{path}: {finding['id']}: {finding['nodes'][0]['target']}"
-        for path in crawl(page)
-        for finding in Axe().run(page).response["violations"]
-        if finding["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
 
 
 #: What each role finds in the menu, and what it must not.
