@@ -211,53 +211,63 @@ document.addEventListener("keydown", (event) => {
 
 /* ---- going anywhere by keyboard: pages of the menu, or a search -------------------------------- */
 
+const jump = $("#jump");
+
+function fillJump(list) {
+  list.dataset.ready = "1";
+  const pages = $$(".nav-link").map((link) => {
+    const item = document.createElement("li");
+    const copy = document.createElement("a");
+    copy.href = link.href;
+    copy.textContent = link.textContent.trim();
+    item.append(copy);
+    return item;
+  });
+  $$("[data-jump-search]", list).forEach((link) => {
+    link.dataset.label = link.textContent;
+    link.dataset.address = link.getAttribute("href");
+  });
+  list.prepend(...pages);
+}
+
+function narrowJump(list, wanted) {
+  $$("li", list).forEach((item) => {
+    const link = item.firstElementChild;
+    if (link.dataset.address) {
+      item.hidden = wanted === "";
+      link.textContent = `${link.dataset.label} “${wanted}”`;
+      link.href = `${link.dataset.address}?search=${encodeURIComponent(wanted)}`;
+    } else item.hidden = !link.textContent.toLowerCase().includes(wanted.toLowerCase());
+    item.classList.remove("first");
+  });
+  $("li:not([hidden])", list)?.classList.add("first");
+}
+
+if (jump) {
+  const list = $("[data-jump-places]", jump);
+  const input = $("[data-jump]", jump);
+  input.addEventListener("input", () => narrowJump(list, input.value.trim()));
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") { event.preventDefault(); $("li.first a", list)?.click(); }
+    if (event.key === "ArrowDown") { event.preventDefault(); $("li:not([hidden]) a", list)?.focus(); }
+  });
+  list.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    event.preventDefault();
+    const links = $$("li:not([hidden]) a", list);
+    const next = links[links.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+    (next || input).focus();
+  });
+}
+
 function openJump() {
-  const dialog = $("#jump");
-  if (!dialog || dialog.open) return;
-  const list = $("[data-jump-places]", dialog);
-  const input = $("[data-jump]", dialog);
-  if (!list.dataset.ready) {
-    list.dataset.ready = "1";
-    const searches = $$("li", list);
-    $$(".nav-link").forEach((link) => {
-      const item = document.createElement("li");
-      const copy = document.createElement("a");
-      copy.href = link.href;
-      copy.textContent = link.textContent.trim();
-      item.append(copy);
-      list.insertBefore(item, searches[0] || null);
-    });
-    const labels = new Map($$("[data-jump-search]", list).map((link) => [link, [link.textContent, link.getAttribute("href")]]));
-    const refresh = () => {
-      const wanted = input.value.trim();
-      $$("li", list).forEach((item) => {
-        const link = item.firstElementChild;
-        const known = labels.get(link);
-        if (known) {
-          item.hidden = wanted === "";
-          link.textContent = `${known[0]} “${wanted}”`;
-          link.href = `${known[1]}?search=${encodeURIComponent(wanted)}`;
-        } else item.hidden = !link.textContent.toLowerCase().includes(wanted.toLowerCase());
-        item.classList.remove("first");
-      });
-      $("li:not([hidden])", list)?.classList.add("first");
-    };
-    input.addEventListener("input", refresh);
-    input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") { event.preventDefault(); $("li.first a", list)?.click(); }
-      if (event.key === "ArrowDown") { event.preventDefault(); $("li:not([hidden]) a", list)?.focus(); }
-    });
-    list.addEventListener("keydown", (event) => {
-      if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-      event.preventDefault();
-      const links = $$("li:not([hidden]) a", list);
-      const next = links[links.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
-      (next || input).focus();
-    });
-  }
+  if (!jump || jump.open) return;
+  const list = $("[data-jump-places]", jump);
+  const input = $("[data-jump]", jump);
+  if (!list.dataset.ready) fillJump(list);
   input.value = "";
   input.dispatchEvent(new Event("input"));
-  dialog.showModal();
+  jump.showModal();
   input.focus();
 }
 
