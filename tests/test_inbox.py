@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from signed_in import sign_in
 from test_voice import wait_until
 
-from obidient import database
+from obidient import database, registry
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns import by_network, control, inbox, receipts
 from obidient.campaigns.models import Campaign, Recipient
@@ -21,6 +21,7 @@ from obidient.clock import utcnow
 from obidient.contacts import optout_import
 from obidient.contacts.models import Contact, Suppression
 from obidient.errors import Invalid
+from obidient.plugin import Accepted, Message, Rejected, Stop
 
 TOKEN = "webhook-token-of-the-tests"
 HOOK = "/api/communications/webhooks/simulator-sms"
@@ -109,6 +110,28 @@ def test_an_answer_is_sent_once_and_audited(client: FlaskClient, organiser: dict
     receipts.apply_due()
     assert TextAnswer.get_by_id(answer.id).state == "delivered"
     assert RawCallback.select().where(RawCallback.state == "waiting").count() == 0
+
+
+@pytest.mark.both
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (lambda one: Accepted(one, "id \x00" + "x" * 400), "sent"),
+        (lambda one: Rejected(one, "403", "No\x00such number \ud83d"), "failed"),
+        (lambda one: Stop("Top\x00up"), "failed"),
+    ],
+)
+def test_what_became_of_an_answer_is_recorded_however_a_network_says_it(
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Callable[[Message], Any],
+    state: str,
+) -> None:
+    answer = inbox.answer(texted(client, "Hi").id, "Hello")
+    provider = registry.current().for_channel("sms")
+    monkeypatch.setattr(provider, "send", lambda messages: [outcome(one) for one in messages])
+    inbox.send(answer.id)
+    assert TextAnswer.get_by_id(answer.id).state == state
 
 
 def test_a_service_cannot_be_answered(client: FlaskClient, organiser: dict[str, str]) -> None:

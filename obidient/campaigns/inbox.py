@@ -14,6 +14,7 @@ from peewee import fn
 
 from obidient import database, queues, registry
 from obidient.accounts import actor, audit
+from obidient.campaigns.outcomes import LONGEST_ID, LONGEST_REASON, kept_text
 from obidient.campaigns.receipt_models import InboundText, TextAnswer
 from obidient.clock import utcnow
 from obidient.config import settings
@@ -200,9 +201,12 @@ def _outcome(outcome: object) -> tuple[str, str, str | None]:
 
 
 def _record(answer_id: int, state: str, error: str, provider_id: str | None) -> None:
-    TextAnswer.update(state=state, error=error, provider_id=provider_id, changed_at=utcnow()).where(
-        TextAnswer.id == answer_id, TextAnswer.state == "sending"
-    ).execute()
+    TextAnswer.update(
+        state=state,
+        error=kept_text(error, LONGEST_REASON),
+        provider_id=kept_text(provider_id, LONGEST_ID) or None,
+        changed_at=utcnow(),
+    ).where(TextAnswer.id == answer_id, TextAnswer.state == "sending").execute()
 
 
 def apply_reports(provider: str, reports: list[DeliveryReport]) -> set[DeliveryReport]:

@@ -97,7 +97,7 @@ def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retrie
     try:
         for outcome in outcomes:
             if isinstance(outcome, Stop):
-                answer.stop = answer.stop or _text(outcome.reason, LONGEST_REASON)
+                answer.stop = answer.stop or kept_text(outcome.reason, LONGEST_REASON)
             elif not isinstance(outcome, Outcome):
                 raise TypeError(f"send() gave {outcome!r:.200}, which is no outcome")
             elif outcome.message.id in waiting:
@@ -105,9 +105,9 @@ def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retrie
                 answer.results.append(_result(one, outcome, retries, answer))
                 del waiting[one.id]
     except ProviderStopped as error:
-        answer.stop = _text(error, LONGEST_REASON)
+        answer.stop = kept_text(error, LONGEST_REASON)
     except RequestRetry as error:
-        answer.refused, answer.rest = _text(error.reason, LONGEST_REASON), error.after
+        answer.refused, answer.rest = kept_text(error.reason, LONGEST_REASON), error.after
     except Exception as error:  # noqa: BLE001 - a plugin's; kept and shown to the operator
         answer.crash = error
     answer.results += [_unanswered(one, answer) for one in waiting.values()]
@@ -145,19 +145,19 @@ def _result(
         return _retry(one, outcome, retries)
     if isinstance(outcome, Defer):
         return _deferred(one, outcome)
-    reason = _text(outcome.reason, LONGEST_REASON)
+    reason = kept_text(outcome.reason, LONGEST_REASON)
     if isinstance(outcome, Rejected):
         if outcome.suppress:
             answer.suppress.append(one.id)
         if outcome.invalid:
             answer.invalid.append(one.id)
-        code = _text(outcome.code, LONGEST_CODE) or "rejected"
+        code = kept_text(outcome.code, LONGEST_CODE) or "rejected"
         return Result(one.id, one.attempt, RecipientStatus.FAILED, code=code, reason=reason)
     return Result(
         one.id,
         one.attempt,
         RecipientStatus.UNCONFIRMED,
-        provider_id=_text(outcome.provider_id, LONGEST_ID) or None,
+        provider_id=kept_text(outcome.provider_id, LONGEST_ID) or None,
         code="unknown",
         reason=reason,
     )
@@ -169,9 +169,9 @@ def _accepted(one: Claimed, outcome: Accepted) -> Result:
         one.id,
         one.attempt,
         RecipientStatus.SENT,
-        provider_id=_text(outcome.provider_id, LONGEST_ID) or None,
+        provider_id=kept_text(outcome.provider_id, LONGEST_ID) or None,
         cost_e4=cost,
-        currency=_text(outcome.cost.currency, 10) if outcome.cost and cost is not None else "",
+        currency=kept_text(outcome.cost.currency, 10) if outcome.cost and cost is not None else "",
         parts=_parts(outcome.parts),
     )
 
@@ -185,14 +185,14 @@ def _deferred(one: Claimed, outcome: Defer) -> Result:
         one.attempt,
         RecipientStatus.QUEUED,
         code="deferred",
-        reason=_text(outcome.reason, LONGEST_REASON),
+        reason=kept_text(outcome.reason, LONGEST_REASON),
         next_attempt_at=min(until, utcnow() + LONGEST_DEFER),
         free=True,
     )
 
 
 def _retry(one: Claimed, outcome: Retry, retries: Retries) -> Result:
-    reason = _text(outcome.reason, LONGEST_REASON)
+    reason = kept_text(outcome.reason, LONGEST_REASON)
     if one.attempt >= retries.attempts:
         return Result(
             one.id,
@@ -219,7 +219,7 @@ def _retry(one: Claimed, outcome: Retry, retries: Retries) -> Result:
 # ---- what a plugin says, in a form that the database can keep ------------------------------------
 
 
-def _text(said: object, longest: int) -> str:
+def kept_text(said: object, longest: int) -> str:
     return "" if said is None else storable(str(said))[:longest]
 
 
