@@ -58,13 +58,14 @@ def test_every_page_opens_and_nonsense_in_its_address_breaks_none(
     admin = sign_in()
     pages = dict(admin_world.addresses(app))
     assert {endpoint.partition(".")[0] for endpoint in pages} == set(WHO)
-    large, nul = "9" * 25, "%00"
+    large, nul, squared = "9" * 25, "%00", "%C2%B2"
     for endpoint, url in pages.items():
         status = admin.client.get(url).status_code
         fine = (200, 286, 302, 404) if UNUSED.search(url) else (200, 286)
         assert status in fine, f"{url}: {status}"
         asked = f"before={large}&after={nul}&q={nul}&search={nul}&who={nul}&since=x&page=-{large}"
         odd = [f"{url}{'&' if '?' in url else '?'}{asked}&area={nul}&order=place&tab=work"]
+        odd += [f"{url}?after={squared}-{squared}&q={squared}"]
         odd += [re.sub(r"(?<=[/=])\d+(?=/|$)", large, url)]
         for one in odd:
             status = admin.client.get(one).status_code

@@ -251,10 +251,12 @@ def test_figures_can_be_corrected_by_hand_or_voided(
 ) -> None:
     reviewer = sign_in("reviewer")
     typed = {"registered": "600", "accredited": "1,00", "rejected": "2", "votes-LP": "85"}
-    wrong = reviewer.post(
-        f"{UNIT}settle", choice="figures", reason="r", **typed | {"votes-LP": "x"}
-    )
-    assert "LP: write a whole number." in wrong
+    for wrong in ("x", "9²"):
+        page = reviewer.post(
+            f"{UNIT}settle", choice="figures", reason="r", **typed | {"votes-LP": wrong}
+        )
+        assert "LP: write a whole number." in page
+    assert "Choose one" in reviewer.post(f"{UNIT}settle", choice="²", reason="r")
     reviewer.post(f"{UNIT}settle", choice="figures", reason="The paper says 85", **typed)
     assert (total().valid, total().accredited) == (85, 100)
     reviewer.post(f"{UNIT}settle", choice="void", reason="Boxes were snatched")

@@ -236,7 +236,7 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
         "provider": form.get("provider") or None,
         "keep_spelling": form.get("keep_spelling", "yes") == "yes",
     }
-    if form.get("audio_asset_id", "").isdigit():
+    if form.get("audio_asset_id", "").isdecimal():
         values["audio_asset_id"] = int(form["audio_asset_id"])
     elif "audio_asset_id" in form:
         values["audio_asset_id"] = None
@@ -259,7 +259,7 @@ def _pace(form: MultiDict[str, str]) -> int | None:
     if form.get("pace") != "slow":
         return None
     given = form.get("throttled_rate", "").replace(",", "").strip()
-    if not given.isdigit() or not 1 <= int(given) <= 100_000_000:
+    if not given.isdecimal() or not 1 <= int(given) <= 100_000_000:
         raise Invalid("Write how many messages an hour, e.g. 20000.")
     return int(given)
 

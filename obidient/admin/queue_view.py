@@ -58,7 +58,7 @@ def search(text: str, channel: str) -> Search:
         return _by_phone(text, of_channel)
     number = text.removeprefix("#")
     mine = Campaign.title.contains(text)
-    if number.isdigit():
+    if number.isdecimal():
         mine |= Campaign.id == int(number)
     found = of_channel.where(mine).order_by(Campaign.id.desc()).limit(SHOWN)
     return Search(text, tuple(row.id for row in found))

@@ -154,7 +154,7 @@ def cursor(row: Recipient) -> str:
 
 def _place(after: str) -> tuple[int, int]:
     batch, _, last = after.partition("-")
-    return (int(batch), int(last)) if batch.isdigit() and last.isdigit() else (-1, 0)
+    return (int(batch), int(last)) if batch.isdecimal() and last.isdecimal() else (-1, 0)
 
 
 def _from(query: Any, wanted: Filter, after: str) -> Any:

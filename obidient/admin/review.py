@@ -92,7 +92,7 @@ class Review(SecureView):
             chosen: dict[str, Any] = {"void": True} if choice == "void" else {}
             if choice == "figures":
                 chosen = {"figures": _figures(election_id)}
-            elif choice.isdigit():
+            elif choice.isdecimal():
                 chosen = {"submission": int(choice)}
             review.settle(election_id, unit_code, form.get("reason", ""), **chosen)
 
@@ -152,7 +152,7 @@ def _figures(election_id: str) -> dict[str, Any]:
 
     def number(name: str, label: str) -> int:
         text = request.form.get(name, "").strip().replace(",", "")
-        if not text.isdigit():
+        if not text.isdecimal():
             raise Invalid(f"{label}: write a whole number.")
         return int(text)
 
