@@ -6,7 +6,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from obidient.admin.base import PAGE, SecureView, done, expose
-from obidient.areas import ancestors, area_name, level_of
+from obidient.areas import ROOT_CODE, ancestors, area_name, level_of
 from obidient.errors import Invalid, NotFound
 from obidient.results import elections, review
 from obidient.results.models import Election, Submission, Tally, UnitResult
@@ -23,9 +23,9 @@ class Review(SecureView):
     def index(self) -> Any:
         """Elections with how many of their units wait."""
         rows = list(Election.select().order_by(Election.created_at.desc()).limit(200))
-        totals = {
-            row.election_id: row for row in Tally.select().where(Tally.area_code == "NG").limit(500)
-        }
+        shown = Tally.election_id.in_([row.id for row in rows])
+        found = Tally.select().where(Tally.area_code == ROOT_CODE, shown)
+        totals = {row.election_id: row for row in found}
         return self.render("admin/results/room.html", elections=rows, totals=totals)
 
     @expose("/<election_id>/")
@@ -47,7 +47,7 @@ class Review(SecureView):
             order=order,
             after=after,
             more=f"{last.votes_at_stake}:{last.unit_code}" if last else None,
-            total=Tally.get_or_none(Tally.election_id == election_id, Tally.area_code == "NG"),
+            total=Tally.get_or_none(Tally.election_id == election_id, Tally.area_code == ROOT_CODE),
             areas=_areas_in_doubt(election),
             area_name=area_name,
             place=_place,
