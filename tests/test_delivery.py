@@ -32,6 +32,7 @@ from obidient.campaigns.reports import apply_reports
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.contacts.models import Contact
+from obidient.errors import Conflict
 from obidient.operations.models import FailedJob
 from obidient.plugin import (
     Accepted,
@@ -278,6 +279,15 @@ def test_nobody_is_sent_to_under_a_claim_that_may_run_out_meanwhile(
 
 
 # ---- control ------------------------------------------------------------------------------------
+
+
+def test_a_campaign_whose_plugin_has_gone_says_so_when_it_is_resumed(provider: Provider) -> None:
+    campaign_id = launch()
+    Campaign.update(provider="pigeon-post").where(Campaign.id == campaign_id).execute()
+    campaign = work(campaign_id)
+    assert campaign.status == "paused"
+    with pytest.raises(Conflict, match="pigeon-post is not there any more"):
+        control.resume(campaign_id)
 
 
 @pytest.mark.both

@@ -17,6 +17,7 @@ from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
+from obidient.plugin import Provider
 
 #: No campaign is planned farther ahead; at the calendar's end times can't be reckoned with.
 FARTHEST = timedelta(days=100 * 365)
@@ -165,23 +166,29 @@ def launch(campaign_id: int) -> Campaign:
     return get(campaign_id)
 
 
+def carrier(campaign: Campaign) -> tuple[Provider | None, str]:
+    """Who would carry a campaign now, and why nobody may; the reason is empty when all is well."""
+    found, name = registry.current(), campaign.provider
+    provider = found.find(name) if name else found.for_channel(campaign.channel)
+    if provider is not None:
+        return provider, found.why_not(provider) or ""
+    gone = f"The plugin {name} is not there any more"
+    return None, gone if name else found.why_none(campaign.channel)
+
+
 def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
     """Start sending, or pause with the reason when nothing can carry the channel.
 
     False when it is not in one of `frm`, or `conditions` on its row don't hold any more.
     """
     now = utcnow()
-    found = registry.current()
-    provider = (
-        found.find(campaign.provider) if campaign.provider else found.for_channel(campaign.channel)
-    )
-    reason = found.why_not(provider) if provider else found.why_none(campaign.channel)
+    provider, reason = carrier(campaign)
     moved = states.move_campaign(
         campaign.id,
         frm,
         "paused" if reason else "sending",
         *conditions,
-        status_reason=reason or "",
+        status_reason=reason,
         provider=provider.name if provider else campaign.provider,
         launched_at=campaign.launched_at or now,
         started_at=now,
@@ -215,13 +222,9 @@ def resume(campaign_id: int) -> Campaign:
     campaign = get(campaign_id)
     if campaign.status != "paused":
         raise refuse(campaign, "resumed")
-    found = registry.current()
-    provider = (
-        found.find(campaign.provider) if campaign.provider else found.for_channel(campaign.channel)
-    )
-    reason = found.why_not(provider) if provider else found.why_none(campaign.channel)
+    provider, reason = carrier(campaign)
     if provider is None or reason:
-        raise Conflict(reason or "No provider carries this channel.")
+        raise Conflict(reason)
     with db.atomic():
         moved = states.move_campaign(
             campaign_id,

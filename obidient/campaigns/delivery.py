@@ -80,9 +80,7 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
         return
     provider = registry.current().find(campaign.provider or "")
     if provider is None:
-        control.pause_with_reason(
-            campaign_id, f"The plugin {campaign.provider} is not there any more"
-        )
+        control.pause_with_reason(campaign_id, control.carrier(campaign)[1])
         return
     with _seat(campaign) as seated:
         if seated:
