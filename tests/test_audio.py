@@ -209,7 +209,9 @@ def test_its_address_cannot_be_guessed(client: FlaskClient, path: str) -> None:
     assert len(secret) >= 32
     for wrong in ("/audio/1.wav", "/audio/.wav", f"/audio/{secret}.mp3", f"/audio/{secret}"):
         assert client.get(wrong).status_code == 404
-    assert client.get(f"/audio/{secret[:-1]}x.wav").status_code == 404
+    # Its last letter may be x already.
+    other = "y" if secret[-1] == "x" else "x"
+    assert client.get(f"/audio/{secret[:-1]}{other}.wav").status_code == 404
     assert client.get("/audio/../obidient.db").status_code == 404
 
 
