@@ -11,12 +11,11 @@ import orjson
 from flask import current_app
 from werkzeug.datastructures import MultiDict
 
-from obidient import registry
 from obidient.admin import words
 from obidient.admin.base import PAGE
 from obidient.admin.campaigns import local_moment
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import holds, progress, text, voice_menu
+from obidient.campaigns import control, holds, progress, text, voice_menu
 from obidient.campaigns.delivery import field_values
 from obidient.campaigns.models import Campaign, Recipient
 from obidient.clock import local, utcnow
@@ -138,10 +137,7 @@ class Draft:
 
     @property
     def provider(self) -> Provider | None:
-        found = registry.current()
-        if self.campaign.provider:
-            return found.find(self.campaign.provider)
-        return found.for_channel(self.campaign.channel)
+        return control.carrier(self.campaign)[0]
 
     @property
     def _carrier(self) -> str | None:
@@ -166,10 +162,7 @@ class Draft:
         """What a careful writer would want to know before sending."""
         found = []
         c = self.campaign
-        provider = self.provider
-        if provider is None:
-            found.append(registry.current().why_none(c.channel) + ". It would pause at once.")
-        elif why := registry.current().why_not(provider):
+        if why := control.carrier(c)[1]:
             found.append(f"{why}. It would pause at once.")
         if c.scheduled_at is not None and not self.later:
             found.append("The scheduled time has passed: it starts as soon as you send it.")

@@ -113,14 +113,12 @@ def taken_types() -> tuple[str, ...]:
     return (provider or Provider).audio_types
 
 
-def check_playable(asset_id: int, provider_name: str | None) -> None:
+def check_playable(asset_id: int, provider: Provider | None) -> None:
     """Raises Invalid when people who are called would hear nothing.
 
     An address that could not be reached from here may well be reached by the network.
     """
     row = get(asset_id)
-    found = registry.current()
-    provider = found.find(provider_name) if provider_name else found.for_channel("voice")
     problem = "" if row.problem.startswith(UNREACHABLE) else row.problem
     kind = row.content_type
     if not problem and provider and kind and kind not in provider.audio_types:

@@ -137,7 +137,7 @@ def refuse(campaign: Campaign, word: str) -> Conflict:
 def _check_content(campaign: Campaign) -> None:
     """Raises Invalid when people would get or hear nothing."""
     if campaign.channel == "voice" and campaign.audio_asset_id is not None:
-        audio.check_playable(campaign.audio_asset_id, campaign.provider)
+        audio.check_playable(campaign.audio_asset_id, carrier(campaign)[0])
     elif not campaign.message_template:
         raise Invalid("Write a message first.")
 
