@@ -108,7 +108,7 @@ class Draft:
 
     @property
     def lasts(self) -> str:
-        """`about 3 h 12 m`, quiet hours not counted."""
+        """`3 h 12 min`, quiet hours not counted."""
         return words.duration(max(1.0, self.people / self.rate)) if self.people else ""
 
     @property

@@ -70,7 +70,7 @@ def amount(value: Decimal, currency: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """How long, in the two largest units: 3 h 12 m."""
+    """How long, in the two largest units: 3 h 12 min."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole} s"
