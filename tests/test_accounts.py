@@ -178,6 +178,18 @@ def test_tokens_are_stored_hashed_expire_and_can_be_revoked(
             tokens.authorize(f"Bearer {token}", ())
 
 
+def test_the_list_of_tokens_says_which_still_work(
+    app: Flask, cli: Cli, make_user: MakeUser
+) -> None:
+    user = make_user()
+    for name in ("works", "over", "gone"):
+        tokens.issue(user, name)
+    ApiToken.update(expires_at=utcnow()).where(ApiToken.name == "over").execute()
+    tokens.revoke(ApiToken.get(ApiToken.name == "gone"))
+    lines = cli("token", "list").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["live", "expired", "revoked"]
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense"])
 def test_a_missing_or_wrong_token_is_401(app: Flask, header: str) -> None:
     with app.test_request_context(), pytest.raises(Unauthorized):

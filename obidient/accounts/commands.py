@@ -136,9 +136,10 @@ def list_tokens() -> None:
     if not rows:
         click.echo("No tokens yet. Make one: obidient token create --user EMAIL --name NAME")
     for row in rows:
-        state = "revoked" if row.revoked_at else "live"
         scopes = row.scopes or f"all of {row.user.role}"
-        click.echo(f"{row.prefix}…  {state:8} {row.user.email:32} {row.name:24} {scopes}")
+        click.echo(
+            f"{row.prefix}…  {tokens.state(row):8} {row.user.email:32} {row.name:24} {scopes}"
+        )
 
 
 @token.command("revoke", help="Make a token worthless; name it by its first characters.")

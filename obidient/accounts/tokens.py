@@ -57,6 +57,14 @@ def revoke(token: ApiToken) -> None:
     ).execute()
 
 
+def state(token: ApiToken) -> str:
+    """`live`, `revoked` or `expired`."""
+    if token.revoked_at is not None:
+        return "revoked"
+    is_over = token.expires_at is not None and token.expires_at <= utcnow()
+    return "expired" if is_over else "live"
+
+
 def scopes_now(token: ApiToken) -> frozenset[str]:
     """What a token may do today: its scopes, but never more than its user's role."""
     allowed = scopes_of(token.user.role)
@@ -70,12 +78,10 @@ def find(token: str) -> ApiToken | None:
     found: ApiToken | None = (
         ApiToken.select(ApiToken, User)
         .join(User)
-        .where(ApiToken.digest == digest(token), ApiToken.revoked_at.is_null(), User.active)
+        .where(ApiToken.digest == digest(token), User.active)
         .first()
     )
-    if found is None or (found.expires_at is not None and found.expires_at <= utcnow()):
-        return None
-    return found
+    return found if found is not None and state(found) == "live" else None
 
 
 class Uses:

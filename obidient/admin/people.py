@@ -110,8 +110,8 @@ class People(SecureView):
             roles=ROLES,
             all_scopes=SCOPES,
             scopes={name: text for name, text in SCOPES.items() if name in scopes_of(user.role)},
-            tokens=[token for token in all_tokens if _works(token)],
-            dead_tokens=[token for token in all_tokens if not _works(token)],
+            tokens=[token for token in all_tokens if tokens.state(token) == "live"],
+            dead_tokens=[token for token in all_tokens if tokens.state(token) != "live"],
             lifetimes=LIFETIMES,
             latest=list(latest.order_by(AuditEntry.id.desc()).limit(10)),
             is_self=user.id == current_user.id,
@@ -250,7 +250,3 @@ def _phone(given: str) -> str | None:
         return normalise(given) if given.strip() else None
     except ValueError as error:
         raise Invalid(str(error)) from None
-
-
-def _works(token: ApiToken) -> bool:
-    return not token.revoked_at and not (token.expires_at and token.expires_at < utcnow())
