@@ -215,6 +215,19 @@ def test_whatever_comes_is_stored_as_it_came(client: FlaskClient, network: Netwo
     assert {row.state for row in RawCallback.select()} == {"nothing"}
 
 
+def test_whatever_came_can_be_looked_at(
+    client: FlaskClient, network: Network, make_user: Callable[..., Any]
+) -> None:
+    url = f"/api/communications/webhooks/{network.name}/delivery?token={TOKEN}"
+    deep = b"[" * 300 + b"]" * 300
+    for body in (b"{broken", b"", b"\xff\xfe\x00", b'{"id": "1"}', deep):
+        client.post(url, data=body, content_type="application/json")
+    sign_in(client, make_user("admin"))
+    page = client.get("/admin/callbacks/")
+    assert page.status_code == 200
+    assert deep.decode() in page.text
+
+
 def test_too_much_is_413(client: FlaskClient, network: Network) -> None:
     url = f"/api/communications/webhooks/{network.name}/delivery?token={TOKEN}"
     assert client.post(url, data=b"x" * 70_000).status_code == 413

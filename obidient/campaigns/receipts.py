@@ -328,7 +328,8 @@ def as_text(row: RawCallback) -> str:
     body = bytes(row.body).decode("utf-8", "replace")
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        # No JSON, or nested deeper than orjson writes.
         fields = parse_qsl(body, keep_blank_values=True) if "=" in body else []
         is_form = fields and "multipart" not in row.content_type
         return "\n".join(f"{name}: {value}" for name, value in fields) if is_form else body
