@@ -8,7 +8,9 @@ import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -232,6 +234,23 @@ def auth(make_user: Callable[..., User]) -> Callable[..., dict[str, str]]:
         return {"Authorization": f"Bearer {tokens.issue(make_user(role), 'test', scopes)}"}
 
     return header
+
+
+@pytest.fixture
+def no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails whatever opens a connection, to a server or a SQLite file."""
+    # Simulated phones of earlier tests may still be ringing.
+    others = set(threading.enumerate()) - {threading.current_thread()}
+
+    def refusing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(*arguments: Any, **more: Any) -> Any:
+            assert threading.current_thread() in others, "a connection was opened"
+            return real(*arguments, **more)
+
+        return connect
+
+    monkeypatch.setattr(socket.socket, "connect", refusing(socket.socket.connect))
+    monkeypatch.setattr(sqlite3, "connect", refusing(sqlite3.connect))
 
 
 @pytest.fixture

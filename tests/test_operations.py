@@ -31,13 +31,8 @@ Cli = Callable[..., Result]
 IDLE = "SMS queue is empty.\nVoice queue is empty.\n"
 
 
-def test_building_the_app_opens_no_connection(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+@pytest.mark.usefixtures("no_connections")
+def test_building_the_app_opens_no_connection(tmp_path: Path) -> None:
     environ = {
         "OBIDIENT_ENV": "development",
         "DATABASE_URL": "postgresql://nobody@192.0.2.1/none",

@@ -1,8 +1,6 @@
 """Plugins are found, checked and chosen; a broken one is named and stops nothing."""
 
 import os
-import socket
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -303,16 +301,10 @@ def test_our_own_plugins_load_from_any_current_folder(
     ]
 
 
-def test_create_app_with_plugins_opens_no_connection(
-    folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_connections")
+def test_create_app_with_plugins_opens_no_connection(folder: Folder) -> None:
     folder.good("one", extra="max_batch = property(lambda self: self.settings['size'])")
 
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(sqlite3, "connect", refuse)
     found = registry_of(folder.app(PLUGINS_STRICT="1"))
     assert names(found) == ["one"]
     create_app(folder.environ | {"PLUGINS_DIR": "plugins", "PLUGINS_STRICT": "1"})
