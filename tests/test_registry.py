@@ -301,8 +301,7 @@ def test_our_own_plugins_load_from_any_current_folder(
     ]
 
 
-@pytest.mark.usefixtures("no_connections")
-def test_create_app_with_plugins_opens_no_connection(folder: Folder) -> None:
+def test_create_app_with_plugins_opens_no_connection(folder: Folder, no_connections: None) -> None:
     folder.good("one", extra="max_batch = property(lambda self: self.settings['size'])")
 
     found = registry_of(folder.app(PLUGINS_STRICT="1"))
