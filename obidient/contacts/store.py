@@ -93,6 +93,11 @@ class BatchWriter:
                 if tag not in self._tag_ids:
                     self._tag_ids[tag] = _tag_id(tag)
         with db.atomic():
+            if is_postgres():
+                # Nobody has told the planner how small our tables are: it would read all contacts
+                # for each batch.
+                db.execute_sql("SET LOCAL enable_hashjoin = off")
+                db.execute_sql("SET LOCAL enable_mergejoin = off")
             self._fill()
             (known,) = db.execute_sql(
                 "SELECT count(*) FROM import_person p JOIN contact c ON c.phone = p.phone"
