@@ -55,8 +55,9 @@ def make_world(devices: int, reports: int) -> list[str]:
             Area.insert_many(rows[start : start + 2_000], fields=fields).execute()
         for number in range(devices):
             user = User.create(
-                email=f"agent{number}@example.org", password_hash="-", role="agent", session_key="-"
+                email=f"desk{number}@example.org", password_hash="-", role="admin", session_key="-"
             )
+            # Fifty units each: an agent may report for one alone.
             made.append(tokens.issue(user, "phone", ["sync"]))
     register.add_up()
     elections.create(
