@@ -35,7 +35,7 @@ from servers import free_port, listening, wait_for
 from obidient.areas import LGAS, ancestors
 from obidient.clock import utcnow
 from obidient.database import db
-from obidient.results import elections, live, tally
+from obidient.results import elections, generation, tally
 from obidient.results.models import UnitResult
 from obidient.results.rows import put
 from obidient.results.sheets import Figures
@@ -86,7 +86,7 @@ def fill(election_id: str, units: int) -> None:
 
 def miss(rig: Rig, address: str, election_id: str) -> float:
     """Milliseconds of one request that finds nothing cached."""
-    live.invalidate(election_id)
+    generation.invalidate(election_id)
     client = rig.app.test_client()
     began = time.perf_counter()
     answer = client.get(address)
@@ -262,7 +262,7 @@ def crowd(rig: Rig, name: str) -> None:
         log = web.folder / "server.log"
         counts, times = [], []
         for _ in range(5):
-            live.invalidate("big")
+            generation.invalidate("big")
             before = log.read_text().count("Cache miss") if log.exists() else 0
             answers, took = ask_together(port, request.encode())
             if answers != CLIENTS:

@@ -1,15 +1,14 @@
 """What every HTTP endpoint shares: the app with its OpenAPI document, problems, pages, scopes.
 
 A package's own `api.py` makes a blueprint here, declares pydantic models, and guards each
-endpoint with `requires(scope)`.
+endpoint with `accounts.tokens.requires(scope)`.
 """
 
 import logging
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from typing import Annotated, Any, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import orjson
 from flask import Flask, Response, g, render_template, request
@@ -39,9 +38,6 @@ from obidient.errors import Invalid, Problem, first_line
 from obidient.extensions import csrf
 
 logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 PROBLEM = "application/problem+json"
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
@@ -136,23 +132,6 @@ def page(query: "ModelSelect[Any]", key: Column, asked: PageQuery) -> tuple[list
     more = len(rows) > asked.limit
     rows = rows[: asked.limit]
     return rows, str(getattr(rows[-1], key.name)) if more else None
-
-
-def requires(*scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let only a Bearer token through whose scopes (or whose user's role) hold one of `scopes`."""
-
-    def decorate(view: Callable[P, T]) -> Callable[P, T]:
-        @wraps(view)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            from obidient.accounts.tokens import authorize
-
-            authorize(request.headers.get("Authorization", ""), scopes)
-            return view(*args, **kwargs)
-
-        guarded.__obidient_scopes__ = scopes  # type: ignore[attr-defined]
-        return guarded
-
-    return decorate
 
 
 _PROBLEM_RESPONSE = {

@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from flask import current_app
 
+from obidient.roles import ROLES
+
 #: The folder of `wsgi.py`: plugins/, templates/, var/ and relative paths live here.
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -93,8 +95,6 @@ def _names(value: str) -> tuple[str, ...] | None:
 
 
 def _roles(value: str) -> tuple[str, ...]:
-    from obidient.accounts.roles import ROLES
-
     roles = _names(value) or ()
     for role in roles:
         if role not in ROLES:

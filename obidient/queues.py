@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Flask
+from flask import Flask, current_app
 from huey import Huey
 from huey.registry import Message
 from huey.serializer import Serializer
@@ -26,8 +26,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from obidient import database
+from obidient import consumer_app, database
 from obidient.config import ROOT, Settings
+from obidient.operations.consumer import Consumer
 
 if TYPE_CHECKING:
     sms: Huey
@@ -182,8 +183,6 @@ class ObidientHuey(Huey):  # type: ignore[misc]
                 database.release()
 
     def create_consumer(self, **options: Any) -> Any:
-        from obidient.operations.consumer import Consumer
-
         return Consumer(self, **options)
 
 
@@ -318,8 +317,6 @@ def init_app(app: Flask, settings: Settings, channels: list[str]) -> Queues:
 
 def current() -> Queues:
     """The queues of the current app."""
-    from flask import current_app
-
     found: Queues = current_app.extensions["obidient.queues"]
     return found
 
@@ -328,7 +325,6 @@ def __getattr__(name: str) -> Huey:
     """`obidient.queues.sms` and every other queue, for `huey_consumer`; builds the app once."""
     if name.startswith("__"):
         raise AttributeError(name)
-    from obidient import consumer_app
 
     queues: Queues = consumer_app().extensions["obidient.queues"]
     wanted = name.replace("_", "-")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from flask import Flask, current_app
 
 from obidient import plugin_loading, plugin_tasks, queues
+from obidient.accounts import audit
 from obidient.config import ConfigError, Settings
 from obidient.database import db
 from obidient.errors import NotFound
@@ -39,6 +40,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+#: (provider, its id of the call, phone, reference) -> the script of the call.
+FindScript = Callable[[str, str, str | None, str], Script | None]
+
 
 class StrictError(PluginError, ConfigError):
     """A plugin is broken and PLUGINS_STRICT=1."""
@@ -55,6 +59,7 @@ class Registry:
         self._plugins: dict[str, list[str]] = {}
         self._queues: queues.Queues | None = None
         self._loaded = False
+        self._script: FindScript | None = None
 
     # -- loading --
 
@@ -272,8 +277,6 @@ class Registry:
 
         A secret left blank stays as it was, unless `clear` names it.
         """
-        from obidient.accounts import audit
-
         provider, live = type(self.get(name)), self._live[name]
         forgotten = list(clear)
         with db.atomic():
@@ -335,10 +338,14 @@ class Registry:
     def script(
         self, provider: str, provider_id: str, phone: str | None, reference: str
     ) -> Script | None:
-        """What a person hears in a call; see `Provider.script`."""
-        from obidient.campaigns import voice_script
+        """What a person hears in a call; see `VoiceProvider.script`. None when nobody knows."""
+        if self._script is None:
+            return None
+        return self._script(provider, provider_id, phone, reference)
 
-        return voice_script.find(provider, provider_id, phone, reference)
+    def speaks(self, find: FindScript) -> None:
+        """Have `find` say what a call plays: the voice room registers itself here."""
+        self._script = find
 
 
 def _naming(channel: str) -> str:

@@ -13,9 +13,9 @@ from obidient import create_app
 from obidient.accounts import tokens, users
 from obidient.accounts.login import safe_next
 from obidient.accounts.models import ApiToken, AuditEntry, User
-from obidient.accounts.roles import ROLES, SCOPES, scopes_of
 from obidient.clock import utcnow
 from obidient.errors import Conflict, Forbidden, Invalid, Unauthorized
+from obidient.roles import ROLES, SCOPES, scopes_of
 
 PASSWORD = "correct horse battery"
 MakeUser = Callable[..., User]

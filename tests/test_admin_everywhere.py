@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from test_admin import Person, sign_in
 
-from obidient.accounts.roles import ROLES
+from obidient.roles import ROLES
 
 __all__ = ["sign_in"]
 ALL = frozenset(ROLES) - {"agent"}

@@ -23,7 +23,16 @@ from servers import RedisServer, free_port
 from obidient import create_app, database
 from obidient.cache import PROBE_EVERY
 from obidient.database import db
-from obidient.results import documents, elections, intake, live, pages, review, view
+from obidient.results import (
+    documents,
+    elections,
+    generation,
+    intake,
+    live,
+    pages,
+    review,
+    view,
+)
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Party, Tally
 
@@ -147,7 +156,7 @@ def test_an_area_that_nothing_changed_in_keeps_its_bytes(
     base = "/api/live-results/elections/abc123/areas/"
     before = client.get(base + "19").headers["ETag"]
     take(sheet("c", UNITS[1]))
-    live.invalidate("abc123")
+    generation.invalidate("abc123")
     assert client.get(base + "19").headers["ETag"] == before
     assert client.get(base + "24").json["summary"]["pollingUnitsReported"] == 2
 
@@ -239,7 +248,7 @@ def test_gzip_is_used_where_it_is_allowed(
 def test_head_is_get_without_the_body(world: Election, client: FlaskClient, warm: bool) -> None:
     got = client.get(URL)
     if not warm:
-        live.invalidate("abc123")
+        generation.invalidate("abc123")
     head = client.head(URL)
     assert head.status_code == 200
     assert head.data == b""
@@ -376,7 +385,7 @@ def test_two_apps_of_a_host_forget_together_without_redis(
     with other.app_context():
         make = Party.update(name="Labour").where(Party.code == "LP")
         make.execute()
-        live.invalidate("abc123")
+        generation.invalidate("abc123")
     assert client.get(URL).json["parties"][0]["partyName"] == "Labour"
 
 
@@ -440,7 +449,7 @@ def test_an_invalidation_leaves_other_keys_alone(
     client.get(URL.replace("live-summary", "areas/NG"))
     store.set("live-results:abc1234", "{}")
     store.set("bulk-communications:sms-broadcast:wait", "x")
-    live.invalidate("abc123")
+    generation.invalidate("abc123")
     assert sorted(store.keys("*")) == [
         b"bulk-communications:sms-broadcast:wait",
         b"live-results:abc1234",

@@ -21,7 +21,7 @@ from servers import RedisServer, free_port, listening, process, wait_for
 
 from obidient import create_app
 from obidient.database import db
-from obidient.results import intake, live
+from obidient.results import generation, intake, live
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Party, Submission
 
@@ -133,7 +133,7 @@ def test_a_swallowing_redis_is_asked_by_no_request_after_the_first(
         asked, began = hole.connections, time.monotonic()
         for number in range(100):
             take(sheet(f"c{number}", UNITS[1], revision=number + 1, votes={"LP": number}))
-            live.invalidate("abc123")
+            generation.invalidate("abc123")
             votes = ask(address + URL)["parties"][0]["totalVotes"]
             assert votes == 200 + number
         # The probe goes on, less than twice a second; two questions a request would be 200.
@@ -154,11 +154,11 @@ def test_while_redis_is_away_memory_serves_the_count_and_redis_takes_over_again(
         leave()
         for number in range(3):
             take(sheet(f"c{number}", UNITS[1 + number]))
-            live.invalidate("abc123")
+            generation.invalidate("abc123")
             assert client.get(URL).json["summary"]["pollingUnitsReported"] == 3 + number
         come_back()
         wait_for(lambda: not live._backend()._down, what="Redis to be used again")
-        live.invalidate("abc123")
+        generation.invalidate("abc123")
         fresh = client.get(URL)
         assert fresh.json["summary"]["pollingUnitsReported"] == 5
         assert store.get("live-results:abc123") == fresh.data

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import g, has_request_context
+from flask_login import current_user
 
 from obidient.accounts.models import AuditEntry, User
 
@@ -15,7 +16,6 @@ def actor() -> User | None:
     if "api_user" in g:
         token_user: User = g.api_user
         return token_user
-    from flask_login import current_user
 
     if getattr(current_user, "is_authenticated", False):
         signed_in: User = current_user._get_current_object()

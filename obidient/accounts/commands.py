@@ -6,12 +6,12 @@ import sys
 import click
 from flask import g
 
-from obidient.accounts import tokens, users
+from obidient.accounts import audit, second_factor, tokens, users
 from obidient.accounts.models import ApiToken, User
-from obidient.accounts.roles import ROLES, SCOPES
 from obidient.cli import with_app
 from obidient.database import db
 from obidient.errors import Conflict, NotFound
+from obidient.roles import ROLES, SCOPES
 
 
 @click.group(help="Make and change the people who sign in.")
@@ -96,8 +96,6 @@ def close(email: str) -> None:
 @click.argument("email")
 @with_app
 def reset_second_factor(email: str) -> None:
-    from obidient.accounts import second_factor
-
     g.audit_actor = "command line"
     found = users.by_email(email)
     if not found.totp_secret:
@@ -116,8 +114,6 @@ def reset_second_factor(email: str) -> None:
 def create_token(
     email: str, name: str, scopes: tuple[str, ...], more_scopes: tuple[str, ...]
 ) -> None:
-    from obidient.accounts import audit
-
     g.audit_actor = "command line"
     found = users.by_email(email)
     with db.atomic():
@@ -146,8 +142,6 @@ def list_tokens() -> None:
 @click.argument("prefix")
 @with_app
 def revoke(prefix: str) -> None:
-    from obidient.accounts import audit
-
     g.audit_actor = "command line"
     rows = list(ApiToken.select().where(ApiToken.prefix == prefix.rstrip("…")))
     if not rows:

@@ -3,16 +3,21 @@
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from flask import current_app, g
+from flask import current_app, g, request
 
 from obidient.accounts.models import ApiToken, User
-from obidient.accounts.roles import SCOPES, scopes_of
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Forbidden, Invalid, Unauthorized
+from obidient.roles import SCOPES, scopes_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PREFIX = "obi_"
 #: How often a process writes what was used: once per request would be a write per read.
@@ -121,3 +126,18 @@ def authorize(header: str, scopes: tuple[str, ...]) -> User:
     g.api_user = token.user
     current_app.extensions.setdefault("obidient.token_uses", Uses()).note(token)
     return token.user
+
+
+def requires(*scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Require a Bearer token that has one of these scopes, or whose user's role allows one."""
+
+    def decorate(view: Callable[P, T]) -> Callable[P, T]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            authorize(request.headers.get("Authorization", ""), scopes)
+            return view(*args, **kwargs)
+
+        guarded.__obidient_scopes__ = scopes  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate

@@ -8,10 +8,10 @@ from peewee import IntegrityError
 from obidient.accounts import audit
 from obidient.accounts.models import SignIn, User
 from obidient.accounts.passwords import hash_password
-from obidient.accounts.roles import ROLES
 from obidient.areas import UNIT_RE
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
+from obidient.roles import ROLES
 
 #: What is kept of a person besides email and role, in words.
 _FIELDS = {"name": "name", "phone": "phone number", "polling_unit_code": "polling unit"}

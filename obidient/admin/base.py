@@ -14,11 +14,11 @@ from flask_login import current_user
 from peewee import AutoField, BigAutoField, IntegrityError
 from werkzeug.wrappers import Response
 
-from obidient.accounts.roles import SCOPES, allows
 from obidient.api import problem
 from obidient.database import UtcDateTimeField
 from obidient.errors import Forbidden, Problem
 from obidient.registry import current as registry
+from obidient.roles import SCOPES, allows
 
 P = ParamSpec("P")
 T = TypeVar("T")

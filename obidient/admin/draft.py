@@ -16,7 +16,7 @@ from obidient.admin.base import PAGE
 from obidient.admin.campaigns import local_moment
 from obidient.campaigns import audience as audiences
 from obidient.campaigns import control, holds, progress, text, voice_menu
-from obidient.campaigns.delivery import field_values
+from obidient.campaigns.fields import field_values
 from obidient.campaigns.models import Campaign, Recipient
 from obidient.clock import local, utcnow
 from obidient.config import parse_quiet_hours, settings

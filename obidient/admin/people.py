@@ -14,13 +14,13 @@ from wtforms.validators import InputRequired, Length, Optional
 from obidient.accounts import audit, second_factor, sessions, tokens, users
 from obidient.accounts.models import ApiToken, AuditEntry, User
 from obidient.accounts.passwords import SHORTEST
-from obidient.accounts.roles import ROLES, SCOPES, scopes_of
 from obidient.admin.base import PAGE, SecureView, done, expose
 from obidient.areas import CODE_RE, area_name
 from obidient.clock import utcnow
 from obidient.contacts.phones import normalise
 from obidient.database import db
 from obidient.errors import Invalid, NotFound, Problem
+from obidient.roles import ROLES, SCOPES, scopes_of
 from obidient.sync import room
 
 #: Days a token may live, and how that is said.

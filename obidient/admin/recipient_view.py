@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from obidient.admin.explain import explain
-from obidient.campaigns import delivery, tries
+from obidient.campaigns import fields, tries
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import CALLBACK_STATES, RawCallback
 from obidient.campaigns.receipts import as_text
@@ -82,7 +82,7 @@ def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
         "tries": _tries(campaign, row),
         "keys": list(KeyPress.select().where(KeyPress.recipient_id == row.id)),
         "receipts": receipts(campaign, row),
-        "text": render(template, delivery.field_values(person), campaign.keep_spelling)
+        "text": render(template, fields.field_values(person), campaign.keep_spelling)
         if template
         else "",
         "is_personalised": is_personalised(template),

@@ -19,6 +19,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         sweeper,
         tasks,
         voice_calls,
+        voice_script,
         webhooks,
     )
     from obidient.operations import ticker
@@ -29,6 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     audio_links.register(registered)
     inbox.register(registered)
     receipts.register(app)
+    app.extensions["obidient.registry"].speaks(voice_script.find)
     ticker.register(app, "campaigns", sweeper.sweep, every=1.0)
     ticker.register(app, "receipts", receipts.sweep, every=1.0)
     ticker.register(app, "answers", inbox.sweep, every=5.0)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from obidient import database, queues, registry
-from obidient.areas import area_name
 from obidient.campaigns import control, feed, pace, states, trouble, voice_calls, voice_script
+from obidient.campaigns.fields import field_values
 from obidient.campaigns.holds import Hold, why_held
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.outcomes import Answer, Claimed, Retries, collect, message_of, not_asked
@@ -275,22 +275,6 @@ def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
         )
         for one in claimed
     ]
-
-
-def field_values(contact: Contact | None) -> dict[str, str]:
-    """What a template's fields stand for; nothing of a contact that has been deleted since."""
-    if contact is None:
-        return {}
-    ward, unit = contact.ward_name, contact.polling_unit_name
-    return {
-        "first_name": contact.first_name,
-        "last_name": contact.last_name,
-        "full_name": contact.full_name,
-        "lga": area_name(contact.lga_code) if contact.lga_code else "",
-        "ward": ward or (area_name(contact.ward_code) if contact.ward_code else ""),
-        "polling_unit": unit
-        or (area_name(contact.polling_unit_code) if contact.polling_unit_code else ""),
-    }
 
 
 def _call(

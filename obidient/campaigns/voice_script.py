@@ -1,6 +1,7 @@
 """What the person at the other end of a call is to hear."""
 
 from obidient.campaigns import audio, voice_calls, voice_menu
+from obidient.campaigns.fields import field_values
 from obidient.campaigns.models import Campaign, Recipient
 from obidient.campaigns.receipt_models import AudioAsset
 from obidient.campaigns.text import render
@@ -19,8 +20,6 @@ def find(provider: str, session: str, phone: str | None, reference: str) -> Scri
 
 def of(campaign: Campaign, recipient_id: int) -> Script:
     """A campaign's script for one recipient."""
-    from obidient.campaigns.delivery import field_values
-
     text = ""
     if campaign.message_template:
         row = Recipient.get_or_none(Recipient.id == recipient_id)

@@ -19,6 +19,7 @@ from obidient import jobs
 from obidient.accounts import audit
 from obidient.accounts.models import AuditEntry
 from obidient.contacts import suppression
+from obidient.contacts.api import uploads_folder
 from obidient.contacts.models import Contact, ContactListMember, ContactTag, FormerNumber
 from obidient.contacts.phones import ERASED, normalise
 from obidient.contacts.search import holders
@@ -173,8 +174,6 @@ def remove(ids: list[int]) -> int:
 
 def _erase_imports(phone: str, mark: str) -> int:
     """Files that hold the number are deleted; of reports, the lines that do."""
-    from obidient.contacts.api import uploads_folder
-
     digits = needle(phone)
     held = [path for path in uploads_folder().glob("*.csv") if _holds(path, digits.encode())]
     for path in held:

@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
+from obidient.contacts.api import uploads_folder
+
 UPLOADS_KEPT = timedelta(days=7)
 
 
@@ -29,8 +31,6 @@ RULES = (
 
 def clean() -> None:
     """Delete uploads of a week ago; a finished or forgotten import needs them no more."""
-    from obidient.contacts.api import uploads_folder
-
     oldest = time.time() - UPLOADS_KEPT.total_seconds()
     for path in uploads_folder().glob("*.csv"):
         if path.stat().st_mtime < oldest:

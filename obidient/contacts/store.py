@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from obidient.clock import utcnow
-from obidient.contacts.models import ContactList, Tag
+from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.contacts.rows import Person
 from obidient.database import db, is_postgres
 
@@ -111,8 +111,6 @@ class BatchWriter:
 
     def count_only(self) -> None:
         """As `flush`, but only finds out what would be new: for a dry run."""
-        from obidient.contacts.models import Contact
-
         phones = list(self._people)
         known = Contact.select().where(Contact.phone.in_(phones)).count() if phones else 0
         self.updated += known

@@ -8,6 +8,7 @@ import click
 from flask import g
 
 from obidient import database, queues
+from obidient.campaigns import control
 from obidient.cli import with_app
 from obidient.config import ConfigError, settings
 from obidient.database import describe_url
@@ -48,8 +49,6 @@ def clear(channels: tuple[str, ...]) -> None:
 @click.argument("channel")
 @with_app
 def pause(channel: str) -> None:
-    from obidient.campaigns import control
-
     g.audit_actor = "command line"
     control.pause_channel(channel)
     click.echo(f"The {channel} channel is paused.")
@@ -59,8 +58,6 @@ def pause(channel: str) -> None:
 @click.argument("channel")
 @with_app
 def resume(channel: str) -> None:
-    from obidient.campaigns import control
-
     g.audit_actor = "command line"
     control.resume_channel(channel)
     click.echo(f"The {channel} channel goes on.")

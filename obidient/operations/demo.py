@@ -20,8 +20,13 @@ import orjson
 from tqdm import tqdm
 
 from obidient import create_app, database
+from obidient.campaigns import control
 from obidient.config import ROOT
+from obidient.contacts import demo as contacts_demo
+from obidient.contacts.models import Contact, ContactList, ContactListMember
 from obidient.errors import Problem
+from obidient.results import demo as results_demo
+from obidient.results import live
 
 HOW_MANY = 200
 PATIENCE = 90
@@ -74,9 +79,6 @@ def demo() -> None:
 
 
 def _prepare() -> None:
-    from obidient.contacts import demo as contacts_demo
-    from obidient.results import demo as results_demo
-
     database.upgrade()
     contacts_demo.load()
     results_demo.load()
@@ -108,9 +110,6 @@ def _stop(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _campaign() -> None:
-    from obidient.campaigns import control
-    from obidient.contacts.models import Contact, ContactList, ContactListMember
-
     chosen = ContactList.create(name="Demo 200")
     rows = [
         {"list_id": chosen.id, "contact_id": row.id}
@@ -131,8 +130,6 @@ def _campaign() -> None:
 
 
 def _follow(campaign_id: int) -> None:
-    from obidient.campaigns import control
-
     give_up = time.monotonic() + PATIENCE
     said = time.monotonic()
     with tqdm(total=HOW_MANY, unit="msg", disable=not sys.stderr.isatty()) as bar:
@@ -158,9 +155,6 @@ def _follow(campaign_id: int) -> None:
 
 
 def _live_summary() -> None:
-    from obidient.results import demo as results_demo
-    from obidient.results import live
-
     body, _etag = live.summary_bytes(results_demo.ELECTION_ID)
     document = orjson.loads(body)
     election, summary = document["election"], document["summary"]

@@ -11,6 +11,8 @@ from obidient.accounts import users
 from obidient.accounts.models import User
 from obidient.cli import with_app
 from obidient.config import ROOT, settings
+from obidient.contacts import demo as contacts_demo
+from obidient.results import demo as results_demo
 
 FIRST_ADMIN = "admin@example.org"
 
@@ -59,9 +61,6 @@ def _prepare() -> None:
 
 def _invent() -> None:
     """Something to look at and to try things out on."""
-    from obidient.contacts import demo as contacts_demo
-    from obidient.results import demo as results_demo
-
     new = contacts_demo.load()
     if new:
         click.echo(f"Imported {new} invented supporters.")

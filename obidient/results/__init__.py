@@ -15,7 +15,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.results.shortpath import ShortPath
 
     path = queues.queue_file(settings).with_name("live-results.generation")
-    live = LiveResults(Generation(path))
+    app.extensions["obidient.generation"] = Generation(path)
+    live = LiveResults(app.extensions["obidient.generation"])
     app.extensions["obidient.live"] = live
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, "process", lambda: intake.process_waiting() and None)

@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field
 
 from obidient import api
 from obidient.accounts import audit
-from obidient.api import ApiModel, json_response, requires
+from obidient.accounts.tokens import requires
+from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
-from obidient.results import live, review
+from obidient.results import generation, live, review
 from obidient.results.documents import head
 from obidient.results.elections import get, newest
 from obidient.results.serving import Copy
@@ -229,7 +230,7 @@ def area(path: AreaPath) -> Response:
 def invalidate_cache(path: ElectionPath) -> Response:
     """Have every worker count the documents of an election afresh."""
     election = get(path.id)
-    live.invalidate(path.id)
+    generation.invalidate(path.id)
     audit.record(
         "election.invalidated", f"Refreshed the pages of {election.name}", "election", path.id
     )

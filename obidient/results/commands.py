@@ -15,7 +15,7 @@ from tqdm import tqdm
 from obidient.accounts import audit
 from obidient.cli import with_app
 from obidient.errors import Invalid
-from obidient.results import elections, intake, live, recount
+from obidient.results import elections, generation, intake, recount
 from obidient.results import register as registers
 from obidient.results.models import ELECTION_STATUSES, Election
 
@@ -62,7 +62,7 @@ def import_register(file: Path) -> None:
         click.echo(sentence)
     sentence = f"Imported {report.units:,} polling units in {report.wards:,} wards"
     for row in Election.select(Election.id):
-        live.invalidate(row.id)
+        generation.invalidate(row.id)
     audit.record("register.imported", sentence, "register", file.name)
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in report.kinds.most_common())
     click.echo(f"{sentence} from {report.rows:,} rows. Defects: {kinds or 'none'}.")
@@ -136,7 +136,7 @@ def load(file: Path, election_id: str) -> None:
     began = time.monotonic()
     with Progress("sheets") as progress:
         counts = intake.load(_lines(file), election_id, progress.step)
-    live.invalidate(election_id)
+    generation.invalidate(election_id)
     number = sum(counts.values())
     seconds = max(time.monotonic() - began, 0.001)
     for name, count in sorted(counts.items()):
@@ -161,6 +161,6 @@ def verify(election_id: str, repair: bool) -> None:
         sys.exit(1)
     g.audit_actor = "command line"
     recount.repair(election_id)
-    live.invalidate(election_id)
+    generation.invalidate(election_id)
     audit.record("election.repaired", f"Recounted {election_id}", "election", election_id)
     click.echo("Repaired.")

@@ -13,6 +13,7 @@ from obidient.areas import LGAS, ROOT_CODE, STATES, Area, ancestors, find_state,
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
+from obidient.results import generation
 from obidient.results.models import (
     ELECTION_STATUSES,
     ELECTION_TYPES,
@@ -139,8 +140,6 @@ def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
 
 def change(election_id: str, document: Mapping[str, Any]) -> Election:
     """Change what an election is called and its parties; what was sent in stays readable."""
-    from obidient.results import live
-
     with db.atomic():
         election = hold(election_id)
         if election is None:
@@ -156,7 +155,7 @@ def change(election_id: str, document: Mapping[str, Any]) -> Election:
         Party.delete().where(Party.election_id == election_id).execute()
         Party.insert_many(parties).execute()
         audit.record("election.changed", f"Changed {values['name']}", "election", election_id)
-    live.invalidate(election_id)
+    generation.invalidate(election_id)
     return get(election_id)
 
 
@@ -277,7 +276,6 @@ def set_status(election_id: str, status: str) -> Election:
     """Open, close or certify; only an ongoing election takes results."""
     if status not in ELECTION_STATUSES:
         raise Invalid(f"status {status!r}: use one of {', '.join(ELECTION_STATUSES)}.")
-    from obidient.results import live
 
     with db.atomic():
         election = hold(election_id)
@@ -288,5 +286,5 @@ def set_status(election_id: str, status: str) -> Election:
         ).execute()
         sentence = f"Changed {election.name} from {election.status} to {status}"
         audit.record("election.status", sentence, "election", election_id)
-    live.invalidate(election_id)
+    generation.invalidate(election_id)
     return get(election_id)

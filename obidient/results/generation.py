@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
+from flask import current_app
+
+from obidient.cache import ResilientCache, cache
+
 #: Documents that may be computed at the same time by different processes.
 LOCKS = 16
 
@@ -55,3 +59,11 @@ class Generation:
         with self._path.with_name(f"{self._path.name}.{name}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def invalidate(election_id: str) -> None:
+    """Forget an election's documents: at once on this host, within a second on others."""
+    backend: ResilientCache = cache.cache  # type: ignore[assignment]
+    backend.delete_below(election_id)
+    generation: Generation = current_app.extensions["obidient.generation"]
+    generation.bump()

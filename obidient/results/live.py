@@ -210,9 +210,3 @@ def _kept(key: str, changed: str) -> dict[str, Any] | None:
 def _same_or_new(document: dict[str, Any], old: Entry | None) -> Copy:
     body = orjson.dumps(document)
     return old.copy if old is not None and old.copy.body == body else Copy(body)
-
-
-def invalidate(election_id: str) -> None:
-    """Forget an election's documents: at once on this host, within a second on others."""
-    _backend().delete_below(election_id)
-    current().generation.bump()

@@ -14,7 +14,7 @@ from obidient import jobs
 from obidient.areas import LGAS, Area, ancestors, parent_of
 from obidient.clock import utcnow
 from obidient.database import db
-from obidient.results import flags, tally
+from obidient.results import flags, generation, tally
 from obidient.results.elections import get, names_of, parties_of
 from obidient.results.inbox import decode
 from obidient.results.models import (
@@ -49,13 +49,11 @@ class Found:
 
 def run(job: jobs.Job) -> dict[str, Any]:
     """The job behind the admin's button; `repair` puts right what it finds."""
-    from obidient.results import live
-
     election_id = job.params["electionId"]
     wrong = differences(election_id, lambda lgas: jobs.progress(job, lgas, len(LGAS)))
     if wrong and job.params.get("repair"):
         repair(election_id)
-        live.invalidate(election_id)
+        generation.invalidate(election_id)
     return {"differences": len(wrong), "shown": wrong[:SHOWN]}
 
 

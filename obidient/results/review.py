@@ -10,7 +10,7 @@ from obidient.accounts.models import User
 from obidient.areas import UNIT_RE, Area
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import flags, tally
+from obidient.results import flags, generation, tally
 from obidient.results.desk import Desk
 from obidient.results.elections import get, lies_in, names_of, parties_of
 from obidient.results.inbox import decode
@@ -201,9 +201,8 @@ def settle(
         _apply(desk, unit_code, chosen, agent, submission)
         _note(election, unit_code, reason.strip(), chosen, submission)
         desk.save()
-    from obidient.results import live
 
-    live.invalidate(election_id)
+    generation.invalidate(election_id)
 
 
 def _registered(unit_code: str) -> Area:

@@ -9,7 +9,8 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from obidient import api, queues
-from obidient.api import ApiModel, json_response, requires
+from obidient.accounts.tokens import requires
+from obidient.api import ApiModel, json_response
 from obidient.errors import Invalid, NotFound
 from obidient.results import outcomes
 from obidient.results.inbox import Sender, receive

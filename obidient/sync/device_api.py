@@ -9,7 +9,8 @@ from obidient import api
 from obidient.accounts.login import PER_ACCOUNT, PER_ADDRESS
 from obidient.accounts.models import User
 from obidient.accounts.passwords import verify
-from obidient.api import ApiModel, json_response, requires
+from obidient.accounts.tokens import requires
+from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
 from obidient.errors import Forbidden, Unauthorized
 from obidient.extensions import limiter

@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from obidient import api
-from obidient.api import ApiModel, json_response, requires
+from obidient.accounts.tokens import requires
+from obidient.api import ApiModel, json_response
 from obidient.sync import pace, photos
 from obidient.sync.models import Photo
 

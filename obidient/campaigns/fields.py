@@ -1,0 +1,20 @@
+"""A contact as the fields of a template."""
+
+from obidient.areas import area_name
+from obidient.contacts.models import Contact
+
+
+def field_values(contact: Contact | None) -> dict[str, str]:
+    """What a template's fields stand for; nothing of a contact that has been deleted since."""
+    if contact is None:
+        return {}
+    ward, unit = contact.ward_name, contact.polling_unit_name
+    return {
+        "first_name": contact.first_name,
+        "last_name": contact.last_name,
+        "full_name": contact.full_name,
+        "lga": area_name(contact.lga_code) if contact.lga_code else "",
+        "ward": ward or (area_name(contact.ward_code) if contact.ward_code else ""),
+        "polling_unit": unit
+        or (area_name(contact.polling_unit_code) if contact.polling_unit_code else ""),
+    }
