@@ -33,11 +33,11 @@ from rig import ROOT, Rig
 from servers import free_port, listening, wait_for
 
 from obidient.areas import LGAS, ancestors
+from obidient.bulk import put
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.results import elections, generation, tally
 from obidient.results.models import UnitResult
-from obidient.results.rows import put
 from obidient.results.sheets import Figures
 from obidient.results.tally import Total, worth
 

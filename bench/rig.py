@@ -22,7 +22,7 @@ from servers import PostgresServer, RedisServer, free_port, wait_for  # noqa: E4
 from standin_africastalking import API_KEY  # noqa: E402
 
 from obidient import create_app, database  # noqa: E402
-from obidient.operations.ticker import living_workers  # noqa: E402
+from obidient.workers.living import living_workers  # noqa: E402
 
 
 class Rig:

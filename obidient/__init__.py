@@ -22,15 +22,16 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         contacts,
         database,
         extensions,
+        group_commit,
         operations,
         queues,
-        registry,
         results,
         security,
         sync,
     )
     from obidient.config import Settings
-    from obidient.operations import ticker
+    from obidient.providers import registry
+    from obidient.workers import ticker
 
     settings = Settings.load(environ)
     app = api.build_app(settings)
@@ -39,6 +40,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     security.init_app(app, settings)
     extensions.init_app(app, settings)
     cache.init_app(app, settings)
+    group_commit.init_app(app)
     providers = registry.init_app(app, settings)
     # Queues come after plugins: a plugin may bring a channel, and a channel has a queue.
     queues.init_app(app, settings, providers.channels())

@@ -155,6 +155,12 @@ def blueprint(name: str, prefix: str, tag: str, description: str = "") -> APIBlu
     return made
 
 
+def register(app: Flask, blueprint: APIBlueprint) -> None:
+    """Put a blueprint's endpoints into the app and its OpenAPI document."""
+    assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
+    app.register_api(blueprint)
+
+
 #: Where pydantic's own words speak of Python.
 _PLAIN = {
     "missing": "it is required",

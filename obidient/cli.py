@@ -23,7 +23,7 @@ COMMANDS = {
     "db": "obidient.operations.commands",
     "demo": "obidient.operations.demo",
     "election": "obidient.results.commands",
-    "plugins": "obidient.registry_commands",
+    "plugins": "obidient.providers.commands",
     "queue": "obidient.operations.commands",
     "register": "obidient.results.commands",
     "results": "obidient.results.commands",

@@ -5,7 +5,7 @@ import logging
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,32 +78,17 @@ def mark() -> str:
     return "%s" if is_postgres() else "?"
 
 
+def locked(query: Any, skip: bool = False) -> Any:
+    """The query, its rows locked until the transaction ends; `skip` passes over locked ones.
+
+    SQLite needs nothing: its transaction has the whole file.
+    """
+    return query.for_update(skip_locked=skip) if is_postgres() else query
+
+
 def storable(text: str) -> str:
     """What both databases take as text: without NULs, and without halves of a letter."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def rows_sql(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """`v (id, status) AS (…)` for a WITH, and its parameters; `columns` names each one's type.
-
-    PostgreSQL gets an array a column: the statement's text is then the same for any number of
-    rows, so it is parsed and planned once.
-    """
-    names = ", ".join(columns)
-    if is_postgres():
-        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
-        body = f"SELECT * FROM unnest({arrays})"
-        return f"v ({names}) AS ({body})", [list(column) for column in zip(*rows, strict=True)]
-    cells = "(" + ", ".join("?" * len(columns)) + ")"
-    body = ", ".join([cells] * len(rows))
-    return f"v ({names}) AS (VALUES {body})", [value for row in rows for value in row]
-
-
-def in_sql(values: Sequence[Any]) -> tuple[str, list[Any]]:
-    """` = ANY(…)` or ` IN (…)` with its parameters."""
-    if is_postgres():
-        return "= ANY(%s)", [list(values)]
-    return f"IN ({', '.join('?' * len(values))})", list(values)
 
 
 def persist(write: Callable[[], T], seconds: float = 3600) -> T:

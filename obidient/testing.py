@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from obidient import plugin_loading
 from obidient.plugin import (
     Accepted,
     Defer,
@@ -38,8 +37,9 @@ from obidient.plugin import (
     Unknown,
     WebhookRequest,
 )
-from obidient.plugin_loading import load_plugin
-from obidient.plugin_settings import evaluate
+from obidient.providers import loading
+from obidient.providers.loading import load_plugin
+from obidient.providers.settings import evaluate
 
 __all__ = [
     "ChannelContract",
@@ -146,7 +146,7 @@ class ChannelContract:
     # -- what it says of itself --
 
     def test_its_names_settings_and_numbers_are_sound(self) -> None:
-        plugin_loading.check(self.provider_class)
+        loading.check(self.provider_class)
 
     def test_its_default_settings_are_valid(self) -> None:
         found = evaluate(self.provider_class, {}, {})

@@ -21,15 +21,15 @@ from obidient.contacts import demo as contacts_demo
 from obidient.contacts import erasure
 from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.database import db
-from obidient.operations import failed_jobs
-from obidient.operations.history import Minutes
-from obidient.operations.models import FailedJob
 from obidient.results import demo as results_demo
 from obidient.results import intake
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
 from obidient.sync import photos
 from obidient.sync.models import Photo, TextReport
+from obidient.workers import failed_jobs
+from obidient.workers.history import Minutes
+from obidient.workers.models import FailedJob
 
 ELECTION = results_demo.ELECTION_ID
 #: A unit of the demo election on which two agents disagree.

@@ -23,9 +23,9 @@ from obidient.config import settings
 from obidient.contacts import demo, suppression
 from obidient.contacts.models import Contact, ContactTag, Suppression, Tag
 from obidient.database import db
-from obidient.operations import failed_jobs
-from obidient.operations.models import FailedJob
-from obidient.registry import PluginSetting
+from obidient.providers.registry import PluginSetting
+from obidient.workers import failed_jobs
+from obidient.workers.models import FailedJob
 
 EVERYBODY = ("admin", "organiser", "reviewer", "viewer")
 #: Page -> the roles that may open it.

@@ -9,10 +9,10 @@ from flask import Flask
 from standin_africastalking import API_KEY, StandIn
 from test_end_to_end import follow
 
-from obidient import registry
 from obidient.campaigns import control
 from obidient.campaigns.models import Recipient
 from obidient.contacts.models import Contact
+from obidient.providers import registry
 
 TOKEN = "webhook-token-of-the-tests"
 

@@ -17,9 +17,9 @@ from obidient.campaigns.models import Campaign, CampaignError
 from obidient.contacts import demo as contacts_demo
 from obidient.contacts import suppression
 from obidient.contacts.models import Contact, ContactList, Tag
-from obidient.operations import failed_jobs
-from obidient.operations.history import Minutes
 from obidient.results import demo as results_demo
+from obidient.workers import failed_jobs
+from obidient.workers.history import Minutes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

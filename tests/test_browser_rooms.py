@@ -15,10 +15,10 @@ from werkzeug.serving import make_server
 from obidient import database
 from obidient.accounts.models import ApiToken, User
 from obidient.admin.base import SecureModelView
-from obidient.operations import failed_jobs
-from obidient.operations.models import FailedJob
 from obidient.results import elections
 from obidient.results.models import Decision
+from obidient.workers import failed_jobs
+from obidient.workers.models import FailedJob
 
 __all__ = ["site"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -25,7 +25,7 @@ from obidient.plugin import (
     Unknown,
     WebhookRequest,
 )
-from obidient.plugin_loading import PluginError
+from obidient.providers.loading import PluginError
 from obidient.testing import ChannelContract, make_provider
 
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from peewee import OperationalError
 from redis.exceptions import RedisError
 
-from obidient import create_app, database, queues, registry
+from obidient import create_app, database, queues
 from obidient.campaigns import (
     control,
     decisions,
@@ -33,7 +33,6 @@ from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.contacts.models import Contact
 from obidient.errors import Conflict
-from obidient.operations.models import FailedJob
 from obidient.plugin import (
     Accepted,
     Defer,
@@ -49,6 +48,8 @@ from obidient.plugin import (
     Stop,
     Unknown,
 )
+from obidient.providers import registry
+from obidient.workers.models import FailedJob
 
 HOOK, TOKEN = (
     "/api/communications/webhooks/simulator-sms/delivery",

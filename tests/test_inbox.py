@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from signed_in import sign_in
 from test_voice import wait_until
 
-from obidient import database, registry
+from obidient import database
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns import by_network, control, inbox, receipts
 from obidient.campaigns.models import Campaign, Recipient
@@ -22,6 +22,7 @@ from obidient.contacts import optout_import
 from obidient.contacts.models import Contact, Suppression
 from obidient.errors import Invalid
 from obidient.plugin import Accepted, Message, Rejected, Stop
+from obidient.providers import registry
 
 TOKEN = "webhook-token-of-the-tests"
 HOOK = "/api/communications/webhooks/simulator-sms"

@@ -20,7 +20,7 @@ from playhouse.migrations import Runner
 from servers import RedisServer, free_port, wait_for
 from test_results_outages import BlackHole
 
-from obidient import create_app, database, queues
+from obidient import create_app, database, queue_storage, queues
 from obidient.campaigns import control
 from obidient.contacts.models import Contact
 from obidient.operations import setup
@@ -44,7 +44,7 @@ def test_building_the_app_opens_no_connection(tmp_path: Path) -> None:
 
 def test_idle_embedded_queues_are_three_lines(cli: Cli, app: Flask) -> None:
     result = cli("queue", "health")
-    path = queues.queue_file(app.extensions["obidient.settings"])
+    path = queue_storage.queue_file(app.extensions["obidient.settings"])
     assert result.output == f"Queue file OK ({path}) using prefix: bulk-communications\n{IDLE}"
     assert result.exit_code == 0
 
@@ -148,7 +148,7 @@ def test_a_worker_told_to_stop_leaves_quickly_and_cleanly(
     worker: Callable[..., subprocess.Popen[bytes]], app: Flask
 ) -> None:
     running = worker()
-    from obidient.operations.ticker import living_workers
+    from obidient.workers.living import living_workers
 
     wait_for(living_workers, what="the worker's heartbeat")
     running.send_signal(signal.SIGTERM)
@@ -167,7 +167,7 @@ def test_plain_huey_consumer_works_for_a_queue(environ: dict[str, str], app: Fla
         cwd=ROOT,
         stderr=subprocess.DEVNULL,
     ) as running:
-        from obidient.operations.ticker import living_workers
+        from obidient.workers.living import living_workers
 
         wait_for(living_workers, what="the consumer's heartbeat")
         assert living_workers()[0].queues == ["sms-broadcast"]
@@ -188,7 +188,7 @@ def test_redis_may_go_away_and_come_back_under_a_running_worker(
     if backend == "sqlite":
         pytest.skip("there is no Redis")
     worker("sms")
-    from obidient.operations.ticker import living_workers
+    from obidient.workers.living import living_workers
 
     wait_for(living_workers, what="the worker")
     redis_server.stop()

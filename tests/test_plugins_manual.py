@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from obidient import plugin, queues, registry, testing
+from obidient import plugin, queues, testing
 from obidient.campaigns import control, staging
 from obidient.campaigns.delivery import send_batch
 from obidient.campaigns.models import Batch, Recipient, RecipientStatus
 from obidient.contacts.models import Contact
 from obidient.plugin import Accepted, Message, Provider
+from obidient.providers import registry
 
 MANUAL = (Path(__file__).parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", MANUAL, re.S)

@@ -18,10 +18,10 @@ from obidient.campaigns import control, feed, staging, sweeper
 from obidient.campaigns.models import Batch, Campaign
 from obidient.clock import utcnow
 from obidient.contacts import demo
-from obidient.operations import failed_jobs, history, queue_jobs
-from obidient.operations.history import Minutes, QueueMinute
-from obidient.operations.models import FailedJob, SweepRun, WorkerProcess
-from obidient.operations.ticker import Ticker
+from obidient.workers import failed_jobs, history, waiting
+from obidient.workers.history import Minutes, QueueMinute
+from obidient.workers.models import FailedJob, SweepRun, WorkerProcess
+from obidient.workers.ticker import Ticker
 
 __all__ = ["sign_in"]
 SMS = "sms-broadcast"
@@ -40,8 +40,8 @@ def sending(title: str = "Town hall") -> Campaign:
     return control.get(campaign.id)
 
 
-def send_jobs() -> list[queue_jobs.Listed]:
-    return [job for job in queue_jobs.waiting(SMS) if job.task == "send_batch"]
+def send_jobs() -> list[waiting.Listed]:
+    return [job for job in waiting.waiting(SMS) if job.task == "send_batch"]
 
 
 # ---- one job ------------------------------------------------------------------------------------
@@ -50,10 +50,10 @@ def send_jobs() -> list[queue_jobs.Listed]:
 def test_a_promoted_job_is_the_next_one(app: Flask, sign_in: Callable[..., Person]) -> None:
     for number in range(3):
         queues.current().enqueue(SMS, "stage", campaignId=number)
-    last = queue_jobs.waiting(SMS)[-1]
+    last = waiting.waiting(SMS)[-1]
     page = sign_in().post(f"/admin/queues/{SMS}/jobs/promote", job=last.id, tab="waiting")
     assert "It is the next job" in page
-    assert [job.ids["campaignId"] for job in queue_jobs.waiting(SMS)] == [2, 0, 1]
+    assert [job.ids["campaignId"] for job in waiting.waiting(SMS)] == [2, 0, 1]
     task = queues.current()[SMS].dequeue()
     assert task.kwargs == {"campaignId": 2}
     assert AuditEntry.select().where(AuditEntry.action == "queue.job-promoted").exists()
@@ -63,9 +63,9 @@ def test_a_scheduled_job_brought_forward_runs_at_once(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
     queues.current().enqueue(SMS, "stage", delay=3600, campaignId=5)
-    (job,) = queue_jobs.scheduled(SMS)
+    (job,) = waiting.scheduled(SMS)
     sign_in().post(f"/admin/queues/{SMS}/jobs/promote", job=job.id, tab="scheduled")
-    assert queue_jobs.scheduled(SMS) == []
+    assert waiting.scheduled(SMS) == []
     task = queues.current()[SMS].dequeue()
     assert queues.current()[SMS].ready_to_run(task)
 
@@ -94,31 +94,31 @@ def test_a_job_that_a_worker_has_taken_is_neither_moved_nor_doubled(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
     queues.current().enqueue(SMS, "stage", campaignId=5)
-    (job,) = queue_jobs.waiting(SMS)
+    (job,) = waiting.waiting(SMS)
     queues.current()[SMS].dequeue()
     admin = sign_in()
     for verb in ("promote", "remove"):
         page = admin.post(f"/admin/queues/{SMS}/jobs/{verb}", job=job.id, tab="waiting")
         assert "a worker has taken it just now" in page
     assert not queues.current().storage(SMS).to_front(job.data, job.data)
-    assert queue_jobs.waiting(SMS) == []
+    assert waiting.waiting(SMS) == []
 
 
 def test_a_job_of_a_plugin_says_that_nothing_brings_it_back(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
-    assert not queue_jobs.comes_back("hello.look_again")
-    assert queue_jobs.comes_back("send_batch")
+    assert not waiting.comes_back("hello.look_again")
+    assert waiting.comes_back("send_batch")
 
 
 def test_what_no_worker_can_read_can_be_removed(app: Flask, sign_in: Callable[..., Person]) -> None:
     queues.current().storage(SMS).enqueue(b'{"id": "1", "task": "of_another_version"}')
-    (job,) = queue_jobs.waiting(SMS)
+    (job,) = waiting.waiting(SMS)
     assert job.task == "unreadable"
     admin = sign_in()
     assert "unreadable" in admin.get(f"/admin/queues/{SMS}/?tab=waiting")
     admin.post(f"/admin/queues/{SMS}/jobs/remove", job=job.id, tab="waiting")
-    assert queue_jobs.waiting(SMS) == []
+    assert waiting.waiting(SMS) == []
 
 
 def test_arguments_that_are_no_ids_are_masked(app: Flask, sign_in: Callable[..., Person]) -> None:
@@ -132,10 +132,10 @@ def test_arguments_that_are_no_ids_are_masked(app: Flask, sign_in: Callable[...,
 
 def test_a_viewer_may_do_nothing_to_a_job(app: Flask, sign_in: Callable[..., Person]) -> None:
     queues.current().enqueue(SMS, "stage", campaignId=5)
-    (job,) = queue_jobs.waiting(SMS)
+    (job,) = waiting.waiting(SMS)
     for role in ("viewer", "organiser", "reviewer"):
         sign_in(role).post(f"/admin/queues/{SMS}/jobs/remove", 403, job=job.id)
-    assert len(queue_jobs.waiting(SMS)) == 1
+    assert len(waiting.waiting(SMS)) == 1
 
 
 # ---- batches ------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_batches_stand_beside_the_jobs_and_can_be_put_first(
     assert "A job for it is queued" in page
     batch = Batch.get(Batch.campaign_id == campaign.id)
     admin.post(f"/admin/queues/{SMS}/jobs/look", batch=batch.id, tab="work")
-    first, second = queue_jobs.waiting(SMS)
+    first, second = waiting.waiting(SMS)
     assert (first.task, first.ids["batchId"], second.task) == ("send_batch", batch.id, "stage")
     # Once more makes no second job of it.
     admin.post(f"/admin/queues/{SMS}/jobs/look", batch=batch.id, tab="work")

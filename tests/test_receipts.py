@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from signed_in import sign_in
 
-from obidient import create_app, database, registry
+from obidient import create_app, database
 from obidient.campaigns import decisions, receipts, states
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
@@ -33,6 +33,7 @@ from obidient.plugin import (
     Reply,
     WebhookRequest,
 )
+from obidient.providers import registry
 
 TOKEN = "webhook-token-of-the-tests"
 SENT, DELIVERED = RecipientStatus.SENT, RecipientStatus.DELIVERED

@@ -11,7 +11,6 @@ from flask import Flask
 from peewee import fn
 from test_admin import Person, people, sent, sign_in, written
 
-from obidient import registry
 from obidient.accounts.models import AuditEntry
 from obidient.admin import campaign_view, provider_view, recipients
 from obidient.campaigns import inbox, tries
@@ -29,7 +28,8 @@ from obidient.campaigns.states import record
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.database import db
-from obidient.operations.models import WorkerProcess
+from obidient.providers import registry
+from obidient.workers.models import WorkerProcess
 
 __all__ = ["people", "sign_in"]
 pytestmark = pytest.mark.both

@@ -17,8 +17,8 @@ from obidient import create_app, database
 from obidient.accounts.models import AuditEntry, User
 from obidient.config import Settings
 from obidient.errors import Invalid, NotFound
-from obidient.plugin_settings import MASK, PluginSetting
-from obidient.registry import PluginError, Registry
+from obidient.providers.registry import PluginError, Registry
+from obidient.providers.settings import MASK, PluginSetting
 
 GOOD = '''
 from wtforms import BooleanField, IntegerField, PasswordField, StringField
@@ -597,7 +597,7 @@ def test_saved_settings_hold_while_the_database_is_away(
         raise database.OperationalError("the database is away")
 
     monkeypatch.setattr(PluginSetting, "get_or_none", away)
-    monkeypatch.setattr("obidient.plugin_settings.FRESH", -1.0)
+    monkeypatch.setattr("obidient.providers.settings.FRESH", -1.0)
     assert found.get("one").settings["size"] == 8
 
 

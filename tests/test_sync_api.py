@@ -17,13 +17,13 @@ from flask.testing import FlaskClient
 from limits import parse
 from results_world import UNITS, make_world, sheet
 
-from obidient import create_app, database
+from obidient import create_app, database, group_commit
 from obidient.accounts import tokens
 from obidient.accounts.models import User
 from obidient.results import intake
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Submission
-from obidient.sync import pace, together
+from obidient.sync import pace
 
 URL = "/api/sync/submissions"
 
@@ -380,7 +380,7 @@ def test_requests_that_write_together_fail_alone(world: Election, app: Flask) ->
 
         with app.app_context():
             try:
-                together.write(work)
+                group_commit.write(work)
             except ValueError as error:
                 errors.append(str(error))
 

@@ -11,11 +11,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from results_world import UNITS, election_document, make_world
 
-from obidient import registry
 from obidient.accounts.models import User
 from obidient.campaigns import inbox, receipts
 from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
 from obidient.plugin import Accepted, Message
+from obidient.providers import registry
 from obidient.results import elections
 from obidient.results.models import Submission, UnitResult
 from obidient.sync import pins, texts

@@ -11,7 +11,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_end_to_end import follow
 
-from obidient import registry
 from obidient.campaigns import (
     control,
     decisions,
@@ -30,6 +29,7 @@ from obidient.clock import utcnow
 from obidient.contacts.models import Contact, Suppression
 from obidient.contacts.suppression import suppress
 from obidient.plugin import Provider
+from obidient.providers import registry
 
 TOKEN = "webhook-token-of-the-tests"
 HOOK = f"/api/communications/webhooks/simulator-voice/events?token={TOKEN}"

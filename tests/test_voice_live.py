@@ -12,11 +12,11 @@ from standin_voice import Ways
 from test_end_to_end import follow
 from test_voice import ROWS, TOKEN, counts, wait_until
 
-from obidient import registry
 from obidient.campaigns import control, receipts, voice_menu
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.voice_models import KeyPress, VoiceCall
 from obidient.contacts.models import Contact
+from obidient.providers import registry
 
 PEOPLE = 240
 

@@ -12,9 +12,9 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Build the admin for this app: Flask-Admin remembers views, so it can't be shared."""
-    from obidient import registry
     from obidient.admin import audio, base, words
     from obidient.admin.home import Home
+    from obidient.providers import registry
 
     words.init_app(app)
     audio.init_app(app)

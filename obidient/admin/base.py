@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from obidient.api import problem
 from obidient.database import UtcDateTimeField
 from obidient.errors import Forbidden, Problem
-from obidient.registry import current as registry
+from obidient.providers.registry import current as registry
 from obidient.roles import SCOPES, allows
 
 P = ParamSpec("P")

@@ -12,7 +12,7 @@ from obidient.campaigns import receipts
 from obidient.campaigns.receipt_models import AMISS_STATES, CALLBACK_STATES, RawCallback
 from obidient.database import db
 from obidient.errors import Invalid
-from obidient.operations.redact import redact
+from obidient.redact import redact
 
 #: States that can be looked at by themselves: those with an index of their own.
 SHOWN = (*AMISS_STATES, "waiting", "new")

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from obidient import registry
 from obidient.admin import words
 from obidient.areas import area_name
 from obidient.campaigns import holds, progress
 from obidient.campaigns.models import Batch, Campaign, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
-from obidient.operations.ticker import living_workers
+from obidient.providers import registry
 from obidient.queues import Queues
+from obidient.workers.living import living_workers
 
 #: In the order of the segmented bar: best news first, what waits last.
 ORDER = (

@@ -7,7 +7,6 @@ from typing import Any
 from flask import flash, redirect, request
 from werkzeug.wrappers import Response
 
-from obidient import registry
 from obidient.accounts import actor
 from obidient.accounts.models import User
 from obidient.admin import draft as drafts
@@ -24,6 +23,7 @@ from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import ContactList, Tag
 from obidient.errors import Conflict, Problem
+from obidient.providers import registry
 from obidient.queues import current as queues
 
 SAMPLES_SHOWN = 10

@@ -8,7 +8,6 @@ from flask import Response
 from flask_admin import AdminIndexView
 from peewee import fn
 
-from obidient import registry
 from obidient.admin import vital
 from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaign_view import audience_words, looks
@@ -18,6 +17,7 @@ from obidient.campaigns.models import Campaign, CampaignError, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact, Suppression
+from obidient.providers import registry
 from obidient.results.models import Election, Tally
 
 EPOCH = datetime(1970, 1, 1)

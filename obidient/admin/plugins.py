@@ -5,13 +5,13 @@ from typing import Any
 from flask import flash, redirect, request
 from wtforms import BooleanField, SelectMultipleField
 
-from obidient import registry
 from obidient.admin import provider_view, trial, vital
 from obidient.admin.base import SecureView, done, expose
 from obidient.campaigns.receipt_models import TextAnswer
 from obidient.config import settings
 from obidient.errors import Problem
-from obidient.plugin_settings import MASK, secret_fields
+from obidient.providers import registry
+from obidient.providers.settings import MASK, secret_fields
 
 #: htmx stops asking when it gets this.
 STOP_POLLING = 286

@@ -6,7 +6,6 @@ from typing import Any
 
 from peewee import fn
 
-from obidient import registry
 from obidient.accounts import actor, audit
 from obidient.admin import words
 from obidient.campaigns import inbox
@@ -18,6 +17,7 @@ from obidient.contacts.phones import mask, normalise
 from obidient.database import db
 from obidient.errors import Conflict, Invalid
 from obidient.plugin import Provider
+from obidient.providers import registry
 
 LATELY = timedelta(minutes=15)
 #: From this share of refused and lost messages on, something is wrong with a provider.

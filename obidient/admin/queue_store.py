@@ -5,7 +5,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import queues
+from obidient import queue_storage
 from obidient.admin import words
 from obidient.config import settings
 from obidient.database import describe_url
@@ -23,7 +23,7 @@ def facts() -> tuple[list[tuple[str, str]], str]:
 
 
 def _file() -> list[tuple[str, str]]:
-    path = queues.queue_file(settings())
+    path = queue_storage.queue_file(settings())
     size = path.stat().st_size if path.exists() else 0
     return [("Kept in", f"the file {path}"), ("Size", _bytes(size))]
 

@@ -12,9 +12,9 @@ from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatu
 from obidient.clock import utcnow
 from obidient.contacts.phones import normalise
 from obidient.database import db, mark
-from obidient.operations import history
-from obidient.operations.models import FailedJob
-from obidient.operations.queue_jobs import Listed
+from obidient.workers import history
+from obidient.workers.models import FailedJob
+from obidient.workers.waiting import Listed
 
 #: Rows shown of a list.
 SHOWN = 50

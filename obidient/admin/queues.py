@@ -18,9 +18,10 @@ from obidient.campaigns import control, feed
 from obidient.campaigns.models import Batch, Campaign, ChannelState, RecipientStatus
 from obidient.clock import utcnow
 from obidient.errors import Conflict, NotFound
-from obidient.operations import failed_jobs, health, history, queue_jobs
-from obidient.operations.models import FailedJob
-from obidient.operations.ticker import living_workers, lost_workers
+from obidient.operations import health
+from obidient.workers import failed_jobs, history, waiting
+from obidient.workers.living import living_workers, lost_workers
+from obidient.workers.models import FailedJob
 
 #: Failed jobs dealt with at once, the oldest.
 MOST_AT_ONCE = 1_000
@@ -94,11 +95,11 @@ class Queues(SecureView):
         job_id, batch_id = request.form.get("job", ""), request.form.get("batch", 0, type=int)
         actions: dict[str, tuple[Callable[[], object], str]] = {
             "promote": (
-                lambda: queue_jobs.promote(queue_name, job_id),
+                lambda: waiting.promote(queue_name, job_id),
                 "It is the next job of this queue.",
             ),
             "remove": (
-                lambda: queue_jobs.remove(queue_name, job_id),
+                lambda: waiting.remove(queue_name, job_id),
                 "Taken out of the queue. People it was about are still in their batch.",
             ),
             "look": (lambda: _look(queue_name, batch_id), "A worker looks at this batch next."),
@@ -211,7 +212,7 @@ def _overview() -> dict[str, Any]:
         "channels": {queues.Queues.of_channel(name) for name in queues.current().channels},
         "paused": _paused(),
         "lately": history.jobs_lately(5),
-        "oldest": {one.name: queue_jobs.oldest_waiting(one.name) for one in states if one.waiting},
+        "oldest": {one.name: waiting.oldest_waiting(one.name) for one in states if one.waiting},
         "workers": workers,
         "titles": queue_view.titles(at_hand),
         "store": store,
@@ -228,12 +229,12 @@ def _paused() -> set[str]:
     return {queues.Queues.of_channel(row.channel) for row in rows}
 
 
-def _jobs(name: str, tab: str, wanted: queue_view.Search) -> list[queue_jobs.Listed]:
+def _jobs(name: str, tab: str, wanted: queue_view.Search) -> list[waiting.Listed]:
     """What waits or is scheduled and fits the search."""
     if tab not in ("waiting", "scheduled"):
         return []
-    listed = queue_jobs.waiting if tab == "waiting" else queue_jobs.scheduled
-    limit = SHOWN if wanted.campaigns is None else queue_jobs.SEARCHED
+    listed = waiting.waiting if tab == "waiting" else waiting.scheduled
+    limit = SHOWN if wanted.campaigns is None else waiting.SEARCHED
     return [job for job in listed(name, limit) if wanted.fits(job)][:SHOWN]
 
 
@@ -245,7 +246,7 @@ def _long_jobs() -> list[long_jobs.Job]:
 
 def _clear(name: str) -> None:
     storage = queues.current().storage(name)
-    with queue_jobs.reachable():
+    with waiting.reachable():
         storage.flush_queue()
         storage.flush_schedule()
     audit.record("queue.cleared", f"Cleared the queue {name}", "queue", name)
@@ -260,7 +261,7 @@ def _look(name: str, batch_id: int) -> None:
     if campaign.status != "sending":
         raise Conflict(f"Its campaign is {campaign.status}: resume it first.")
     Batch.update(hinted_until=utcnow() + feed.HINT_LASTS).where(Batch.id == batch.id).execute()
-    queue_jobs.first(name, "send_batch", campaignId=campaign.id, batchId=batch.id)
+    waiting.first(name, "send_batch", campaignId=campaign.id, batchId=batch.id)
     audit.record(
         "queue.batch-first",
         f"Put batch {batch.number + 1} of {campaign.title!r} to the front of {name}",

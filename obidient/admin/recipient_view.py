@@ -15,7 +15,7 @@ from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.database import db, is_postgres, mark
 from obidient.errors import NotFound
-from obidient.operations.redact import redact
+from obidient.redact import redact
 
 #: Reports are looked for this long before and after what the recipient's row says.
 AROUND = timedelta(minutes=1)

@@ -11,9 +11,9 @@ from obidient.accounts import audit
 from obidient.admin import words
 from obidient.clock import utcnow
 from obidient.errors import NotFound
-from obidient.operations import queue_jobs
-from obidient.operations.models import SweepRun
-from obidient.operations.ticker import Ticker
+from obidient.workers import waiting
+from obidient.workers.models import SweepRun
+from obidient.workers.ticker import Ticker
 
 #: Sweeps in words; plugins' jobs have none.
 MEANINGS = {
@@ -95,7 +95,7 @@ def run_now(name: str, queue: str) -> None:
     if queue:
         task = next(task for at, task in periodic() if (at, task.name) == (queue, name))
         task.id = queues.new_id()
-        with queue_jobs.reachable():
+        with waiting.reachable():
             queues.current()[queue].enqueue(task)
     else:
         asked = {"asked_at": utcnow()}

@@ -8,16 +8,18 @@ from decimal import Decimal
 from flask import current_app
 from redis.exceptions import RedisError
 
-from obidient import database, registry
+from obidient import database
 from obidient.admin import words
 from obidient.campaigns.models import ProviderState
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import describe_url
-from obidient.operations import health, queue_jobs
-from obidient.operations.models import SweepRun
-from obidient.operations.ticker import living_workers
+from obidient.operations import health
 from obidient.plugin import Health, Provider, ProviderStopped
+from obidient.providers import registry
+from obidient.workers import waiting
+from obidient.workers.living import living_workers
+from obidient.workers.models import SweepRun
 
 #: A network is asked how it is at most this often, however many people look.
 ASK_EVERY = 60.0
@@ -116,7 +118,7 @@ def _channels() -> list[Line]:
 def _queues() -> list[Line]:
     try:
         states = health.queue_states()
-        since = {one.name: queue_jobs.oldest_waiting(one.name) for one in states if one.waiting}
+        since = {one.name: waiting.oldest_waiting(one.name) for one in states if one.waiting}
     except (RedisError, sqlite3.Error, OSError) as error:
         return [Line("Queues", "down", "Can't be read", str(error))]
     now = utcnow()

@@ -22,7 +22,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         voice_script,
         webhooks,
     )
-    from obidient.operations import ticker
+    from obidient.workers import ticker
 
     registered: queues.Queues = app.extensions["obidient.queues"]
     tasks.register(registered)

@@ -141,7 +141,7 @@ def suppressed_sql() -> str:
 def count(audience: Mapping[str, Any], channel: str) -> Counts:
     """Count a validated audience as staging would find it now."""
     chosen = selection(audience)
-    invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    invalid = "c.phone_invalid"
     row = db.execute_sql(
         "SELECT count(*), "
         f"sum(CASE WHEN {invalid} THEN 1 ELSE 0 END), "
@@ -179,7 +179,7 @@ def sample(audience: Mapping[str, Any], channel: str, number: int = 200) -> list
 def _some(audience: Mapping[str, Any], channel: str, among: range, most: int) -> list[int]:
     """Ids of people of an audience who can be written to, up to `most`."""
     chosen = selection(audience)
-    invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    invalid = "c.phone_invalid"
     # SQLite would walk the ids; where areas are chosen their index leads to fewer people.
     by_area = not is_postgres() and any(audience.get(key) for key in _AREAS)
     key = "+c.id" if by_area else "c.id"

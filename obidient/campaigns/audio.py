@@ -17,7 +17,6 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
-from obidient import registry
 from obidient.accounts import actor, audit
 from obidient.campaigns.models import Campaign
 from obidient.campaigns.receipt_models import AudioAsset
@@ -25,6 +24,7 @@ from obidient.config import settings
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.plugin import Provider
+from obidient.providers import registry
 
 #: A quarter of an hour of a good MP3; networks fetch it once and keep it.
 LARGEST = 16 * 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from obidient import queues, registry
+from obidient import queues
 from obidient.accounts import actor, audit
 from obidient.campaigns import approval, audio, staging, states, text, trouble, voice_menu
 from obidient.campaigns import audience as audiences
@@ -18,6 +18,7 @@ from obidient.config import parse_quiet_hours
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.plugin import Provider
+from obidient.providers import registry
 
 #: No campaign is planned farther ahead; at the calendar's end times can't be reckoned with.
 FARTHEST = timedelta(days=100 * 365)

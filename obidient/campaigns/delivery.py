@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from obidient import database, queues, registry
+from obidient import database, queues
 from obidient.campaigns import control, feed, pace, states, trouble, voice_calls, voice_script
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.holds import Hold, why_held
@@ -25,9 +25,10 @@ from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
-from obidient.operations import failed_jobs
-from obidient.operations.shutdown import stopping
 from obidient.plugin import Message, Provider
+from obidient.providers import registry
+from obidient.stopping import stopping
+from obidient.workers import failed_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -173,9 +174,8 @@ def _release(campaign: Campaign, batch: Batch, wait: float) -> None:
 
 def _close_or_reopen(campaign: Campaign, batch: Batch, wait: float) -> float | None:
     """Write the batch's next state; returns the seconds until it is due, None when done."""
-    if database.is_postgres():
-        # Staging may be adding to it: what is not seen yet must not be closed away.
-        Batch.select(Batch.id).where(Batch.id == batch.id).for_update().get()
+    # Staging may be adding to it: what is not seen yet must not be closed away.
+    database.locked(Batch.select(Batch.id).where(Batch.id == batch.id)).get()
     row = (
         Recipient.select(Recipient.next_attempt_at)
         .where(

@@ -11,7 +11,7 @@ from obidient.campaigns.holds import why_held
 from obidient.campaigns.models import Batch, Campaign
 from obidient.clock import local, utcnow
 from obidient.config import settings
-from obidient.database import db, is_postgres
+from obidient.database import db, locked
 
 #: Hints per campaign that may be queued or running at once.
 AT_ONCE = 8
@@ -107,9 +107,7 @@ def _choose(campaign_id: int) -> list[int]:
             .order_by(Batch.number)
             .limit(AT_ONCE - busy)
         )
-        if is_postgres():
-            due = due.for_update(skip_locked=True)
-        ids = [row.id for row in due]
+        ids = [row.id for row in locked(due, skip=True)]
         if ids:
             Batch.update(hinted_until=now + HINT_LASTS).where(Batch.id.in_(ids)).execute()
     return ids

@@ -6,10 +6,10 @@ A hold is not a state: it is worked out whenever somebody is about to send, and 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from obidient import registry
 from obidient.campaigns.models import Campaign, ChannelState, ProviderState
 from obidient.clock import local, utcnow
 from obidient.config import QuietHours, parse_quiet_hours, settings
+from obidient.providers import registry
 
 
 @dataclass(frozen=True)

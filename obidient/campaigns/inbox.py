@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import fn
 
-from obidient import database, queues, registry
+from obidient import database, queues
 from obidient.accounts import actor, audit
 from obidient.campaigns.outcomes import LONGEST_ID, LONGEST_REASON, kept_text
 from obidient.campaigns.receipt_models import InboundText, TextAnswer
@@ -34,6 +34,7 @@ from obidient.plugin import (
     Retry,
     Stop,
 )
+from obidient.providers import registry
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from obidient import queues
 from obidient.campaigns.models import PaceBucket
 from obidient.config import settings
-from obidient.database import db, is_postgres
+from obidient.database import db, locked
 
 #: Seconds that whoever waits for a message's turn may come late.
 LATE = 3.0
@@ -137,11 +137,10 @@ def _take_database(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[
 
 def _held(name: str) -> tuple[float, float]:
     query = PaceBucket.select().where(PaceBucket.name == name)
-    locked = query.for_update() if is_postgres() else query
-    row = locked.get_or_none()
+    row = locked(query).get_or_none()
     if row is None:
         PaceBucket.insert(name=name, tokens=1, at=time.time()).on_conflict(
             conflict_target=[PaceBucket.name], action="IGNORE"
         ).execute()
-        row = locked.get()
+        row = locked(query).get()
     return float(row.tokens), float(row.at)

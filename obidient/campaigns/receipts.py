@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import orjson
 from flask import Flask
 
-from obidient import queues, registry
+from obidient import queues
 from obidient.campaigns import inbox, replies, voice_calls, voice_keys
 from obidient.campaigns.counts import Counts
 from obidient.campaigns.models import Recipient
@@ -28,6 +28,7 @@ from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
 from obidient.database import db, is_postgres, mark, persist, storable
 from obidient.plugin import CallProgress, DeliveryReport, Event, IncomingMessage, OptOut
+from obidient.providers import registry
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +75,13 @@ def register(app: Flask) -> None:
 
 def hint(provider: str) -> None:
     """Tell a worker of the provider's channel to look now."""
+    queues.current().enqueue(queue_of(provider), TASK)
+
+
+def queue_of(provider: str) -> str:
+    """The queue whose workers read a provider's callbacks: its channel's, if it is still there."""
     found = registry.current().find(provider)
-    queue = queues.Queues.of_channel(found.channel) if found else queues.MAINTENANCE
-    queues.current().enqueue(queue, TASK)
+    return queues.Queues.of_channel(found.channel) if found else queues.MAINTENANCE
 
 
 def sweep() -> None:

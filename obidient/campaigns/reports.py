@@ -5,11 +5,12 @@ from typing import Any
 
 from peewee import SQL
 
+from obidient.bulk import rows_sql
 from obidient.campaigns.counts import Counts
 from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.receipt_models import TextAnswer
 from obidient.clock import utcnow
-from obidient.database import db, is_postgres, mark, rows_sql
+from obidient.database import db, is_postgres, mark
 from obidient.plugin import DeliveryReport
 
 _TARGETS = {

@@ -17,7 +17,7 @@ from obidient.campaigns.states import complete
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts.models import EVERY_CHANNEL
-from obidient.database import db, is_postgres, mark
+from obidient.database import db, is_postgres, locked, mark
 
 #: A job stages for at most this long before others have their turn, seconds.
 SLICE = 1.0
@@ -85,7 +85,7 @@ def stage_chunk(campaign_id: int, size: int) -> bool:
     """Look at the next `size` contacts in one transaction; True when there are no more."""
     with db.atomic():
         query = Campaign.select().where(Campaign.id == campaign_id)
-        campaign = (query.for_update() if is_postgres() else query).get()
+        campaign = locked(query).get()
         if campaign.staged or campaign.status not in ("sending", "paused"):
             return True
         cursor = campaign.staging_cursor
@@ -104,7 +104,7 @@ def stage_chunk(campaign_id: int, size: int) -> bool:
 def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
     """Turn the contacts in (cursor, upper] into recipients, and count who was left out."""
     chosen = audiences.selection(campaign.audience)
-    m, invalid = mark(), "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    m, invalid = mark(), "c.phone_invalid"
     where = f"c.id > {m} AND c.id <= {m} AND {chosen.condition}"
     span = (cursor, upper, *chosen.params)
     found, bad, out = db.execute_sql(

@@ -13,6 +13,7 @@ from typing import Any
 
 from peewee import Case, fn
 
+from obidient.bulk import rows_sql
 from obidient.campaigns import progress, tries
 from obidient.campaigns.counts import count
 from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
@@ -20,7 +21,7 @@ from obidient.campaigns.outcomes import Claimed, Result
 from obidient.campaigns.voice_models import VoiceCall
 from obidient.clock import utcnow
 from obidient.contacts.suppression import suppressed
-from obidient.database import db, is_postgres, mark, rows_sql
+from obidient.database import db, is_postgres, mark
 
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
 UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from obidient import registry
 from obidient.campaigns import states
 from obidient.campaigns.counts import Counts
 from obidient.campaigns.holds import quiet_hours_of, quiet_until
@@ -18,8 +17,9 @@ from obidient.campaigns.reports import apply_reports
 from obidient.campaigns.voice_models import VoiceCall
 from obidient.clock import local, utcnow
 from obidient.config import settings
-from obidient.database import db, is_postgres, mark
+from obidient.database import db, is_postgres, locked, mark
 from obidient.plugin import DeliveryReport, Provider
+from obidient.providers import registry
 
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
 SENT, UNCONFIRMED = RecipientStatus.SENT, RecipientStatus.UNCONFIRMED
@@ -102,7 +102,7 @@ def hold(provider: str, sessions: Iterable[str]) -> None:
         calls = VoiceCall.select(VoiceCall.id).where(
             VoiceCall.provider == provider, VoiceCall.session_id.in_(sorted(set(sessions)))
         )
-        list(calls.order_by(VoiceCall.id).for_update())
+        list(locked(calls.order_by(VoiceCall.id)))
 
 
 def find(provider: str, session: str, phone: str | None, reference: str) -> VoiceCall | None:

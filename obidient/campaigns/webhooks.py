@@ -6,30 +6,27 @@ send again, and nothing a plugin does wrong can lose what it sent.
 
 import hmac
 import logging
-import time
 from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app, request
-from flask_openapi3.openapi import OpenAPI
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from obidient import api, registry
-from obidient.campaigns import mailbox, receipts
-from obidient.campaigns.mailbox import Mailbox
+from obidient import api, queues
+from obidient.campaigns import receipts
 from obidient.campaigns.receipt_models import RawCallback
 from obidient.campaigns.webform import parsed
 from obidient.clock import utcnow
 from obidient.database import storable
 from obidient.errors import Forbidden, NotFound
+from obidient.group_commit import Mailbox
 from obidient.plugin import Provider
+from obidient.providers import registry
 
 logger = logging.getLogger(__name__)
 
 #: Networks send a few hundred bytes.
 LARGEST = 64 * 1024
-#: A worker is told at most this often by one web process, seconds; the ticker sees to the rest.
-HINT_EVERY = 0.25
 #: Not stored: they are somebody's keys, and say nothing about the message.
 _PRIVATE_HEADERS = {"Authorization", "Cookie", "Proxy-Authorization"}
 
@@ -67,10 +64,7 @@ _DESCRIBED: dict[str, Any] = {
 
 
 def register(app: Flask) -> None:
-    assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
-    app.register_api(webhooks_api)
-    mailbox.init_app(app)
-    app.extensions["obidient.webhook_hint"] = 0.0
+    api.register(app, webhooks_api)
 
 
 def _check_token() -> None:
@@ -123,13 +117,6 @@ def _json(pairs: Any) -> str:
     return orjson.dumps({storable(name): storable(value) for name, value in pairs}).decode()
 
 
-def _hint(provider: str) -> None:
-    now = time.monotonic()
-    if now - current_app.extensions["obidient.webhook_hint"] > HINT_EVERY:
-        current_app.extensions["obidient.webhook_hint"] = now
-        receipts.hint(provider)
-
-
 @webhooks_api.post(
     "/<provider>/<event>",
     responses={200: {"description": "Stored; voice networks get their instructions as XML"}},
@@ -142,7 +129,7 @@ def callback() -> Response:
     name, event = path["provider"], path["event"]
     provider = _provider(name, event)
     row = _store(name, event, _body())
-    _hint(name)
+    queues.hint(receipts.queue_of(name), receipts.TASK)
     return _answer(provider, event, row)
 
 

@@ -9,7 +9,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Register the import job and the API."""
     from obidient import jobs
     from obidient.contacts import api, erasure, retention
-    from obidient.operations import ticker
+    from obidient.workers import ticker
 
     jobs.init_app(app)
     jobs.register(app, api.IMPORT, api.run_import)

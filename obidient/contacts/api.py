@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 from flask import Flask, Response, current_app, request, send_file
 from flask_openapi3.models.file import FileStorage
-from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from obidient import api, jobs
@@ -87,9 +86,8 @@ class JobOut(api.ApiModel):
 
 
 def register(app: Flask) -> None:
-    assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
-    app.register_api(contacts_api)
-    app.register_api(jobs_api)
+    api.register(app, contacts_api)
+    api.register(app, jobs_api)
 
 
 def uploads_folder() -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.contacts.rows import Person
-from obidient.database import db, is_postgres
+from obidient.database import db, is_postgres, mark
 
 _COLUMNS = (
     "phone",
@@ -37,11 +37,11 @@ def _merge_sql() -> str:
         "updated_at = excluded.updated_at",
     ]
     columns = ", ".join(_COLUMNS)
-    mark = "%s" if is_postgres() else "?"
     # Sorted by phone, two imports at once take their row locks in the same order.
     return (
         f"INSERT INTO contact ({columns}, phone_invalid, created_at, updated_at) "
-        f"SELECT {columns}, {'false' if is_postgres() else '0'}, {mark}, {mark} FROM import_person "
+        f"SELECT {columns}, {'false' if is_postgres() else '0'}, {mark()}, {mark()} "
+        "FROM import_person "
         f"WHERE true ORDER BY phone ON CONFLICT (phone) DO UPDATE SET {', '.join(updates)}"
     )
 

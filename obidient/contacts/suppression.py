@@ -9,11 +9,12 @@ import hmac
 from collections.abc import Iterable
 
 from obidient.accounts import actor, audit
+from obidient.bulk import in_sql
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts.models import EVERY_CHANNEL, Suppression
 from obidient.contacts.phones import mask
-from obidient.database import db, in_sql, mark
+from obidient.database import db, mark
 
 SOURCES = {
     "stop-reply": "Replied STOP",

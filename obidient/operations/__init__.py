@@ -14,10 +14,11 @@ def init_logging(app: Flask, settings: Settings) -> None:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Last of the packages: all queues have their tasks now."""
-    from obidient.operations import failed_jobs, health, history, ticker
+    from obidient.operations import health
+    from obidient.workers import failed_jobs, history, living, ticker
 
     app.register_blueprint(health.blueprint)
     failed_jobs.watch(app.extensions["obidient.queues"])
-    ticker.register(app, "lost-workers", ticker.forget_the_dead, every=3600)
+    ticker.register(app, "lost-workers", living.forget_the_dead, every=3600)
     ticker.register(app, "history", history.forget, every=3600)
     ticker.hook(app)

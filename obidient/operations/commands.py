@@ -12,8 +12,9 @@ from obidient.campaigns import control
 from obidient.cli import with_app
 from obidient.config import ConfigError, settings
 from obidient.database import describe_url
-from obidient.operations import health, queue_jobs
+from obidient.operations import health
 from obidient.operations.worker import chosen_queues
+from obidient.workers import waiting
 
 
 @click.group(help="Look after the queues.")
@@ -37,7 +38,7 @@ def show_health() -> None:
 @click.argument("channels", nargs=-1)
 @with_app
 def clear(channels: tuple[str, ...]) -> None:
-    with queue_jobs.reachable():
+    with waiting.reachable():
         for name in chosen_queues(channels):
             storage = queues.current().storage(name)
             storage.flush_queue()

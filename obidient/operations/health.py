@@ -9,13 +9,14 @@ from peewee import PeeweeException
 from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import api, database, queues
+from obidient import api, database, queue_storage, queues
 from obidient.config import settings
 from obidient.database import db, describe_url
 from obidient.errors import first_line
-from obidient.operations import failed_jobs, queue_jobs
-from obidient.operations.ticker import living_workers
-from obidient.operations.work import UNCOUNTED
+from obidient.workers import failed_jobs
+from obidient.workers import waiting as queue_jobs
+from obidient.workers.living import living_workers
+from obidient.workers.running import UNCOUNTED
 
 blueprint = Blueprint("health", __name__)
 
@@ -118,7 +119,7 @@ def queue_health() -> Report:
         return report
     prefix = settings().queue_prefix
     if settings().embedded:
-        path = queues.queue_file(settings())
+        path = queue_storage.queue_file(settings())
         report.lines.append(f"Queue file OK ({path}) using prefix: {prefix}")
     else:
         report.lines.append(f"Redis connection OK (ping: PONG) using prefix: {prefix}")

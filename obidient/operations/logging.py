@@ -10,8 +10,8 @@ from flask import g, has_app_context
 
 from obidient.config import ConfigError, Settings
 from obidient.errors import first_line
-from obidient.operations.outage import AWAY
-from obidient.operations.redact import redact
+from obidient.redact import redact
+from obidient.workers.outages import AWAY
 
 #: Libraries whose every step would drown what matters.
 _QUIET = ("huey", "peewee.migrations", "urllib3", "werkzeug", "requests", "flask-limiter")

@@ -18,10 +18,10 @@ from honcho.printer import Printer
 from obidient import database
 from obidient.cli import with_app
 from obidient.config import ROOT, settings
+from obidient.consumer import GRACE_DEVELOPMENT
 from obidient.errors import Conflict, Problem
 from obidient.operations import supervised
-from obidient.operations.consumer import GRACE_DEVELOPMENT
-from obidient.queues import queue_file
+from obidient.queue_storage import queue_file
 
 #: Seconds after the first process ended by which all have to be gone: more than the grace time.
 DEADLINE = 9.5

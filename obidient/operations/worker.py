@@ -14,11 +14,11 @@ from flask import current_app
 from obidient import queues
 from obidient.cli import with_app
 from obidient.config import settings
+from obidient.consumer import grace as usual_grace
 from obidient.errors import NotFound
 from obidient.operations import supervised
-from obidient.operations.consumer import grace as usual_grace
-from obidient.operations.shutdown import stopping
-from obidient.operations.ticker import Ticker
+from obidient.stopping import stopping
+from obidient.workers.ticker import Ticker
 
 logger = logging.getLogger(__name__)
 

@@ -2,19 +2,19 @@
 
 from flask import Flask
 
-from obidient import jobs, queues
+from obidient import jobs, queue_storage, queues
 from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the pages and the worker's job."""
-    from obidient.operations import ticker
     from obidient.results import api, intake, pages, recount
     from obidient.results.generation import Generation
     from obidient.results.live import LiveResults
     from obidient.results.shortpath import ShortPath
+    from obidient.workers import ticker
 
-    path = queues.queue_file(settings).with_name("live-results.generation")
+    path = queue_storage.queue_file(settings).with_name("live-results.generation")
     app.extensions["obidient.generation"] = Generation(path)
     live = LiveResults(app.extensions["obidient.generation"])
     app.extensions["obidient.live"] = live

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Flask, Response, request
-from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from obidient import api
@@ -185,8 +184,7 @@ class HistoryOut(ApiModel):
 
 
 def register(app: Flask) -> None:
-    assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
-    app.register_api(results_api)
+    api.register(app, results_api)
 
 
 def serve(copy: Copy) -> Response:

@@ -7,9 +7,9 @@ from typing import Any
 from peewee import chunked
 
 from obidient.areas import parent_of
+from obidient.bulk import put
 from obidient.results import flags, neighbours
 from obidient.results.models import AgentSheet, Election, ReviewFlag, UnitResult
-from obidient.results.rows import put
 from obidient.results.sheets import Figures
 from obidient.results.tally import Book, Total, worth
 

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from peewee import fn
 
+from obidient.bulk import insert
 from obidient.clock import utcnow
 from obidient.database import db, is_postgres
 from obidient.results.models import Submission
-from obidient.results.rows import insert
 from obidient.results.sheets import is_revision, snake_keys
 
 LONGEST_ID = 100

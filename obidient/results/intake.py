@@ -17,13 +17,13 @@ from obidient import queues
 from obidient.areas import Area
 from obidient.clock import utcnow
 from obidient.database import db, is_postgres
-from obidient.operations.shutdown import stopping
 from obidient.results import flags, tally
 from obidient.results.desk import Desk
 from obidient.results.elections import lies_in, names_of, parties_of
 from obidient.results.inbox import Sender, decode, receive
 from obidient.results.models import AgentSheet, Election, Submission
 from obidient.results.sheets import Figures, OverVoting, Refused, check, snake_keys
+from obidient.stopping import stopping
 
 #: Sheets decided in one transaction.
 CHUNK = 1_000

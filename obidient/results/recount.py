@@ -12,6 +12,7 @@ from peewee import fn
 
 from obidient import jobs
 from obidient.areas import LGAS, Area, ancestors, parent_of
+from obidient.bulk import put
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.results import flags, generation, tally
@@ -26,7 +27,6 @@ from obidient.results.models import (
     Tally,
     UnitResult,
 )
-from obidient.results.rows import put
 from obidient.results.sheets import Figures, Refused, read, snake_keys
 from obidient.results.tally import NUMBERS, Total, worth
 

@@ -13,10 +13,10 @@ import orjson
 from peewee import chunked
 
 from obidient.areas import ROOT_CODE, ancestors, parent_of
+from obidient.bulk import put
 from obidient.clock import utcnow
-from obidient.database import is_postgres
+from obidient.database import locked
 from obidient.results.models import Election, Tally, UnitResult
-from obidient.results.rows import put
 from obidient.results.sheets import Figures
 
 NUMBERS = (
@@ -94,7 +94,7 @@ def worth(result: UnitResult | None) -> Total:
 def hold(election_id: str) -> Election | None:
     """Lock an election for the rest of the transaction (SQLite: it already is ours)."""
     query = Election.select().where(Election.id == election_id)
-    found: Election | None = (query.for_update() if is_postgres() else query).first()
+    found: Election | None = locked(query).first()
     return found
 
 

@@ -8,12 +8,11 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     from obidient.campaigns import replies
-    from obidient.operations import ticker
-    from obidient.sync import api, device_api, erasure, pace, pages, photo_api, texts, together
+    from obidient.sync import api, device_api, erasure, pace, pages, photo_api, texts
+    from obidient.workers import ticker
 
     pace.init_app(app)
     erasure.init_app(app)
-    together.init_app(app)
     api.register(app)
     device_api.register(app)
     photo_api.register(app)

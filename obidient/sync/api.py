@@ -1,27 +1,23 @@
 """`/api/sync`: agents' sheets come in here, are stored, and are decided by the worker."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from flask import Flask, Response, current_app, g, request
-from flask_openapi3.openapi import OpenAPI
+from flask import Flask, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from obidient import api, queues
+from obidient import api, group_commit, queues
 from obidient.accounts.tokens import requires
 from obidient.api import ApiModel, json_response
 from obidient.errors import Invalid, NotFound
 from obidient.results import outcomes
 from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
-from obidient.sync import devices, pace, together
+from obidient.sync import devices, pace
 
 sync_api = api.blueprint("sync_api", "/api/sync", "sync", "Results from polling agents")
 
 MOST = 500
-#: A worker is told at most this often by one web process, seconds; the sweep sees to the rest.
-HINT_EVERY = 0.25
 _ID = r"^[A-Za-z0-9_.:-]+$"
 Status = Literal["received", "accepted", "superseded", "duplicate", "rejected"]
 Standing = Literal["counted", "agrees", "decided", "second"]
@@ -82,9 +78,7 @@ class OutcomeList(ApiModel):
 
 
 def register(app: Flask) -> None:
-    assert isinstance(app, OpenAPI)  # noqa: S101 - build_app makes nothing else
-    app.register_api(sync_api)
-    app.extensions["obidient.sync_hint"] = 0.0
+    api.register(app, sync_api)
 
 
 def _sender() -> Sender:
@@ -94,13 +88,6 @@ def _sender() -> Sender:
         # An agent whose unit was taken away speaks for none, not for all.
         return Sender(devices.agent_key(user), user.polling_unit_code or "")
     return Sender()
-
-
-def _hint() -> None:
-    now = time.monotonic()
-    if now - current_app.extensions["obidient.sync_hint"] > HINT_EVERY:
-        current_app.extensions["obidient.sync_hint"] = now
-        queues.current().enqueue(queues.RESULTS_SYNC, "process")
 
 
 @sync_api.post("/submissions", responses={202: ReceivedList}, security=api.BEARER)
@@ -117,8 +104,8 @@ def submit(body: SubmissionsIn) -> Response:
         if sender.agent is not None:
             devices.note_heard(user, str(sheets[-1].get("deviceId", "")))
 
-    together.write(store)
-    _hint()
+    group_commit.write(store)
+    queues.hint(queues.RESULTS_SYNC, "process")
     items = [
         ReceivedOut(submission_id=sheet.submission_id, status="received")
         for sheet in body.submissions

@@ -10,7 +10,7 @@ from obidient.accounts import audit
 from obidient.accounts.models import User
 from obidient.clock import utcnow
 from obidient.config import settings
-from obidient.database import db, is_postgres
+from obidient.database import db, locked
 from obidient.errors import Invalid
 from obidient.sync.models import AgentPin
 
@@ -51,7 +51,7 @@ def set_pin(user: User, pin: str | None = None) -> str:
 def check(user: User, pin: str) -> str:
     """`right`, `wrong`, `locked` or `none`; in the caller's transaction, which holds the agent."""
     query = AgentPin.select().where(AgentPin.user_id == user.id)
-    row: AgentPin | None = (query.for_update() if is_postgres() else query).first()
+    row: AgentPin | None = locked(query).first()
     if row is None:
         return "none"
     if row.failures >= MOST_FAILURES:

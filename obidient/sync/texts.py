@@ -21,7 +21,7 @@ from obidient.campaigns.receipt_models import InboundText
 from obidient.campaigns.replies import PIN
 from obidient.clock import isoformat, utcnow
 from obidient.contacts import phones
-from obidient.database import db, is_postgres
+from obidient.database import db, locked
 from obidient.errors import Conflict, NotFound
 from obidient.results import intake, outcomes
 from obidient.results.elections import parties_of
@@ -95,7 +95,7 @@ def _look_at(row_id: int) -> bool:
     """Decide about one text, once, whoever else tries to; True when it became a sheet."""
     query = TextReport.select().where(TextReport.id == row_id, TextReport.state == "new")
     with db.atomic():
-        found = query.for_update(skip_locked=True) if is_postgres() else query
+        found = locked(query, skip=True)
         row: TextReport | None = found.first()
         if row is None or _is_overtaking(row):
             return False
@@ -262,7 +262,7 @@ def _read_as(row: TextReport) -> str:
 
 def _in_review(row_id: int) -> TextReport:
     query = TextReport.select().where(TextReport.id == row_id)
-    row: TextReport | None = (query.for_update() if is_postgres() else query).first()
+    row: TextReport | None = locked(query).first()
     if row is None:
         raise NotFound("There is no such text.")
     if row.state != "review":

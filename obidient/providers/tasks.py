@@ -9,9 +9,9 @@ from typing import Any
 
 from huey import crontab
 
-from obidient.operations.shutdown import stopping
 from obidient.plugin import Provider
 from obidient.queues import Queues
+from obidient.stopping import stopping
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 from huey.consumer import Consumer as HueyConsumer
 
 from obidient.config import Settings
-from obidient.operations.shutdown import stopping
+from obidient.stopping import stopping
 
 #: Embedded consumers look at least this often, seconds; Huey's own default backs off to ten.
 EMBEDDED_POLL = 0.5

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from obidient import queues
 from obidient.accounts import audit
 from obidient.errors import Conflict, Problem, first_line
-from obidient.operations.work import ids_of, is_periodic
+from obidient.workers.running import ids_of, is_periodic
 
 UNREADABLE = "unreadable"
 #: Jobs looked through by a search.

@@ -8,11 +8,11 @@ from huey import signals
 
 from obidient.clock import utcnow
 from obidient.database import storable
-from obidient.operations.models import FailedJob
-from obidient.operations.outage import AWAY
-from obidient.operations.redact import redact
-from obidient.operations.ticker import Ticker
 from obidient.queues import Queues
+from obidient.redact import redact
+from obidient.workers.models import FailedJob
+from obidient.workers.outages import AWAY
+from obidient.workers.ticker import Ticker
 
 
 def record(queue: str, task: str, ids: dict[str, Any], error: BaseException) -> None:

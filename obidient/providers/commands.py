@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from obidient import plugin_loading, queues, registry
+from obidient import queues
 from obidient.cli import with_app
 from obidient.config import settings
 from obidient.errors import Conflict, Invalid
 from obidient.plugin import Health, Provider
-from obidient.plugin_scaffold import PROVIDER, TESTS
-from obidient.registry import Registry
+from obidient.providers import loading, registry
+from obidient.providers.registry import Registry
+from obidient.providers.scaffold import PROVIDER, TESTS
 
 
 @click.group(help="Look at plugins, check them, begin a new one.")
@@ -37,14 +38,14 @@ def list_() -> None:
 
 
 def _all_names(found: Registry) -> list[str]:
-    folder = plugin_loading.local_plugins(settings().plugins_dir)
-    return sorted({*found.plugins(), *folder, *plugin_loading.installed_plugins()})
+    folder = loading.local_plugins(settings().plugins_dir)
+    return sorted({*found.plugins(), *folder, *loading.installed_plugins()})
 
 
 def _rows(found: Registry, plugin: str) -> list[tuple[str, str, str, str]]:
     wanted = found.plugins()
     if plugin not in wanted:
-        local = plugin in plugin_loading.local_plugins(settings().plugins_dir)
+        local = plugin in loading.local_plugins(settings().plugins_dir)
         word = "disabled" if local else "installed, but not named in PLUGINS"
         return [(plugin, "", "", word)]
     rows = [
@@ -52,7 +53,7 @@ def _rows(found: Registry, plugin: str) -> list[tuple[str, str, str, str]]:
         for name in wanted[plugin]
     ]
     if plugin in found.broken():
-        rows.append((plugin, "", "", f"BROKEN: {plugin_loading.last_line(found.broken()[plugin])}"))
+        rows.append((plugin, "", "", f"BROKEN: {loading.last_line(found.broken()[plugin])}"))
     return rows
 
 
@@ -140,21 +141,21 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 
 def _shown(folder: Path) -> str:
-    root = plugin_loading.FOLDER.parent
+    root = loading.FOLDER.parent
     return str(folder.relative_to(root)) if folder.is_relative_to(root) else str(folder)
 
 
 def _check_new(name: str, module: str, channel: str) -> None:
     """Raises Invalid for a name that could not work, Conflict for one that is taken."""
     provider = name.replace("_", "-")
-    if not plugin_loading.NAME.fullmatch(provider) or keyword.iskeyword(module):
+    if not loading.NAME.fullmatch(provider) or keyword.iskeyword(module):
         raise Invalid(f"{name!r} can't be a plugin's name: use small letters, digits and dashes.")
-    if not plugin_loading.NAME.fullmatch(channel):
+    if not loading.NAME.fullmatch(channel):
         raise Invalid(f"{channel!r} can't be a channel's name: use small letters and dashes.")
-    if max(len(provider), len(channel)) > plugin_loading.LONGEST_NAME:
-        raise Invalid(f"A name has {plugin_loading.LONGEST_NAME} characters at most.")
+    if max(len(provider), len(channel)) > loading.LONGEST_NAME:
+        raise Invalid(f"A name has {loading.LONGEST_NAME} characters at most.")
     found: Registry = current_app.extensions["obidient.registry"]
     folder = settings().plugins_dir
     taken = (folder / module).exists() or (folder / f"{module}.py").exists()
-    if taken or module in plugin_loading.installed_plugins() or found.find(provider):
+    if taken or module in loading.installed_plugins() or found.find(provider):
         raise Conflict(f"There is a plugin {name!r} already: nothing was written.")

@@ -1,6 +1,8 @@
-"""Many rows in one statement.
+"""Many rows in one statement, on both databases.
 
-Peewee takes five times as long to put such a statement together as the database to carry it out.
+Peewee takes five times as long to write such a statement as the database takes to carry it out.
+PostgreSQL gets an array a column: the statement's text is then the same for any number of rows, so
+the driver and the server read and plan it once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,11 +44,7 @@ def insert(
 def _source(
     table: type[BaseModel], names: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, list[Any]]:
-    """The rows as SQL, and its parameters.
-
-    PostgreSQL gets an array a column: the text is then the same for any number of rows, so the
-    driver and the server read it once, and not for as long as the insert itself takes.
-    """
+    """The rows as SQL, and its parameters."""
     if is_postgres():
         fields = table._meta.fields
         arrays = ", ".join(f"%s::{_TYPES[fields[name].field_type]}[]" for name in names)
@@ -62,3 +60,22 @@ def put(table: type[BaseModel], rows: Sequence[Mapping[str, Any]]) -> None:
     key: tuple[str, ...] = table._meta.primary_key.field_names  # type: ignore[union-attr]
     sets = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in names if name not in key)
     insert(table, names, rows, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}")
+
+
+def rows_sql(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """`v (id, status) AS (…)` for a WITH, and its parameters; `columns` names each one's type."""
+    names = ", ".join(columns)
+    if is_postgres():
+        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        body = f"SELECT * FROM unnest({arrays})"
+        return f"v ({names}) AS ({body})", [list(column) for column in zip(*rows, strict=True)]
+    cells = "(" + ", ".join("?" * len(columns)) + ")"
+    body = ", ".join([cells] * len(rows))
+    return f"v ({names}) AS (VALUES {body})", [value for row in rows for value in row]
+
+
+def in_sql(values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """` = ANY(…)` or ` IN (…)` with its parameters."""
+    if is_postgres():
+        return "= ANY(%s)", [list(values)]
+    return f"IN ({', '.join('?' * len(values))})", list(values)

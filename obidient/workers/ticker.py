@@ -23,13 +23,13 @@ from flask import Flask
 
 from obidient import database
 from obidient.clock import utcnow
-from obidient.operations.history import Minutes
-from obidient.operations.models import SweepRun, TickerLease, WorkerProcess
-from obidient.operations.outage import AWAY, Outages
-from obidient.operations.redact import redact
-from obidient.operations.shutdown import stopping
-from obidient.operations.work import Work
 from obidient.queues import Queues
+from obidient.redact import redact
+from obidient.stopping import stopping
+from obidient.workers.history import Minutes
+from obidient.workers.models import SweepRun, TickerLease, WorkerProcess
+from obidient.workers.outages import AWAY, Outages
+from obidient.workers.running import Work
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +42,6 @@ ASK = 1.0
 NOTE = 5.0
 #: A sweep that takes longer than this has hung: its process loses the lease to another.
 LONGEST_SWEEP = 600.0
-#: A worker that has not been heard of for this long is dead.
-DEAD_AFTER = timedelta(seconds=15)
 
 
 @dataclass
@@ -308,20 +306,3 @@ def hook(app: Flask) -> None:
             ticker.start(at)
 
         queue.on_startup("ticker")(started)
-
-
-def living_workers() -> list[WorkerProcess]:
-    """Worker processes heard of lately."""
-    query = WorkerProcess.select().where(WorkerProcess.beat_at > utcnow() - DEAD_AFTER)
-    return list(query.order_by(WorkerProcess.host, WorkerProcess.pid))
-
-
-def lost_workers() -> list[WorkerProcess]:
-    """Worker processes that went silent without a word, within the last day."""
-    query = WorkerProcess.select().where(WorkerProcess.beat_at <= utcnow() - DEAD_AFTER)
-    return list(query.order_by(WorkerProcess.beat_at.desc()).limit(20))
-
-
-def forget_the_dead() -> None:
-    """A sweep: rows of workers that were killed a day ago or earlier."""
-    WorkerProcess.delete().where(WorkerProcess.beat_at < utcnow() - timedelta(days=1)).execute()

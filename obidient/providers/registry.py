@@ -11,14 +11,15 @@ from urllib.parse import quote
 
 from flask import Flask, current_app
 
-from obidient import plugin_loading, plugin_tasks, queues
+from obidient import queues
 from obidient.accounts import audit
 from obidient.config import ConfigError, Settings
 from obidient.database import db
 from obidient.errors import NotFound
 from obidient.plugin import Provider, ProviderContext, Script
-from obidient.plugin_loading import PluginError
-from obidient.plugin_settings import (
+from obidient.providers import loading, tasks
+from obidient.providers.loading import PluginError
+from obidient.providers.settings import (
     MASK,
     LiveSettings,
     PluginSetting,
@@ -69,10 +70,10 @@ class Registry:
         Opens no connection: until all are loaded, providers see no saved settings.
         """
         folder = folder or self._settings.plugins_dir
-        local = plugin_loading.local_plugins(folder)
+        local = loading.local_plugins(folder)
         wanted = self._settings.plugins
         names = list(local) if wanted is None else list(dict.fromkeys(wanted))
-        installed = {} if set(names) <= set(local) else plugin_loading.installed_plugins()
+        installed = {} if set(names) <= set(local) else loading.installed_plugins()
         for name in names:
             self._plugins[name] = []
             get = self._way_to(name, folder, local, installed)
@@ -84,7 +85,7 @@ class Registry:
         name: str, folder: Path, local: Mapping[str, Path], installed: Mapping[str, EntryPoint]
     ) -> Callable[[], Any]:
         if name in local:
-            return functools.partial(plugin_loading.import_local, folder, name, local[name])
+            return functools.partial(loading.import_local, folder, name, local[name])
         if name in installed:
             return installed[name].load
 
@@ -97,7 +98,7 @@ class Registry:
         return missing
 
     def _take_in(self, plugin: str, get: Callable[[], Any]) -> None:
-        for provider in plugin_loading.providers_of(get(), plugin):
+        for provider in loading.providers_of(get(), plugin):
             self._guarded(plugin, functools.partial(self.add, provider, plugin))
 
     def _guarded(self, plugin: str, step: Callable[[], Any]) -> None:
@@ -112,7 +113,7 @@ class Registry:
     def _note_broken(self, plugin: str, trace: str) -> None:
         if self._settings.plugins_strict:
             logger.error("plugin %s is broken:\n%s", plugin, trace)
-            reason = plugin_loading.last_line(trace).rstrip(".")
+            reason = loading.last_line(trace).rstrip(".")
             raise StrictError(
                 f"The plugin {plugin} is broken: {reason}. Mend it, take it out of PLUGINS, "
                 "or set PLUGINS_STRICT=0."
@@ -123,7 +124,7 @@ class Registry:
 
     def add(self, provider: type[Provider], plugin: str = "") -> Provider:
         """Check a provider class and take it in. Raises PluginError, or what its making raises."""
-        plugin_loading.check(provider)
+        loading.check(provider)
         if provider.name in self._providers:
             raise PluginError(f"There is a provider {provider.name!r} already.")
         live = LiveSettings(provider, self._settings.environ, lambda: self._loaded)
@@ -302,7 +303,7 @@ class Registry:
 
     def _register_tasks_of(self, plugin: str, name: str) -> None:
         try:
-            plugin_tasks.register(self._of_app, self._providers[name])
+            tasks.register(self._of_app, self._providers[name])
         except Exception:
             del self._providers[name]
             self._plugins[plugin].remove(name)

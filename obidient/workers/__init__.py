@@ -1,0 +1,1 @@
+"""What runs in a worker process beside its jobs: the clock, heartbeats, histories, failures."""
