@@ -26,7 +26,8 @@ import admin_world
 from obidient import database
 from obidient.accounts import tokens, users
 from obidient.campaigns import control
-from obidient.campaigns.models import Campaign
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import lifecycle
 from obidient.database import db
 
 #: Milliseconds.
@@ -68,7 +69,7 @@ def fill(recipients: int) -> Campaign:
         status="sending", staged=True, provider="simulator-sms", total=recipients, **counts
     ).where(Campaign.id == campaign.id).execute()
     database.release()
-    return control.get(campaign.id)
+    return lifecycle.get(campaign.id)
 
 
 def crowd(agents: int) -> None:

@@ -18,6 +18,7 @@ from standin_africastalking import API_KEY
 
 from obidient import database
 from obidient.campaigns import control
+from obidient.campaigns.sending import lifecycle
 
 CALL = 100
 
@@ -77,7 +78,7 @@ def campaign(rig: Rig, case: Case, people: int) -> tuple[float, list[float]]:
     memory = []
     while True:
         time.sleep(0.2)
-        now = control.get(found.id)
+        now = lifecycle.get(found.id)
         memory.append(max(resident(one.pid) for one in rig.workers))
         database.release()
         if now.status != "sending":

@@ -36,7 +36,8 @@ from standin_africastalking import StandIn
 
 from obidient import database
 from obidient.campaigns import control
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.sending import lifecycle
 from obidient.errors import Conflict
 
 T = TypeVar("T")
@@ -170,7 +171,7 @@ def safely(ask: Callable[[], T]) -> T:
 
 
 def look(campaign_id: int) -> Campaign:
-    found = safely(lambda: control.get(campaign_id))
+    found = safely(lambda: lifecycle.get(campaign_id))
     database.release()
     return found
 

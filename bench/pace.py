@@ -18,6 +18,7 @@ from rig import Rig, invite, network, network_settings
 
 from obidient import database
 from obidient.campaigns import control
+from obidient.campaigns.sending import lifecycle
 
 
 def arrivals(
@@ -42,7 +43,7 @@ def arrivals(
             {"title": "Pace", "message_template": template, "audience": {"everyone": True}}
         )
         control.launch(found.id)
-        while control.get(found.id).status == "sending":
+        while lifecycle.get(found.id).status == "sending":
             database.release()
             time.sleep(0.5)
     return sorted(json.loads(line)["at"] for line in log.open())

@@ -14,8 +14,9 @@ import time
 from rig import Rig, invite, resident
 
 from obidient import database
-from obidient.campaigns import control, staging
-from obidient.campaigns.models import Campaign
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import lifecycle, staging
 from obidient.contacts.models import EVERY_CHANNEL
 from obidient.database import db
 
@@ -68,10 +69,10 @@ def stage() -> tuple[float, Campaign]:
     )
     began = time.perf_counter()
     control.launch(campaign.id)
-    while not control.get(campaign.id).staged:
+    while not lifecycle.get(campaign.id).staged:
         staging.stage(campaign.id)
         database.release()
-    return time.perf_counter() - began, control.get(campaign.id)
+    return time.perf_counter() - began, lifecycle.get(campaign.id)
 
 
 def measure(embedded: bool, people: int) -> None:

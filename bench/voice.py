@@ -23,9 +23,12 @@ from standin_africastalking import StandIn
 from standin_voice import Ways
 
 from obidient import database
-from obidient.campaigns import control, receipts, voice_keys, voice_menu
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.voice_models import VoiceCall
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.voice import VoiceCall
+from obidient.campaigns.receipts import applying
+from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.voice import keys, menu
 from obidient.clock import utcnow
 
 LINES = 100
@@ -73,12 +76,12 @@ def follow(campaign_id: int, people: int) -> tuple[Campaign, int]:
     """Until it is completed; also the most calls that were open at once."""
     most, end = 0, time.monotonic() + 1800
     while time.monotonic() < end:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         open_calls = VoiceCall.ended_at.is_null() & (VoiceCall.until > utcnow())
         most = max(most, VoiceCall.select().where(open_calls).count())
         if sys.stdout.isatty():
             print(f"\r{people - campaign.queued:,} of {people:,}", end="", flush=True)
-        if campaign.status == "completed" and not receipts.summary().get("new"):
+        if campaign.status == "completed" and not applying.summary().get("new"):
             return campaign, most
         database.release()
         time.sleep(0.2)
@@ -147,7 +150,7 @@ def main() -> None:
                 "title": "Call",
                 "message_template": 'Hello {{first_name}}, "Saturday" at <10> & bring a friend',
                 "audience": {"everyone": True},
-                "keypad": voice_menu.USUAL,
+                "keypad": menu.USUAL,
             }
             campaign = control.create(values)
             began = time.monotonic()
@@ -163,8 +166,8 @@ def main() -> None:
                 "undelivered": campaign.undelivered,
                 "end never reported": campaign.sent,
                 "most calls at once": most,
-                "calls": voice_keys.calls(campaign.id),
-                "keys": {one["key"]: one["people"] for one in voice_keys.answers(campaign)},
+                "calls": keys.calls(campaign.id),
+                "keys": {one["key"]: one["people"] for one in keys.answers(campaign)},
             }
             print(f"\n{chosen.people:,} people in {took:.0f} s: {json.dumps(shown)}")
             print("; ".join(problems) or "every call ended in a true state")

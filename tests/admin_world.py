@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
+from obidient.campaigns.models.texts import InboundText
 from PIL import Image
 
 from obidient import database, jobs, queues
 from obidient.accounts import tokens, users
 from obidient.accounts.models import User
-from obidient.campaigns import control, staging
-from obidient.campaigns.models import Campaign, Recipient
-from obidient.campaigns.receipt_models import AudioAsset, InboundText
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.sending import staging
 from obidient.contacts import api as contacts_api
 from obidient.contacts import demo as contacts_demo
 from obidient.contacts import erasure

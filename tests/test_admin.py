@@ -12,13 +12,15 @@ import pytest
 import signed_in
 from flask import Flask
 from flask.testing import FlaskClient
+from obidient.campaigns.models.texts import TextAnswer
 
 from obidient import jobs, queues
 from obidient.accounts.models import ApiToken, AuditEntry, User
 from obidient.admin import trial
-from obidient.campaigns import audience, control, inbox, staging
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import TextAnswer
+from obidient.campaigns import audience, control
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.sending import lifecycle, staging
+from obidient.campaigns.texts import answers
 from obidient.config import settings
 from obidient.contacts import demo, suppression
 from obidient.contacts.models import Contact, ContactTag, Suppression, Tag
@@ -121,7 +123,7 @@ def sent(number: int = 400, **more: Any) -> Campaign:
         Campaign.update(**counts, cost_e4=25_000, currency="NGN").where(
             Campaign.id == campaign.id
         ).execute()
-    return control.get(campaign.id)
+    return lifecycle.get(campaign.id)
 
 
 def pages_of(app: Flask) -> list[str]:
@@ -209,7 +211,7 @@ def test_who_only_looks_can_change_nothing(
         viewer.post(f"/admin/campaigns/{campaign.id}/{verb}", 403)
     viewer.post("/admin/campaigns/bulk", 403, action="cancel", rowid=str(campaign.id))
     viewer.get(f"/admin/campaigns/{campaign.id}/recipients.csv", 403)
-    assert control.get(campaign.id).status == "sending"
+    assert lifecycle.get(campaign.id).status == "sending"
 
 
 def test_a_closed_account_is_out_at_once(sign_in: Callable[..., Person]) -> None:
@@ -341,14 +343,14 @@ def test_a_draft_is_written_reviewed_and_sent(
         "quiet": "none",
     }
     page = organiser.post(f"/admin/compose/{campaign.id}/", next="review", **form)
-    campaign = control.get(campaign.id)
+    campaign = lifecycle.get(campaign.id)
     assert campaign.audience["states"] == ["20", "24"]
     assert (campaign.throttled_rate, campaign.quiet_hours) == (36_000, "")
     wanted = sum(person.state_code in ("20", "24") for person in people)
     assert f"Send {wanted} text messages" in page
     assert page.count('class="bubble"') == min(10, wanted)
     organiser.post(f"/admin/compose/{campaign.id}/send", people=str(wanted))
-    assert control.get(campaign.id).status == "sending"
+    assert lifecycle.get(campaign.id).status == "sending"
     assert AuditEntry.get(AuditEntry.action == "campaign.launched").actor == organiser.user.email
 
 
@@ -358,7 +360,7 @@ def test_sending_asks_again_when_the_audience_has_grown(
     campaign = written()
     page = sign_in("organiser").post(f"/admin/compose/{campaign.id}/send", people="12")
     assert "it was 12, now it is 400" in page
-    assert control.get(campaign.id).status == "draft"
+    assert lifecycle.get(campaign.id).status == "draft"
 
 
 def test_a_test_message_goes_to_one_phone_and_counts_in_no_campaign(
@@ -372,10 +374,10 @@ def test_a_test_message_goes_to_one_phone_and_counts_in_no_campaign(
     made = TextAnswer.get()
     assert made.phone == "+2348035550199"
     assert "{{" not in made.text and "come to" in made.text
-    inbox.send(made.id)
+    answers.send(made.id)
     assert TextAnswer.get_by_id(made.id).state in ("sent", "delivered", "undelivered", "failed")
     assert not Recipient.select().exists()
-    assert control.get(campaign.id).status == "draft"
+    assert lifecycle.get(campaign.id).status == "draft"
     entry = AuditEntry.get(AuditEntry.action == "campaign.tried")
     assert "0803555" not in entry.summary and "35550199" not in entry.summary
 
@@ -416,11 +418,11 @@ def test_a_large_campaign_needs_a_second_person(
     # A word changed, and it is no longer what was approved.
     control.update(campaign.id, {"message_template": "Stay. Reply STOP to opt out."})
     assert "has to approve it first" in writer.post(f"{base}/send", people=everybody)
-    assert control.get(campaign.id).status == "draft"
+    assert lifecycle.get(campaign.id).status == "draft"
 
     second.post(f"{base}/approve")
     writer.post(f"{base}/send", people=everybody)
-    assert control.get(campaign.id).status == "sending"
+    assert lifecycle.get(campaign.id).status == "sending"
     # A small one needs nobody.
     small = written(audience={"states": ["24"]}, title="Small")
     assert audience.count(small.audience, "sms").total <= 100
@@ -437,7 +439,7 @@ def test_an_unfinished_draft_says_what_is_missing_and_is_not_sent(
     assert "Write the message." in page
     assert "disabled" in page.split("foot-bar")[1]
     organiser.post(f"/admin/compose/{campaign.id}/send", people="0")
-    assert control.get(campaign.id).status == "draft"
+    assert lifecycle.get(campaign.id).status == "draft"
 
 
 def test_a_mistake_in_one_field_loses_nothing_of_the_others(
@@ -448,7 +450,7 @@ def test_a_mistake_in_one_field_loses_nothing_of_the_others(
     form = {"title": "A new title", "message_template": "Hello {{surname}}", "everyone": "yes"}
     page = organiser.post(f"/admin/compose/{campaign.id}/save", **form)
     assert "There is no field {{surname}}" in page.replace("&#39;", "'")
-    campaign = control.get(campaign.id)
+    campaign = lifecycle.get(campaign.id)
     assert campaign.title == "A new title"
     assert campaign.message_template.startswith("Hello {{first_name")
 
@@ -459,7 +461,7 @@ def test_clearing_the_audience_of_a_draft_really_clears_it(
     campaign = written()
     form = {"title": "T", "message_template": "Hello", "everyone": "no"}
     sign_in("organiser").post(f"/admin/compose/{campaign.id}/save", **form)
-    assert not control.get(campaign.id).audience
+    assert not lifecycle.get(campaign.id).audience
 
 
 def test_the_writer_sees_people_parts_and_who_is_left_out(
@@ -485,19 +487,19 @@ def test_controls_do_what_they_say(
     campaign = sent()
     base = f"/admin/campaigns/{campaign.id}"
     organiser.post(f"{base}/pause")
-    assert control.get(campaign.id).status == "paused"
+    assert lifecycle.get(campaign.id).status == "paused"
     organiser.post(f"{base}/resume")
-    assert control.get(campaign.id).status == "sending"
+    assert lifecycle.get(campaign.id).status == "sending"
     failed, unconfirmed = campaign.failed, campaign.unconfirmed
     page = organiser.get(f"{base}/")
     assert f"Retry failed ({failed})" in page
     assert f"Resolve unconfirmed ({unconfirmed})" in page
     organiser.post(f"{base}/retry")
-    assert control.get(campaign.id).queued == failed
+    assert lifecycle.get(campaign.id).queued == failed
     organiser.post(f"{base}/resolve", resend="no")
-    assert control.get(campaign.id).failed == unconfirmed
+    assert lifecycle.get(campaign.id).failed == unconfirmed
     organiser.post(f"{base}/cancel")
-    assert control.get(campaign.id).status == "cancelled"
+    assert lifecycle.get(campaign.id).status == "cancelled"
     assert "can&#39;t be paused" in organiser.post(f"{base}/pause")
     organiser.post(f"{base}/clone")
     assert Campaign.select().where(Campaign.title == "Town hall (copy)").exists()
@@ -510,7 +512,7 @@ def test_a_scheduled_campaign_can_be_moved_but_not_into_the_past(
     control.launch(campaign.id)
     organiser = sign_in("organiser")
     organiser.post(f"/admin/campaigns/{campaign.id}/reschedule", at="2031-02-25T09:30")
-    assert control.get(campaign.id).scheduled_at == datetime(2031, 2, 25, 8, 30)
+    assert lifecycle.get(campaign.id).scheduled_at == datetime(2031, 2, 25, 8, 30)
     page = organiser.post(f"/admin/campaigns/{campaign.id}/reschedule", at="2021-02-25T09:30")
     assert "Choose a time in the future" in page
 
@@ -523,7 +525,7 @@ def test_one_action_on_several_campaigns_names_what_it_could_not_do(
     page = sign_in("organiser").post("/admin/campaigns/bulk", action="pause", rowid=ids)
     assert "Paused 1 campaign." in page
     assert "A campaign that is draft" in page
-    assert control.get(running.id).status == "paused"
+    assert lifecycle.get(running.id).status == "paused"
 
 
 def test_recipients_are_masked_found_by_number_and_paged(

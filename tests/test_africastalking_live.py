@@ -10,7 +10,7 @@ from standin_africastalking import API_KEY, StandIn
 from test_end_to_end import follow
 
 from obidient.campaigns import control
-from obidient.campaigns.models import Recipient
+from obidient.campaigns.models.campaign import Recipient
 from obidient.contacts.models import Contact
 from obidient.providers import registry
 
@@ -72,7 +72,7 @@ def test_a_reply_and_an_opt_out_find_their_way_in(app: Flask) -> None:
     form = {"phoneNumber": "+2348035550102", "senderId": "OBIDIENT"}
     assert client.post(f"{base}/opt-out?token={TOKEN}", data=form).status_code == 200
     assert client.post(f"{base}/opt-out?token=wrong", data=form).status_code == 403
-    from obidient.campaigns.receipts import apply_due
+    from obidient.campaigns.receipts.applying import apply_due
     from obidient.contacts.models import Suppression
 
     apply_due()

@@ -14,10 +14,11 @@ from mutagen.ogg import OggPage
 from signed_in import sign_in
 from standin_africastalking import API_KEY
 
-from obidient.campaigns import audio, audio_links, control, voice_script
-from obidient.campaigns.models import Campaign
-from obidient.campaigns.receipt_models import AudioAsset
-from obidient.campaigns.voice_models import KeyPress
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.models.voice import AudioAsset, KeyPress
+from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.voice import links, recordings, script
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid
 
@@ -105,13 +106,13 @@ def test_what_is_no_recording_is_refused_with_the_reason(
     assert refused.status_code == 422
     assert word in refused.json["detail"]
     assert AudioAsset.select().count() == 0
-    assert not list(audio.folder().glob("*")) if audio.folder().exists() else True
+    assert not list(recordings.folder().glob("*")) if recordings.folder().exists() else True
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(
     client: FlaskClient, organiser: dict[str, str]
 ) -> None:
-    refused = upload(client, organiser, bytes(audio.LARGEST + 200_000))
+    refused = upload(client, organiser, bytes(recordings.LARGEST + 200_000))
     assert refused.status_code == 413
     assert "16 MB" in refused.json["detail"]
 
@@ -222,12 +223,12 @@ def test_a_recording_that_a_campaign_plays_stays(
     campaign = control.create(
         {"channel": "voice", "title": "T", "audience": {}, "audio_asset_id": row.id}
     )
-    assert voice_script.audio_url(campaign) == audio.address(row)
+    assert script.audio_url(campaign) == recordings.address(row)
     assert client.delete(f"{URL}/{row.id}", headers=organiser).status_code == 409
     control.delete(campaign.id)
     assert client.delete(f"{URL}/{row.id}", headers=organiser).status_code == 204
     assert client.get(path).status_code == 404
-    assert list(audio.folder().iterdir()) == []
+    assert list(recordings.folder().iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -244,14 +245,14 @@ def test_a_recording_that_a_campaign_plays_stays(
 def test_nobody_is_called_to_hear_nothing(
     app: Flask, problem: str, kind: str, refused: bool
 ) -> None:
-    row = audio.add_link("Elsewhere", "https://example.org/a.mp3")
+    row = recordings.add_link("Elsewhere", "https://example.org/a.mp3")
     AudioAsset.update(problem=problem, content_type=kind).execute()
     values = {"channel": "voice", "title": "T", "audience": {"everyone": True}}
     campaign = control.create(values | {"audio_asset_id": row.id})
     if refused:
         with pytest.raises(Invalid, match="'Elsewhere' can't be played"):
             control.launch(campaign.id)
-        assert control.get(campaign.id).status == "draft"
+        assert lifecycle.get(campaign.id).status == "draft"
     else:
         assert control.launch(campaign.id).status == "sending"
 
@@ -291,19 +292,19 @@ def test_an_address_is_taken_as_before(client: FlaskClient, organiser: dict[str,
     ],
 )
 def test_which_addresses_are_out_on_the_internet(address: str, public: bool) -> None:
-    assert audio_links.is_public(address) is public
+    assert links.is_public(address) is public
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]"])
 def test_an_address_in_a_private_network_is_not_asked(app: Flask, host: str) -> None:
-    kind, problem = audio_links.look(f"https://{host}/secret")
+    kind, problem = links.look(f"https://{host}/secret")
     assert kind == ""
     assert "private network" in problem
 
 
 def test_an_address_that_leads_nowhere_says_so(app: Flask) -> None:
-    row = audio.add_link("T", "https://no-such-host.invalid/a.mp3")
-    audio_links.check(row.id)
+    row = recordings.add_link("T", "https://no-such-host.invalid/a.mp3")
+    links.check(row.id)
     assert "can't be reached" in AudioAsset.get_by_id(row.id).problem
 
 
@@ -349,7 +350,7 @@ def test_the_parser_is_given_what_nobody_should_send(tmp_path: Path) -> None:
             for _ in range(8):
                 broken[chance.randrange(min(len(broken), 200))] = chance.randrange(256)
             try:
-                audio.examine(io.BytesIO(bytes(broken)))
+                recordings.examine(io.BytesIO(bytes(broken)))
             except Invalid:
                 continue
 
@@ -382,12 +383,12 @@ def test_a_menu_is_written_in_the_composer_and_its_answers_are_shown(
         "key_9": "stop",
     }
     assert client.post(address, data=form).status_code in (200, 302)
-    menu = control.get(campaign.id).keypad
+    menu = lifecycle.get(campaign.id).keypad
     assert sorted(menu["keys"]) == ["1", "2", "9"]
     assert "a lift &amp; &lt;more&gt;" in client.get(address).text
     emptied = {name: value for name, value in form.items() if not name.startswith("key_")}
     client.post(address, data=emptied)
-    assert control.get(campaign.id).keypad is None
+    assert lifecycle.get(campaign.id).keypad is None
     client.post(address, data=form)
     Campaign.update(status="completed").where(Campaign.id == campaign.id).execute()
     KeyPress.create(recipient_id=1, campaign_id=campaign.id, key="2", action="answer")

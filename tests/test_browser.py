@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from obidient import database, queues
 from obidient.accounts.models import User
-from obidient.campaigns import control, staging
-from obidient.campaigns.models import Campaign, CampaignError
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Campaign, CampaignError
+from obidient.campaigns.sending import staging
 from obidient.contacts import demo as contacts_demo
 from obidient.contacts import suppression
 from obidient.contacts.models import Contact, ContactList, Tag

@@ -15,8 +15,13 @@ from flask.testing import FlaskClient
 from obidient import create_app
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns import control, progress
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus, Throughput
-from obidient.campaigns.receipt_models import CALLBACK_STATES
+from obidient.campaigns.models.callbacks import CALLBACK_STATES
+from obidient.campaigns.models.campaign import (
+    Campaign,
+    Recipient,
+    RecipientStatus,
+    Throughput,
+)
 from obidient.campaigns.text import FIELDS
 from obidient.clock import local, utcnow
 from obidient.contacts.models import Tag

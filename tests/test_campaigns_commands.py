@@ -8,7 +8,8 @@ from flask import Flask
 
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns import control
-from obidient.campaigns.models import Campaign
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import lifecycle
 
 Cli = Callable[..., Result]
 
@@ -27,7 +28,7 @@ def sending(app: Flask) -> Campaign:
     Campaign.update(
         total=1500, queued=500, delivered=990, failed=10, cost_e4=25_000_000, currency="NGN"
     ).execute()
-    return control.get(made.id)
+    return lifecycle.get(made.id)
 
 
 def test_an_empty_list_says_so(app: Flask, cli: Cli) -> None:
@@ -46,7 +47,7 @@ def test_a_campaign_can_be_followed_and_stopped(sending: Campaign, cli: Cli) -> 
     assert "is sending" in cli("campaign", "resume", number).output
     kept = cli("campaign", "cancel", number, input="n\n")
     assert kept.exit_code == 1
-    assert control.get(sending.id).status == "sending"
+    assert lifecycle.get(sending.id).status == "sending"
     assert "is cancelled" in cli("campaign", "cancel", number, "--yes").output
     actors = {
         row.actor for row in AuditEntry.select().where(AuditEntry.action == "campaign.paused")

@@ -227,7 +227,7 @@ def test_a_good_provider_passes(tmp_path: Path, test: str) -> None:
         "import obidient.config",
         "from obidient import config",
         "from obidient.database import db",
-        "from obidient.campaigns.models import Campaign",
+        "from obidient.campaigns.models.campaign import Campaign",
     ],
 )
 def test_an_import_of_our_insides_is_found(tmp_path: Path, line: str) -> None:

@@ -15,7 +15,8 @@ from obidient.accounts.models import User
 from obidient.admin import draft, words
 from obidient.admin.campaign_view import throughput
 from obidient.campaigns import audience, control
-from obidient.campaigns.models import Campaign, CampaignError, Throughput
+from obidient.campaigns.models.campaign import Campaign, CampaignError, Throughput
+from obidient.campaigns.sending import lifecycle
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours, settings
 from obidient.contacts import demo
@@ -108,7 +109,7 @@ def test_the_line_of_the_pace_does_not_fall_at_its_end(people: list[Contact]) ->
         at: datetime = now - timedelta(seconds=back)
         Throughput.create(campaign_id=campaign.id, at=at, sent=number, failed=0)
     Campaign.update(status="sending").where(Campaign.id == campaign.id).execute()
-    assert [sent for _, sent, _ in throughput(control.get(campaign.id))] == [10.0, 10.0]
+    assert [sent for _, sent, _ in throughput(lifecycle.get(campaign.id))] == [10.0, 10.0]
 
 
 def test_a_pace_is_said_in_a_unit_with_figures_before_the_point() -> None:
@@ -130,7 +131,7 @@ def test_a_control_in_the_list_leads_back_to_the_list(
     form = {"csrf_token": token[1], "back": "list"}
     answer = client.post(f"/admin/campaigns/{campaign.id}/pause", data=form)
     assert answer.location == "/admin/campaigns/"
-    assert control.get(campaign.id).status == "paused"
+    assert lifecycle.get(campaign.id).status == "paused"
 
 
 def test_the_home_page_says_why_people_were_not_reached(

@@ -13,8 +13,8 @@ from test_admin import Person
 from test_erasure import campaign, counted, counters
 
 from obidient.accounts.models import AuditEntry
-from obidient.campaigns import states
-from obidient.campaigns.models import Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Recipient, RecipientStatus
+from obidient.campaigns.sending import states
 from obidient.contacts import erasure, merge, suppression
 from obidient.contacts.models import (
     Contact,

@@ -10,25 +10,33 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from obidient.campaigns.models.texts import TextAnswer
 from peewee import OperationalError
 from redis.exceptions import RedisError
 
 from obidient import create_app, database, queues
-from obidient.campaigns import (
-    control,
-    decisions,
+from obidient.campaigns import control, decisions
+from obidient.campaigns.models.campaign import (
+    Batch,
+    Campaign,
+    ProviderState,
+    Recipient,
+    RecipientStatus,
+)
+from obidient.campaigns.receipts import applying
+from obidient.campaigns.sending import (
     delivery,
     holds,
+    lifecycle,
     pace,
-    receipts,
     staging,
     states,
     sweeper,
-    trouble,
 )
-from obidient.campaigns.models import Batch, Campaign, ProviderState, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import TextAnswer
-from obidient.campaigns.reports import apply_reports
+from obidient.campaigns.sending import (
+    rest as trouble,
+)
+from obidient.campaigns.sending.reports import apply_reports
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.contacts.models import Contact
@@ -116,7 +124,7 @@ def work(campaign_id: int) -> Campaign:
     """A worker's turn on each batch."""
     for batch in batches(campaign_id):
         delivery.send_batch(campaign_id, batch.id)
-    return control.get(campaign_id)
+    return lifecycle.get(campaign_id)
 
 
 def rows(campaign_id: int) -> list[Recipient]:
@@ -178,7 +186,7 @@ def test_no_outcome_leaves_anybody_behind(
     campaign_id = launch()
     (batch,) = batches(campaign_id)
     delivery.send_batch(campaign_id, batch.id)
-    campaign = control.get(campaign_id)
+    campaign = lifecycle.get(campaign_id)
     # Recorded at once: nobody waits for a lease to run out.
     assert campaign.sending == 0
     assert campaign.queued + campaign.failed + campaign.unconfirmed == PEOPLE
@@ -274,7 +282,7 @@ def test_nobody_is_sent_to_under_a_claim_that_may_run_out_meanwhile(
     (batch,) = batches(campaign_id)
     monkeypatch.setattr(delivery, "SLICE", 0.0)
     delivery.send_batch(campaign_id, batch.id)
-    campaign = control.get(campaign_id)
+    campaign = lifecycle.get(campaign_id)
     assert (campaign.queued, campaign.sending) == (PEOPLE, 0)
     assert {row.attempts for row in rows(campaign_id)} == {0}
 
@@ -297,7 +305,7 @@ def test_a_campaign_goes_on_at_once_when_it_is_resumed(
 ) -> None:
     monkeypatch.setenv("SMS_BATCH_SIZE", "1")
     campaign_id = launch()
-    staging.feed(control.get(campaign_id))
+    staging.feed(lifecycle.get(campaign_id))
     control.pause(campaign_id)
     # Workers look at what is queued, and find that it is paused.
     queues.current()["sms"].storage.flush_queue()
@@ -338,11 +346,11 @@ def test_a_campaign_that_waits_for_the_morning_says_so(
     sweeper.sweep()
     here = morning.astimezone(ZoneInfo("Africa/Lagos"))
     expected = f"Nobody's turn comes before 08:00 on {here:%d %B}"
-    assert control.get(campaign.id).status_reason == expected
+    assert lifecycle.get(campaign.id).status_reason == expected
     Recipient.update(next_attempt_at=None).execute()
     Batch.update(next_at=None).execute()
     sweeper.sweep()
-    assert control.get(campaign.id).status_reason == ""
+    assert lifecycle.get(campaign.id).status_reason == ""
 
 
 @pytest.mark.both
@@ -357,7 +365,7 @@ def test_a_decision_is_carried_out_to_its_end_by_two_workers_at_once(
             pass
     else:
         _two_at_once(app, campaign.id)
-    campaign = control.get(campaign.id)
+    campaign = lifecycle.get(campaign.id)
     assert (campaign.queued, campaign.failed, campaign.decision) == (PEOPLE, 0, "")
 
 
@@ -423,8 +431,8 @@ def test_a_report_about_an_answer_from_the_inbox_settles_no_campaign_s_doubt(
     for name, phone in (("answer-1", known), ("answer-2", being_sent)):
         form = {"id": name, "phoneNumber": phone, "status": "Success"}
         assert client.post(f"{HOOK}?token={TOKEN}", data=form).status_code == 200
-    receipts.apply_due()
-    assert control.get(campaign.id).unconfirmed == PEOPLE
+    applying.apply_due()
+    assert lifecycle.get(campaign.id).unconfirmed == PEOPLE
     assert TextAnswer.get(TextAnswer.provider_id == "answer-1").state == "delivered"
 
 
@@ -478,7 +486,7 @@ def test_reports_that_settle_old_doubts_do_not_blind_a_campaign_to_new_errors(
     (batch,) = batches(campaign_id)
     doubtful = states.claim(campaign_id, batch.number, 10, timedelta(seconds=60), "sms")
     states.expire_leases(utcnow() + timedelta(minutes=5))
-    assert control.get(campaign_id).unconfirmed == 10
+    assert lifecycle.get(campaign_id).unconfirmed == 10
     decisions.resolve_unconfirmed(campaign_id, resend=True)
     says(monkeypatch, lambda messages: [Rejected(one, "407", "No route") for one in messages])
     campaign = work(campaign_id)
@@ -527,9 +535,9 @@ def test_fifteen_minutes_of_refusals_pause_a_campaign_and_its_resumption_gives_i
 def test_a_provider_that_refuses_all_day_still_gets_its_rest(
     provider: Provider, asked: float | None
 ) -> None:
-    trouble.met(provider.name, "Too many requests", asked)
+    trouble.note_refusal(provider.name, "Too many requests", asked)
     ProviderState.update(failures=5_000, resting_until=utcnow()).execute()
-    trouble.met(provider.name, "Too many requests", asked)
+    trouble.note_refusal(provider.name, "Too many requests", asked)
     rest = ProviderState.get_by_id(provider.name).resting_until - utcnow()
     assert timedelta(seconds=50) < rest <= timedelta(seconds=60)
 
@@ -537,7 +545,7 @@ def test_a_provider_that_refuses_all_day_still_gets_its_rest(
 @pytest.mark.both
 def test_refusals_at_the_same_moment_are_one_trouble(provider: Provider) -> None:
     for _ in range(6):
-        trouble.met(provider.name, "The network can't be reached", None)
+        trouble.note_refusal(provider.name, "The network can't be reached", None)
     state = ProviderState.get_by_id(provider.name)
     assert state.resting_until < utcnow() + timedelta(seconds=3)
 
@@ -597,16 +605,16 @@ def test_a_campaign_moved_to_next_week_does_not_begin_now(
     control.launch(campaign.id)
     due = utcnow() - timedelta(seconds=1)
     Campaign.update(scheduled_at=due).where(Campaign.id == campaign.id).execute()
-    begin = control.begin
+    begin = lifecycle.begin
 
     def meanwhile(*args: Any) -> bool:
         # A person is quicker than the sweeper that has just read the row.
         control.reschedule(campaign.id, later)
         return begin(*args)
 
-    monkeypatch.setattr(control, "begin", meanwhile)
+    monkeypatch.setattr(lifecycle, "begin", meanwhile)
     sweeper.begin_scheduled()
-    assert control.get(campaign.id).status == "scheduled"
+    assert lifecycle.get(campaign.id).status == "scheduled"
 
 
 @pytest.mark.both
@@ -621,7 +629,7 @@ def test_people_added_to_a_batch_while_its_worker_closes_it_are_not_forgotten(
 
     def close() -> None:
         with app.app_context():
-            delivery._release(control.get(campaign_id), leased, 0.0)
+            delivery._release(lifecycle.get(campaign_id), leased, 0.0)
             database.release()
 
     closing = threading.Thread(target=close)

@@ -9,7 +9,8 @@ from flask import Flask
 
 from obidient import database
 from obidient.campaigns import control
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.sending import lifecycle
 from obidient.contacts import imports
 
 
@@ -23,7 +24,7 @@ def people(tmp_path: Path, number: int) -> Path:
 def follow(campaign_id: int, done: Callable[[Campaign], bool], seconds: float) -> Campaign:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         if done(campaign):
             return campaign
         database.release()

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from test_admin import Person
 
 from obidient import jobs
 from obidient.accounts import audit
 from obidient.accounts.models import AuditEntry
-from obidient.campaigns import control, decisions, staging, states
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
-from obidient.campaigns.voice_models import VoiceCall
+from obidient.campaigns import control, decisions
+from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.voice import VoiceCall
+from obidient.campaigns.sending import staging, states
 from obidient.clock import utcnow
 from obidient.contacts import erasure, imports, retention, suppression
 from obidient.contacts.api import uploads_folder

@@ -20,7 +20,8 @@ from test_end_to_end import follow, people
 
 from obidient import create_app, database
 from obidient.campaigns import control, decisions
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.sending import lifecycle
 from obidient.contacts import imports
 
 S = RecipientStatus
@@ -181,7 +182,7 @@ def _send_with_a_full_disk(
             while True:
                 file.write(b"x" * 4096)
         time.sleep(3)
-        assert control.get(campaign_id).sent < 3000
+        assert lifecycle.get(campaign_id).sent < 3000
         filler.unlink()
         campaign = follow(campaign_id, at_rest, 90)
         check(network, campaign, 3000)
@@ -203,7 +204,7 @@ def test_a_small_campaign_is_not_kept_waiting_by_a_large_one(
     )
     control.launch(small.id)
     follow(small.id, lambda campaign: campaign.sent == 10, 30)
-    assert control.get(large).sent < 6000
+    assert lifecycle.get(large).sent < 6000
 
 
 @pytest.mark.slow
@@ -296,6 +297,6 @@ def test_a_campaign_without_a_provider_pauses_with_the_reason(
 
     other = create_app(environ | {"AT_API_KEY": "", "OBIDIENT_ENV": "production"})
     with other.app_context():
-        campaign = control.get(launch())
+        campaign = lifecycle.get(launch())
         assert campaign.status == "paused"
         assert "AT_API_KEY is not set" in campaign.status_reason

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from signed_in import sign_in
 from test_voice import wait_until
 
 from obidient import database
 from obidient.accounts.models import AuditEntry
-from obidient.campaigns import by_network, control, inbox, receipts
-from obidient.campaigns.models import Campaign, Recipient
-from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
+from obidient.campaigns import control, networks
+from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.campaigns.receipts import applying
+from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
 from obidient.contacts import optout_import
 from obidient.contacts.models import Contact, Suppression
@@ -34,7 +37,7 @@ def texted(client: FlaskClient, text: str, phone: str = PHONE) -> InboundText:
     number = InboundText.select().count()
     form = {"from": phone, "text": text, "id": f"in-{number}", "to": "20880"}
     assert client.post(f"{HOOK}/incoming?token={TOKEN}", data=form).status_code == 200
-    receipts.apply_due()
+    applying.apply_due()
     row: InboundText = InboundText.select().order_by(InboundText.id.desc()).first()
     return row
 
@@ -51,8 +54,8 @@ def test_help_is_answered_once_a_day_by_itself(app: Flask, client: FlaskClient) 
     (row,) = TextAnswer.select()
     assert (row.automatic, row.phone, row.state) == (True, PHONE, "queued")
     assert "Reply STOP" in row.text
-    inbox.send(row.id)
-    inbox.send(row.id)
+    answers.send(row.id)
+    answers.send(row.id)
     row = TextAnswer.get()
     assert row.state == "sent"
     assert row.provider_id
@@ -99,7 +102,7 @@ def test_an_answer_is_sent_once_and_audited(client: FlaskClient, organiser: dict
     body = {"text": "At the town hall"}
     made = client.post(f"{URL}/{row.id}/answer", json=body, headers=organiser)
     assert (made.status_code, made.json["state"]) == (202, "queued")
-    inbox.send(made.json["id"])
+    answers.send(made.json["id"])
     answer = TextAnswer.get_by_id(made.json["id"])
     assert answer.state == "sent"
     entry = AuditEntry.get(AuditEntry.action == "text.answered")
@@ -108,7 +111,7 @@ def test_an_answer_is_sent_once_and_audited(client: FlaskClient, organiser: dict
     # Its delivery report is about no recipient, and yet known.
     form = {"id": answer.provider_id, "status": "Success", "phoneNumber": PHONE}
     client.post(f"{HOOK}/delivery?token={TOKEN}", data=form)
-    receipts.apply_due()
+    applying.apply_due()
     assert TextAnswer.get_by_id(answer.id).state == "delivered"
     assert RawCallback.select().where(RawCallback.state == "waiting").count() == 0
 
@@ -128,10 +131,10 @@ def test_what_became_of_an_answer_is_recorded_however_a_network_says_it(
     outcome: Callable[[Message], Any],
     state: str,
 ) -> None:
-    answer = inbox.answer(texted(client, "Hi").id, "Hello")
+    answer = answers.answer(texted(client, "Hi").id, "Hello")
     provider = registry.current().for_channel("sms")
     monkeypatch.setattr(provider, "send", lambda messages: [outcome(one) for one in messages])
-    inbox.send(answer.id)
+    answers.send(answer.id)
     assert TextAnswer.get_by_id(answer.id).state == state
 
 
@@ -146,10 +149,10 @@ def test_a_service_cannot_be_answered(client: FlaskClient, organiser: dict[str, 
 def test_an_answer_over_which_a_worker_died_is_in_doubt_and_not_sent_again(
     client: FlaskClient,
 ) -> None:
-    answer = inbox.answer(texted(client, "Hi").id, "Hello")
-    TextAnswer.update(state="sending", changed_at=utcnow() - 2 * inbox.GIVEN_UP).execute()
-    inbox.sweep()
-    inbox.send(answer.id)
+    answer = answers.answer(texted(client, "Hi").id, "Hello")
+    TextAnswer.update(state="sending", changed_at=utcnow() - 2 * answers.GIVEN_UP).execute()
+    answers.sweep()
+    answers.send(answer.id)
     assert TextAnswer.get().state == "unconfirmed"
 
 
@@ -159,7 +162,7 @@ def test_a_worker_sends_what_was_answered(
     client: FlaskClient, worker: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     row = texted(client, "Hi")
-    made = inbox.answer(row.id, "Hello")
+    made = answers.answer(row.id, "Hello")
     worker("sms")
 
     def is_sent() -> bool:
@@ -252,5 +255,5 @@ def test_delivery_is_shown_by_network(client: FlaskClient, organiser: dict[str, 
         ("MTN", 2, 1, 0),
         ("Airtel", 1, 0, 1),
         ("62199", 0, 1, 0),
-        (by_network.UNKNOWN, 0, 0, 1),
+        (networks.UNKNOWN, 0, 0, 1),
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from obidient.campaigns.keywords import keyword
+from obidient.campaigns.texts.keywords import keyword
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from obidient import database
-from obidient.campaigns import pace
+from obidient.campaigns.sending import pace
 
 
 @pytest.mark.both

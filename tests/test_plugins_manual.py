@@ -11,9 +11,10 @@ import pytest
 from flask import Flask
 
 from obidient import plugin, queues, testing
-from obidient.campaigns import control, staging
-from obidient.campaigns.delivery import send_batch
-from obidient.campaigns.models import Batch, Recipient, RecipientStatus
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Batch, Recipient, RecipientStatus
+from obidient.campaigns.sending import lifecycle, staging
+from obidient.campaigns.sending.delivery import send_batch
 from obidient.contacts.models import Contact
 from obidient.plugin import Accepted, Message, Provider
 from obidient.providers import registry
@@ -43,13 +44,13 @@ def test_hello_world_carries_a_campaign_as_printed(app: Flask) -> None:
     staging.stage(campaign.id)
     (batch,) = Batch.select().where(Batch.campaign_id == campaign.id)
     end = time.monotonic() + 10
-    while control.get(campaign.id).sent < 30 and time.monotonic() < end:
+    while lifecycle.get(campaign.id).sent < 30 and time.monotonic() < end:
         send_batch(campaign.id, batch.id)
         time.sleep(0.05)  # the first tokens of its pace come with time
     sent = list(Recipient.select().where(Recipient.campaign_id == campaign.id))
     assert {row.status for row in sent} == {RecipientStatus.SENT}
     assert {row.provider_id for row in sent} == {f"hello-{row.id}" for row in sent}
-    assert control.get(campaign.id).provider == "hello"
+    assert lifecycle.get(campaign.id).provider == "hello"
 
 
 class TestHello(testing.ChannelContract):

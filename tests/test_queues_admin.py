@@ -14,8 +14,9 @@ from obidient import queues
 from obidient.accounts.models import AuditEntry
 from obidient.admin import queues as queues_page
 from obidient.admin import svg, vital
-from obidient.campaigns import control, feed, staging, sweeper
-from obidient.campaigns.models import Batch, Campaign
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Batch, Campaign
+from obidient.campaigns.sending import hints, lifecycle, staging, sweeper
 from obidient.clock import utcnow
 from obidient.contacts import demo
 from obidient.workers import failed_jobs, history, waiting
@@ -36,8 +37,8 @@ def sending(title: str = "Town hall") -> Campaign:
     staging.stage(campaign.id)
     queues.current().storage(SMS).flush_queue()
     Batch.update(hinted_until=None).execute()
-    feed.feed(control.get(campaign.id))
-    return control.get(campaign.id)
+    hints.feed(lifecycle.get(campaign.id))
+    return lifecycle.get(campaign.id)
 
 
 def send_jobs() -> list[waiting.Listed]:
@@ -82,7 +83,7 @@ def test_who_is_behind_a_removed_job_is_asked_for_again(
     page = admin.post(f"/admin/queues/{SMS}/jobs/remove", job=job.id, tab="waiting")
     assert "People it was about are still in their batch" in page
     assert send_jobs() == []
-    assert control.get(campaign.id).queued == people
+    assert lifecycle.get(campaign.id).queued == people
     # Time passes: the hint has led to nothing.
     Batch.update(hinted_until=utcnow() - timedelta(seconds=1)).execute()
     sweeper.sweep()

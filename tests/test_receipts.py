@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from signed_in import sign_in
 
 from obidient import create_app, database
-from obidient.campaigns import decisions, receipts, states
-from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
-from obidient.campaigns.states import Result
+from obidient.campaigns import decisions
+from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.receipts import applying
+from obidient.campaigns.sending import states
+from obidient.campaigns.sending.states import Result
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact, Suppression
 from obidient.contacts.suppression import suppress, suppressed
@@ -212,7 +215,7 @@ def test_whatever_comes_is_stored_as_it_came(client: FlaskClient, network: Netwo
     assert '"X-Signature":"s1"' in rows[0].headers
     assert rows[0].query == '{"campaign":"7"}'
     assert TOKEN not in str([row.__data__ for row in rows])
-    receipts.apply_due()
+    applying.apply_due()
     assert {row.state for row in RawCallback.select()} == {"nothing"}
 
 
@@ -253,7 +256,7 @@ def test_a_report_moves_its_recipient_and_the_counts(post: Post, campaign: Campa
         add(campaign, number)
     post("delivery", id="id-0", status="delivered", network="62130")
     post("delivery", id="id-1", status="undelivered", reason="AbsentSubscriber")
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"sent": 1, "delivered": 1, "undelivered": 1}
     first = Recipient.get(Recipient.provider_id == "id-0")
     assert first.network == "62130"
@@ -275,7 +278,7 @@ def test_json_and_multipart_are_understood_like_forms(
         data={"id": "id-1", "status": "delivered"},
         content_type="multipart/form-data; boundary=xyz",
     )
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 2}
 
 
@@ -293,8 +296,8 @@ def test_five_times_over_and_shuffled_changes_nothing(post: Post, campaign: Camp
     for number, call in enumerate(calls):
         assert post("delivery", **call).status_code == 200
         if number % 97 == 0:
-            receipts.apply_due()
-    receipts.apply_due()
+            applying.apply_due()
+    applying.apply_due()
     assert counts(campaign) == expected
 
 
@@ -312,8 +315,8 @@ def test_workers_side_by_side_count_each_recipient_once(app: Flask, campaign: Ca
 
     def work(_number: int) -> None:
         with app.app_context():
-            while claimed := receipts.claim(37):
-                receipts.apply(claimed)
+            while claimed := applying.claim(37):
+                applying.apply(claimed)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
@@ -342,7 +345,7 @@ def test_reports_replayed_and_shuffled_before_their_sends_are_recorded_count_exa
             # hour's worth of waiting is over in no time here.
             for _ in range(5):
                 make_due()
-                receipts.apply_due()
+                applying.apply_due()
             database.release()
 
     def write(part: list[states.Claimed]) -> None:
@@ -357,7 +360,7 @@ def test_reports_replayed_and_shuffled_before_their_sends_are_recorded_count_exa
         for job in jobs:
             job.result()
     make_due()
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 60, "undelivered": 30, "sent": 30}
     assert {row.state for row in RawCallback.select()} == {"applied"}
 
@@ -370,7 +373,7 @@ def test_contradictory_reports_end_at_the_higher_rank_in_any_order(
         add(campaign, number)
         for status in order:
             post("delivery", id=f"id-{number}", status=status)
-            receipts.apply_due()
+            applying.apply_due()
     assert counts(campaign) == {"delivered": 2}
 
 
@@ -381,17 +384,17 @@ def test_a_report_that_is_early_is_applied_once_its_message_is_recorded(
     add(campaign, 0, RecipientStatus.SENDING, provider_id=None, sent_at=None)
     add(campaign, 1, RecipientStatus.SENDING, provider_id=None, sent_at=None)
     post("delivery", id="id-0", status="delivered", phone=phone(0))
-    receipts.apply_due()
+    applying.apply_due()
     assert state() == "waiting"
     # Not due again at once, and not taken in vain.
-    receipts.apply_due()
+    applying.apply_due()
     assert RawCallback.get().attempts == 1
     Recipient.update(provider_id="id-0", status=int(SENT)).where(
         Recipient.phone == phone(0)
     ).execute()
     Campaign.update(sending=1, sent=1).execute()
     make_due()
-    receipts.apply_due()
+    applying.apply_due()
     assert state() == "applied"
     assert counts(campaign) == {"sending": 1, "delivered": 1}
 
@@ -403,7 +406,7 @@ def test_a_report_of_nobody_is_tried_for_an_hour_then_kept_where_it_can_be_seen(
     waited = timedelta()
     for _ in range(50):
         before = utcnow()
-        receipts.apply_due()
+        applying.apply_due()
         row = RawCallback.get()
         if row.state != "waiting":
             break
@@ -411,11 +414,11 @@ def test_a_report_of_nobody_is_tried_for_an_hour_then_kept_where_it_can_be_seen(
         make_due()
     assert row.state == "unmatched"
     assert timedelta(hours=1) < waited < timedelta(hours=2)
-    assert receipts.summary() == {"unmatched": 1}
+    assert applying.summary() == {"unmatched": 1}
     # The message turns up after all, and somebody asks to look again.
     add(campaign, 0, provider_id="id-of-nobody")
-    assert receipts.again("unmatched") == 1
-    receipts.apply_due()
+    assert applying.again("unmatched") == 1
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
 
 
@@ -425,7 +428,7 @@ def test_a_report_settles_an_unconfirmed_recipient_by_its_number(
 ) -> None:
     add(campaign, 0, RecipientStatus.UNCONFIRMED, provider_id=None)
     post("delivery", id="late-1", status="delivered", phone=phone(0))
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
     assert Recipient.get().provider_id == "late-1"
 
@@ -439,7 +442,7 @@ def test_a_number_settles_nothing_when_two_messages_to_it_are_open(
     second = Campaign.create(channel="sms", title="Other", provider=Network.name, status="sending")
     Recipient.create(campaign_id=second.id, phone=phone(0), batch=0, status=int(other))
     post("delivery", id="late-1", status="delivered", phone=phone(0))
-    receipts.apply_due()
+    applying.apply_due()
     assert state() == "waiting"
     assert Recipient.select().where(Recipient.status == int(DELIVERED)).count() == 0
 
@@ -451,7 +454,7 @@ def test_another_networks_report_does_not_settle_ours(post: Post, campaign: Camp
     Campaign.update(provider="other-sms").execute()
     post("delivery", id="id-0", status="delivered", phone=phone(0))
     post("delivery", id="late-1", status="delivered", phone=phone(1))
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"sent": 1, "unconfirmed": 1}
 
 
@@ -465,7 +468,7 @@ def test_success_of_somebody_awaiting_a_retry_cancels_the_retry(
     add(campaign, 0, RecipientStatus.QUEUED, provider_id=None, **retry)
     # The network said that its gateway failed, and sent it all the same.
     post("delivery", id="after-all", status=word, phone=phone(0))
-    receipts.apply_due()
+    applying.apply_due()
     if word == "delivered":
         assert counts(campaign) == {"delivered": 1}
         assert Recipient.get().next_attempt_at is None
@@ -481,7 +484,7 @@ def test_a_number_that_was_not_tried_yet_is_not_settled_by_it(
 ) -> None:
     add(campaign, 0, RecipientStatus.QUEUED, provider_id=None, sent_at=None)
     post("delivery", id="of-something-else", status="delivered", phone=phone(0))
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"queued": 1}
     assert state() == "waiting"
 
@@ -497,14 +500,14 @@ def test_success_of_a_message_in_doubt_cancels_its_resend_and_failure_does_not(
     assert counts(campaign) == {"queued": 2}
     post("delivery", id="id-0", status="delivered")
     post("delivery", id="id-1", status="undelivered")
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"queued": 1, "delivered": 1}
     Batch.create(campaign_id=campaign.id, number=0, size=2)
     (again,) = states.claim(campaign.id, 0, 5, timedelta(minutes=1), "sms")
     assert again.phone == phone(1)
     # The old message's late failure is not the new one's.
     post("delivery", id="id-1", status="undelivered")
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"sending": 1, "delivered": 1}
 
 
@@ -517,15 +520,15 @@ def test_an_answer_on_its_way_to_the_same_number_leaves_the_matter_open(
         inbound_id=1, phone=phone(0), text="Yes", state="sending", provider=Network.name
     )
     post("delivery", id="of-which", status="delivered", phone=phone(0))
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"unconfirmed": 1}
     TextAnswer.update(state="sent", provider_id="of-which").where(
         TextAnswer.id == answer.id
     ).execute()
     make_due()
-    receipts.apply_due()
+    applying.apply_due()
     post("delivery", id="of-which", status="undelivered")
-    receipts.apply_due()
+    applying.apply_due()
     assert TextAnswer.get_by_id(answer.id).state == "delivered"
     assert counts(campaign) == {"unconfirmed": 1}
 
@@ -537,7 +540,7 @@ def test_what_a_report_says_a_message_cost_is_counted_once(post: Post, campaign:
     for number, name in enumerate(("late-1", "id-1")):
         for _ in range(3):
             post("delivery", id=name, status="delivered", phone=phone(number), cost="2.5")
-    receipts.apply_due()
+    applying.apply_due()
     assert Campaign.get().cost_e4 == 25_000
     assert sum(row.cost_e4 for row in Recipient.select()) == 65_000
 
@@ -546,7 +549,7 @@ def test_what_a_report_says_a_message_cost_is_counted_once(post: Post, campaign:
 def test_an_unknown_status_is_kept_and_shown(post: Post, campaign: Campaign) -> None:
     add(campaign, 0)
     post("delivery", id="id-0", status="teleported")
-    receipts.apply_due()
+    applying.apply_due()
     assert state() == "unknown"
     assert "teleported" in RawCallback.get().error
     assert counts(campaign) == {"sent": 1}
@@ -559,7 +562,7 @@ def test_a_plugin_that_fails_is_named_and_does_not_stop_the_others(
     add(campaign, 0)
     post("delivery", crash="yes")
     post("delivery", id="id-0", status="delivered")
-    receipts.apply_due()
+    applying.apply_due()
     broken, fine = RawCallback.select().order_by(RawCallback.id)
     assert broken.state == "failed"
     assert "the plugin fell over" in broken.error
@@ -575,15 +578,15 @@ def test_one_that_the_database_refuses_does_not_stop_the_others(
     for number in range(3):
         add(campaign, number)
         post("delivery", id=f"id-{number}", status="delivered")
-    real = receipts.apply_reports
+    real = applying.apply_reports
 
     def picky(provider: str, reports: list[DeliveryReport], counts: Any) -> Any:
         if any(report.provider_id == "id-1" for report in reports):
             raise ValueError("not this one")
         return real(provider, reports, counts)
 
-    monkeypatch.setattr(receipts, "apply_reports", picky)
-    receipts.apply_due()
+    monkeypatch.setattr(applying, "apply_reports", picky)
+    applying.apply_due()
     assert [row.state for row in RawCallback.select().order_by(RawCallback.id)] == [
         "applied",
         "failed",
@@ -598,12 +601,12 @@ def test_a_worker_that_dies_with_callbacks_in_hand_loses_none(
 ) -> None:
     add(campaign, 0)
     post("delivery", id="id-0", status="delivered")
-    assert len(receipts.claim(10)) == 1
-    assert receipts.claim(10) == []
-    receipts.apply_due()
+    assert len(applying.claim(10)) == 1
+    assert applying.claim(10) == []
+    applying.apply_due()
     assert counts(campaign) == {"sent": 1}
     make_due()  # the claim runs out
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
 
 
@@ -614,8 +617,8 @@ def test_a_claim_takes_no_more_than_asked_and_the_oldest_first(app: Flask) -> No
         for i in range(50)
     ]
     RawCallback.insert_many(rows).execute()
-    first = [row.id for row in receipts.claim(7)]
-    second = [row.id for row in receipts.claim(7)]
+    first = [row.id for row in applying.claim(7)]
+    second = [row.id for row in applying.claim(7)]
     assert len(first) == len(second) == 7
     assert max(first) < min(second)
 
@@ -628,24 +631,24 @@ def test_a_report_may_say_that_the_number_is_no_good_or_wants_no_more(
         Contact.create(phone=phone(number))
     post("delivery", id="id-0", status="undelivered", invalid="1")
     post("delivery", id="id-1", status="undelivered", suppress="1")
-    receipts.apply_due()
+    applying.apply_due()
     assert [c.phone_invalid for c in Contact.select().order_by(Contact.phone)] == [True, False]
     assert suppressed([phone(0), phone(1)], "sms") == {phone(1)}
 
 
 def test_a_callback_of_a_plugin_that_is_gone_is_kept_and_shown(app: Flask) -> None:
     RawCallback.create(provider="gone-sms", event="delivery", body=b"id=1")
-    receipts.apply_due()
+    applying.apply_due()
     row = RawCallback.get()
     assert (row.state, "gone-sms" in row.error) == ("failed", True)
 
 
 def test_what_was_applied_long_ago_is_dropped_and_what_went_amiss_is_kept(app: Flask) -> None:
-    long_ago = utcnow() - receipts.KEPT - timedelta(days=1)
+    long_ago = utcnow() - applying.KEPT - timedelta(days=1)
     for old in ("applied", "nothing", "unmatched", "failed", "unknown"):
         RawCallback.create(provider="x", event="y", body=b"", state=old, received_at=long_ago)
     RawCallback.create(provider="x", event="y", body=b"", state="applied")
-    receipts.clean()
+    applying.clean()
     assert sorted(row.state for row in RawCallback.select()) == [
         "applied",
         "failed",
@@ -663,7 +666,7 @@ def test_a_reply_is_kept_once_with_whom_and_what_it_answers(post: Post, campaign
     add(campaign, 0)
     for _ in range(5):
         post("incoming", id="in-1", **{"from": "0803 555 0000"}, text="I will come \x00 ẹ kú")
-    receipts.apply_due()
+    applying.apply_due()
     kept = InboundText.get()
     assert (kept.phone, kept.contact_id, kept.campaign_id) == (phone(0), contact.id, campaign.id)
     assert kept.text == "I will come  ẹ kú"
@@ -674,39 +677,39 @@ def test_a_reply_is_kept_once_with_whom_and_what_it_answers(post: Post, campaign
 @pytest.mark.both
 def test_stop_stops_every_channel_and_start_begins_again(post: Post) -> None:
     post("incoming", id="in-1", **{"from": phone(0)}, text=" Stop. ")
-    receipts.apply_due()
+    applying.apply_due()
     for channel in ("sms", "voice"):
         assert suppressed([phone(0)], channel) == {phone(0)}
     assert Suppression.get().source == "stop-reply"
     post("incoming", id="in-2", **{"from": phone(0)}, text="START")
-    receipts.apply_due()
+    applying.apply_due()
     assert suppressed([phone(0)], "sms") == set()
     # The network repeats the old STOP: it is known, and changes nothing.
     post("incoming", id="in-1", **{"from": phone(0)}, text=" Stop. ")
-    receipts.apply_due()
+    applying.apply_due()
     assert suppressed([phone(0)], "sms") == set()
 
 
 def test_start_does_not_undo_what_the_team_entered(post: Post) -> None:
     suppress(phone(0), source="manual")
     post("incoming", id="in-1", **{"from": phone(0)}, text="start")
-    receipts.apply_due()
+    applying.apply_due()
     assert suppressed([phone(0)], "sms") == {phone(0)}
 
 
 def test_the_later_word_counts_when_two_workers_swap_them(post: Post) -> None:
     post("incoming", id="in-1", **{"from": phone(0)}, text="STOP")
     post("incoming", id="in-2", **{"from": phone(0)}, text="START")
-    stop, start = receipts.claim(10)
-    receipts.apply([start])
-    receipts.apply([stop])
+    stop, start = applying.claim(10)
+    applying.apply([start])
+    applying.apply([stop])
     assert suppressed([phone(0)], "sms") == set()
 
 
 @pytest.mark.both
 def test_a_networks_opt_out_stops_every_later_send_until_start(post: Post) -> None:
     post("opt-out", phone=phone(0))
-    receipts.apply_due()
+    applying.apply_due()
     assert suppressed([phone(0)], "sms") == {phone(0)}
     assert Suppression.get().source == "provider"
 
@@ -714,7 +717,7 @@ def test_a_networks_opt_out_stops_every_later_send_until_start(post: Post) -> No
 def test_senders_without_a_number_are_kept_and_never_suppressed(post: Post) -> None:
     post("incoming", id="in-1", **{"from": "MTN-PROMO"}, text="STOP")
     post("opt-out", phone="2442")
-    receipts.apply_due()
+    applying.apply_due()
     assert InboundText.get().phone == "MTN-PROMO"
     assert Suppression.select().count() == 0
 
@@ -730,7 +733,7 @@ def test_what_went_amiss_is_shown_to_admins_and_looked_at_again(
     add(campaign, 0)
     post("delivery", id="id-0", status="teleported", phone="+2348035550199")
     post("delivery", id="id-0", crash="yes")
-    receipts.apply_due()
+    applying.apply_due()
     app.config["WTF_CSRF_ENABLED"] = False
     sign_in(client, make_user("admin"))
     page = client.get("/admin/callbacks/").text
@@ -745,8 +748,8 @@ def test_what_went_amiss_is_shown_to_admins_and_looked_at_again(
         RawCallback.state == "unknown"
     ).execute()
     client.post("/admin/callbacks/again", data={"state": "unknown"})
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
-    assert receipts.summary() == {"failed": 1}
+    assert applying.summary() == {"failed": 1}
     assert client.post("/admin/callbacks/again", data={"state": "applied"}).status_code == 302
     assert "Had 1 callback looked at again" in client.get("/admin/audit/").text

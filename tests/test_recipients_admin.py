@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from obidient.campaigns.models.texts import TextAnswer
 from peewee import fn
 from test_admin import Person, people, sent, sign_in, written
 
 from obidient.accounts.models import AuditEntry
 from obidient.admin import campaign_view, provider_view, recipients
-from obidient.campaigns import inbox, tries
-from obidient.campaigns.models import (
+from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import (
     Batch,
     Campaign,
     CampaignError,
@@ -22,9 +23,10 @@ from obidient.campaigns.models import (
     RecipientStatus,
     Throughput,
 )
-from obidient.campaigns.outcomes import Result
-from obidient.campaigns.receipt_models import RawCallback, TextAnswer
-from obidient.campaigns.states import record
+from obidient.campaigns.sending import notes
+from obidient.campaigns.sending.outcomes import Result
+from obidient.campaigns.sending.states import record
+from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.database import db
@@ -175,7 +177,9 @@ def test_a_recipients_page_tells_the_whole_story(
     other = sent(title="Night market")
     row = Recipient.get(Recipient.campaign_id == campaign.id, Recipient.contact_id == people[0].id)
     began = utcnow() - timedelta(hours=2)
-    tries.note([Result(row.id, 1, RecipientStatus.QUEUED, code="retry", reason="Busy")], began)
+    notes.note_tries(
+        [Result(row.id, 1, RecipientStatus.QUEUED, code="retry", reason="Busy")], began
+    )
     Recipient.update(
         status=RecipientStatus.UNDELIVERED,
         attempts=2,
@@ -226,7 +230,7 @@ def test_a_try_that_is_made_again_is_kept(app: Flask, people: list[Contact]) -> 
     record(campaign.id, [result], lease)
     # The same answer again, as after a lost connection, is not another try.
     record(campaign.id, [result], lease)
-    (one,) = tries.of(row.id)
+    (one,) = notes.tries_of(row.id)
     assert (one.attempt, one.reason) == (1, "Busy")
 
 
@@ -291,8 +295,8 @@ def test_a_test_goes_through_the_provider_it_is_about(
     page = admin.post("/admin/plugins/simulator-sms/test", phone="0803 555 0101")
     assert "The test is on its way" in page
     row = TextAnswer.get()
-    assert (row.provider, row.inbound_id) == ("simulator-sms", inbox.PROVIDER_TEST)
-    inbox.send(row.id)
+    assert (row.provider, row.inbound_id) == ("simulator-sms", answers.PROVIDER_TEST)
+    answers.send(row.id)
     assert TextAnswer.get().state == "sent"
     shown = admin.get("/admin/plugins/simulator-sms/tests")
     assert "+234803•••0101" in shown

@@ -18,10 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from obidient.campaigns import control, decisions, staging, states
-from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.outcomes import Claimed, Result
-from obidient.campaigns.reports import apply_reports
+from obidient.campaigns import control, decisions
+from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.sending import lifecycle, staging, states
+from obidient.campaigns.sending.outcomes import Claimed, Result
+from obidient.campaigns.sending.reports import apply_reports
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.errors import Conflict
@@ -48,7 +49,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @property
     def campaign(self) -> Campaign:
-        return control.get(self.campaign_id)
+        return lifecycle.get(self.campaign_id)
 
     def _try(self, action: Any, *args: Any) -> None:
         try:
@@ -273,7 +274,7 @@ def test_an_outcome_written_again_does_not_touch_what_another_worker_claimed_sin
     assert (second.id, second.attempt) == (first.id, first.attempt)
     states.record(campaign_id, [turned_away], first.lease_until)
     assert Recipient.get_by_id(first.id).status == S.SENDING
-    assert control.get(campaign_id).sending == 1
+    assert lifecycle.get(campaign_id).sending == 1
 
 
 @pytest.mark.both
@@ -299,7 +300,7 @@ def test_an_answer_in_hand_after_its_report_still_says_what_it_cost_once() -> No
     sent = Result(one.id, one.attempt, S.SENT, provider_id="p-1", cost_e4=25_000, currency="NGN")
     for _ in range(2):
         states.record(campaign_id, [sent], one.lease_until)
-    campaign = control.get(campaign_id)
+    campaign = lifecycle.get(campaign_id)
     assert (campaign.delivered, campaign.cost_e4, campaign.currency) == (1, 25_000, "NGN")
     assert Recipient.get_by_id(one.id).cost_e4 == 25_000
 
@@ -319,7 +320,7 @@ def test_a_pause_that_was_answered_stops_every_claim() -> None:
     campaign_id = _new_campaign()
     control.pause(campaign_id)
     assert states.claim(campaign_id, 0, 5, LEASE, "sms") == []
-    assert control.get(campaign_id).queued == PEOPLE
+    assert lifecycle.get(campaign_id).queued == PEOPLE
 
 
 @pytest.mark.both

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from obidient.campaigns.models.texts import InboundText
 from results_world import UNITS, make_world, sheet
 from signed_in import sign_in
 
 from obidient.accounts import tokens
 from obidient.accounts.models import User
-from obidient.campaigns.receipt_models import InboundText
 from obidient.clock import utcnow
 from obidient.results import intake
 from obidient.results.models import Submission

@@ -9,11 +9,13 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from results_world import UNITS, election_document, make_world
 
 from obidient.accounts.models import User
-from obidient.campaigns import inbox, receipts
-from obidient.campaigns.receipt_models import InboundText, RawCallback, TextAnswer
+from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.receipts import applying
+from obidient.campaigns.texts import answers
 from obidient.plugin import Accepted, Message
 from obidient.providers import registry
 from obidient.results import elections
@@ -62,7 +64,7 @@ def text(client: FlaskClient, app: Flask) -> Callable[..., None]:
             client.post(address, data=json.dumps(body), content_type="application/json").status_code
             == 200
         )
-        receipts.apply_due()
+        applying.apply_due()
         texts.work()
         send_answers()
 
@@ -71,7 +73,7 @@ def text(client: FlaskClient, app: Flask) -> Callable[..., None]:
 
 def send_answers() -> None:
     for row in list(TextAnswer.select().where(TextAnswer.state == "queued")):
-        inbox.send(row.id)
+        answers.send(row.id)
 
 
 def last() -> TextReport:
@@ -108,7 +110,7 @@ def test_a_delivery_report_of_an_answer_finds_it(
     token = app.extensions["obidient.settings"].communications_webhook_token
     report = {"id": TextAnswer.get().provider_id, "status": "delivered"}
     client.post(f"/api/communications/webhooks/simulator-sms/delivery?token={token}", json=report)
-    receipts.apply_due()
+    applying.apply_due()
     assert TextAnswer.get().state == "delivered"
     assert not RawCallback.select().where(RawCallback.state != "applied").exists()
 

@@ -11,20 +11,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_end_to_end import follow
 
-from obidient.campaigns import (
-    control,
-    decisions,
-    delivery,
-    receipts,
-    states,
-    voice_calls,
-    voice_menu,
-)
-from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.outcomes import Claimed, Result
-from obidient.campaigns.receipt_models import RawCallback
-from obidient.campaigns.staging import stage
-from obidient.campaigns.voice_models import KeyPress, VoiceCall
+from obidient.campaigns import control, decisions
+from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.voice import KeyPress, VoiceCall
+from obidient.campaigns.receipts import applying
+from obidient.campaigns.sending import delivery, lifecycle, states
+from obidient.campaigns.sending.outcomes import Claimed, Result
+from obidient.campaigns.sending.staging import stage
+from obidient.campaigns.voice import calls, menu
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact, Suppression
 from obidient.contacts.suppression import suppress
@@ -55,7 +50,7 @@ def campaign_of(people: int, **more: Any) -> Campaign:
         "title": "Call",
         "message_template": "Hello {{first_name}}, see you on Saturday",
         "audience": {"everyone": True},
-        "keypad": voice_menu.USUAL,
+        "keypad": menu.USUAL,
     }
     return control.create(values | more)
 
@@ -73,7 +68,7 @@ def calling(app: Flask) -> Iterator[Callable[..., Campaign]]:
     def begin(people: int, **more: Any) -> Campaign:
         campaign = control.launch(campaign_of(people, **more).id)
         stage(campaign.id)
-        return control.get(campaign.id)
+        return lifecycle.get(campaign.id)
 
     yield begin
 
@@ -83,14 +78,14 @@ def call(campaign: Campaign, number: int = 100) -> list[tuple[int, str, str]]:
     provider, made = simulator(), []
     batch = Batch.select().where(Batch.campaign_id == campaign.id).first()
     lease = timedelta(seconds=40)
-    claimed = voice_calls.claim(campaign, provider, batch.number, number, lease)
+    claimed = calls.claim(campaign, provider, batch.number, number, lease)
     results = []
     for one in claimed:
         session = f"call-{one.id}-{one.attempt}-test"
         results.append(Result(one.id, one.attempt, RecipientStatus.SENT, provider_id=session))
         made.append((one.id, one.phone, session))
     if claimed:
-        voice_calls.record(campaign.id, provider, results, claimed[0].lease_until)
+        calls.record(campaign.id, provider, results, claimed[0].lease_until)
     return made
 
 
@@ -114,7 +109,7 @@ def due_now() -> None:
 
 def counts(campaign: Campaign) -> dict[str, int]:
     """The counters, after checking that they are the rows'."""
-    now = control.get(campaign.id)
+    now = lifecycle.get(campaign.id)
     found = {status.column: getattr(now, status.column) for status in RecipientStatus}
     for status in RecipientStatus:
         rows = Recipient.select().where(
@@ -152,7 +147,7 @@ def test_every_call_of_a_campaign_ends_in_a_true_state(
     follow(campaign.id, over, 90)
     assert most <= 20
     # A moment for the last callbacks that a worker has not looked at yet.
-    wait_until(lambda: not receipts.summary().get("new"))
+    wait_until(lambda: not applying.summary().get("new"))
     found = counts(campaign)
     assert sum(found.values()) == 300
     assert set(found) <= {"sent", "delivered", "undelivered"}
@@ -166,7 +161,7 @@ def test_every_call_of_a_campaign_ends_in_a_true_state(
     nines = KeyPress.select().where(KeyPress.action == "stop").count()
     assert len(stopped) == nines > 0
     billed = sum(row.cost_e4 or 0 for row in VoiceCall.select())
-    assert control.get(campaign.id).cost_e4 == billed > 0
+    assert lifecycle.get(campaign.id).cost_e4 == billed > 0
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
@@ -192,7 +187,7 @@ def test_a_line_is_free_again_once_its_call_has_ended(
     made = call(campaign, 20)
     ended(client, made[0][2])
     ended(client, made[0][2])
-    receipts.apply_due()
+    applying.apply_due()
     assert len(call(campaign, 20)) == 1
 
 
@@ -214,25 +209,25 @@ def test_a_call_that_somebody_took_was_heard_even_if_its_end_is_never_reported(
     campaign = calling(2)
     made = call(campaign)
     client.post(HOOK, data={"sessionId": made[0][2], "isActive": "1"})
-    receipts.apply_due()
-    voice_calls.sweep()
+    applying.apply_due()
+    calls.sweep()
     assert counts(campaign) == {"sent": 2}
     VoiceCall.update(until=utcnow() - timedelta(seconds=1)).execute()
-    voice_calls.sweep()
-    voice_calls.sweep()
+    calls.sweep()
+    calls.sweep()
     assert counts(campaign) == {"sent": 1, "delivered": 1}
     ended(client, made[0][2])
-    receipts.apply_due()
-    assert control.get(campaign.id).cost_e4 == 27_000
+    applying.apply_due()
+    assert lifecycle.get(campaign.id).cost_e4 == 27_000
 
 
 def test_calls_that_did_not_begin_take_no_line(calling: Callable[..., Campaign]) -> None:
     campaign, provider = calling(30), simulator()
-    claimed = voice_calls.claim(campaign, provider, 0, 20, timedelta(seconds=40))
+    claimed = calls.claim(campaign, provider, 0, 20, timedelta(seconds=40))
     bad = [Result(one.id, one.attempt, RecipientStatus.FAILED, code="x") for one in claimed]
-    voice_calls.record(campaign.id, provider, bad, claimed[0].lease_until)
+    calls.record(campaign.id, provider, bad, claimed[0].lease_until)
     assert VoiceCall.select().count() == 0
-    assert voice_calls.free_lines(provider, 20) == 20
+    assert calls.free_lines(provider, 20) == 20
 
 
 @pytest.mark.both
@@ -244,7 +239,7 @@ def test_who_did_not_answer_is_called_again_on_the_same_day_and_only_so_often(
     (first,) = call(campaign)
     for _ in range(5):
         unanswered(client, first[2], cause)
-    receipts.apply_due()
+    applying.apply_due()
     now = Recipient.get_by_id(first[0])
     late = (utcnow() + timedelta(hours=1)).hour == 0
     if late:
@@ -255,10 +250,10 @@ def test_who_did_not_answer_is_called_again_on_the_same_day_and_only_so_often(
     due_now()
     (second,) = call(campaign)
     unanswered(client, first[2], cause)
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"sent": 1}
     unanswered(client, second[2], cause)
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"undelivered": 1}
     assert states.complete(campaign.id)
 
@@ -275,8 +270,8 @@ def test_who_was_to_be_called_again_is_not_called_on_another_day(
             Recipient.id == recipient
         ).execute()
     Campaign.update(queued=3, sent=0).execute()
-    voice_calls.forget_yesterday()
-    voice_calls.forget_yesterday()
+    calls.forget_yesterday()
+    calls.forget_yesterday()
     assert counts(campaign) == {"queued": 2, "undelivered": 1}
     assert Recipient.get_by_id(made[0][0]).status == RecipientStatus.UNDELIVERED
 
@@ -287,7 +282,7 @@ def test_who_refused_is_left_in_peace(
     campaign = calling(1)
     (made,) = call(campaign)
     unanswered(client, made[2], "CALL_REJECTED")
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"undelivered": 1}
 
 
@@ -297,9 +292,9 @@ def test_a_late_word_that_somebody_answered_cancels_the_second_call(
     campaign = calling(1, quiet_hours="")
     (made,) = call(campaign)
     unanswered(client, made[2])
-    receipts.apply_due()
+    applying.apply_due()
     ended(client, made[2])
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
     due_now()
     assert call(campaign) == []
@@ -309,25 +304,25 @@ def test_a_report_that_comes_before_the_call_is_recorded_waits_for_it(
     calling: Callable[..., Campaign], client: FlaskClient
 ) -> None:
     campaign, provider = calling(1), simulator()
-    (one,) = voice_calls.claim(campaign, provider, 0, 1, timedelta(seconds=40))
+    (one,) = calls.claim(campaign, provider, 0, 1, timedelta(seconds=40))
     ended(client, "early", callerNumber=one.phone, clientRequestId=f"{campaign.id}-x")
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"sending": 1}
     sent = Result(one.id, 1, RecipientStatus.SENT, provider_id="early")
-    voice_calls.record(campaign.id, provider, [sent], one.lease_until)
+    calls.record(campaign.id, provider, [sent], one.lease_until)
     RawCallback.update(due_at=utcnow()).execute()
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
-    assert control.get(campaign.id).cost_e4 == 27_000
+    assert lifecycle.get(campaign.id).cost_e4 == 27_000
 
 
 def test_a_call_in_doubt_is_settled_by_its_end(
     calling: Callable[..., Campaign], client: FlaskClient
 ) -> None:
     campaign, provider = calling(2), simulator()
-    claimed = voice_calls.claim(campaign, provider, 0, 2, timedelta(seconds=40))
+    claimed = calls.claim(campaign, provider, 0, 2, timedelta(seconds=40))
     doubt = [Result(one.id, 1, RecipientStatus.UNCONFIRMED, code="unknown") for one in claimed]
-    voice_calls.record(campaign.id, provider, doubt, claimed[0].lease_until)
+    calls.record(campaign.id, provider, doubt, claimed[0].lease_until)
     for number, one in enumerate(claimed):
         form = {"callerNumber": one.phone, "clientRequestId": f"{campaign.id}-x"}
         if number:
@@ -335,7 +330,7 @@ def test_a_call_in_doubt_is_settled_by_its_end(
         else:
             busy = {"status": "NotAnswered", "hangupCause": "USER_BUSY", "durationInSeconds": "0"}
             ended(client, "s0", **form, **busy)
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1, "undelivered": 1}
 
 
@@ -354,9 +349,9 @@ def test_ends_replayed_five_times_and_shuffled_count_once(
             unanswered(client, session, "CALL_REJECTED")
         else:
             ended(client, session)
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 15, "undelivered": 5}
-    assert control.get(campaign.id).cost_e4 == 15 * 27_000
+    assert lifecycle.get(campaign.id).cost_e4 == 15 * 27_000
 
 
 def test_who_texts_stop_between_staging_and_calling_is_not_called(
@@ -378,7 +373,7 @@ def test_the_keys_people_press_are_kept_obeyed_and_counted(
         assert b"GetDigits" in client.post(HOOK, data=form).data
         for _ in range(3):
             client.post(HOOK, data=form | {"dtmfDigits": key})
-    receipts.apply_due()
+    applying.apply_due()
     answer = client.get(
         f"/api/communications/campaigns/{campaign.id}/answers", headers=auth("organiser")
     ).json
@@ -401,7 +396,7 @@ def test_a_key_that_stands_for_nothing_is_not_kept(
     made = call(calling(1))
     form = {"sessionId": made[0][2], "isActive": "1", "dtmfDigits": "7"}
     assert b"GetDigits" in client.post(HOOK, data=form).data
-    receipts.apply_due()
+    applying.apply_due()
     assert KeyPress.select().count() == 0
 
 
@@ -423,7 +418,7 @@ def test_a_keypad_menu_is_checked_when_it_is_written(
     made = client.post(url, json=body | {"keypad": keypad}, headers=who)
     assert made.status_code == 201
     assert made.json["keypad"]["keys"]["1"]["label"] == "Yes"
-    assert voice_menu.prompt(made.json["keypad"]) == (
+    assert menu.prompt(made.json["keypad"]) == (
         "For Yes, press 1. To get no more calls from us, press 0."
     )
 
@@ -447,10 +442,10 @@ def test_who_texts_stop_between_staging_and_sending_hears_nothing_on_either_chan
     form = {"from": ROWS[1]["phone"], "text": "Abeg stop", "id": "1"}
     address = HOOK.replace("simulator-voice/events", "simulator-sms/incoming")
     assert client.post(address, data=form).status_code == 200
-    receipts.apply_due()
+    applying.apply_due()
     batch = Batch.get(Batch.campaign_id == campaign.id)
     end = time.monotonic() + 10
-    while control.get(campaign.id).queued and time.monotonic() < end:
+    while lifecycle.get(campaign.id).queued and time.monotonic() < end:
         delivery.send_batch(campaign.id, batch.id)
     skipped = Recipient.get(Recipient.status == RecipientStatus.SKIPPED)
     assert (skipped.phone, skipped.provider_id, skipped.attempts) == (ROWS[1]["phone"], None, 0)
@@ -463,9 +458,9 @@ def test_who_texts_stop_between_staging_and_sending_hears_nothing_on_either_chan
 def in_doubt(campaign: Campaign, session: str | None = None) -> Claimed:
     """A call is made, and the answer to our request gets lost or says nothing clear."""
     provider = simulator()
-    (one,) = voice_calls.claim(campaign, provider, 0, 1, timedelta(seconds=40))
+    (one,) = calls.claim(campaign, provider, 0, 1, timedelta(seconds=40))
     doubt = Result(one.id, one.attempt, RecipientStatus.UNCONFIRMED, session, code="unknown")
-    voice_calls.record(campaign.id, provider, [doubt], one.lease_until)
+    calls.record(campaign.id, provider, [doubt], one.lease_until)
     return one
 
 
@@ -484,7 +479,7 @@ def test_a_second_call_in_doubt_is_settled_by_its_end_too(
     form = {"callerNumber": one.phone, "clientRequestId": f"{campaign.id}-x"}
     busy = {"status": "NotAnswered", "hangupCause": "USER_BUSY", "durationInSeconds": "0"}
     ended(client, "second", **form, **({} if answered else busy))
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered" if answered else "undelivered": 1}
     assert Recipient.get().provider_id == "second"
     assert first[2] != "second"
@@ -501,7 +496,7 @@ def test_a_call_made_anew_by_a_person_is_told_from_the_one_in_doubt(
     assert second[0] == one.id
     assert VoiceCall.select().where(VoiceCall.session_id == second[2]).count() == 1
     ended(client, second[2])
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
     assert VoiceCall.get(VoiceCall.session_id == second[2]).ended_at is not None
 
@@ -515,7 +510,7 @@ def test_the_end_of_a_call_in_doubt_makes_no_third_call_beside_a_persons_second(
     decisions.resolve_unconfirmed(campaign.id, resend=True)
     call(campaign)
     unanswered(client, "first")
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"sent": 1}
 
 
@@ -528,6 +523,6 @@ def test_a_call_in_doubt_that_was_answered_is_not_made_again(
     decisions.resolve_unconfirmed(campaign.id, resend=True)
     assert counts(campaign) == {"queued": 1}
     ended(client, "first")
-    receipts.apply_due()
+    applying.apply_due()
     assert counts(campaign) == {"delivered": 1}
     assert call(campaign) == []

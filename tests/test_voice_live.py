@@ -12,9 +12,12 @@ from standin_voice import Ways
 from test_end_to_end import follow
 from test_voice import ROWS, TOKEN, counts, wait_until
 
-from obidient.campaigns import control, receipts, voice_menu
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.voice_models import KeyPress, VoiceCall
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.voice import KeyPress, VoiceCall
+from obidient.campaigns.receipts import applying
+from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.voice import menu
 from obidient.contacts.models import Contact
 from obidient.providers import registry
 
@@ -51,7 +54,7 @@ def begin(**more: object) -> Campaign:
         "title": "Call",
         "message_template": 'Hello {{first_name}}, "see" you at <5> & bring a friend',
         "audience": {"everyone": True},
-        "keypad": voice_menu.USUAL,
+        "keypad": menu.USUAL,
     }
     campaign = control.create(values | more)
     return control.launch(campaign.id)
@@ -74,7 +77,7 @@ def test_a_campaign_with_every_kind_of_trouble_ends_in_true_states(
     campaign = begin()
     # Lost reports keep their calls open until their time is over.
     follow(campaign.id, lambda one: one.status == "completed", 120)
-    wait_until(lambda: not receipts.summary().get("new"))
+    wait_until(lambda: not applying.summary().get("new"))
     found = counts(campaign)
     assert sum(found.values()) == PEOPLE
     assert set(found) <= {"sent", "delivered", "undelivered"}
@@ -96,7 +99,7 @@ def test_a_campaign_with_every_kind_of_trouble_ends_in_true_states(
             assert row.status != RecipientStatus.QUEUED
     assert KeyPress.select().where(KeyPress.campaign_id == campaign.id).count() > PEOPLE / 3
     answered = VoiceCall.select().where(VoiceCall.duration > 0).count()
-    assert control.get(campaign.id).cost_e4 == answered * 40_000
+    assert lifecycle.get(campaign.id).cost_e4 == answered * 40_000
 
 
 def test_the_settings_of_an_operator_make_it_the_carrier(app: Flask) -> None:

@@ -8,8 +8,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
-from obidient.campaigns import audio, audio_api, audio_links, by_network, voice_keys
-from obidient.campaigns.receipt_models import AudioAsset
+from obidient.campaigns import networks
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.voice import api, keys, links, recordings
 from obidient.errors import Invalid
 
 SCOPE = "campaigns:write"
@@ -18,9 +19,9 @@ SCOPE = "campaigns:write"
 def init_app(app: Flask) -> None:
     """Offer what came back of a campaign to its page."""
     offered: dict[str, Callable[..., Any]] = {
-        "voice_answers": voice_keys.answers,
-        "voice_calls": voice_keys.calls,
-        "delivery_by_network": by_network.delivery,
+        "voice_answers": keys.answers,
+        "voice_calls": keys.calls,
+        "delivery_by_network": networks.delivery,
     }
     for name, function in offered.items():
         app.add_template_global(function, name)
@@ -45,17 +46,17 @@ class Recordings(SecureView):
             rows=rows[:PAGE],
             more=rows[PAGE - 1].id if len(rows) > PAGE else None,
             before=before,
-            local_path=audio.local_path,
-            names=audio.NAMES,
-            taken=" or ".join(audio.NAMES[kind] for kind in audio.taken_types()),
-            most=audio.LARGEST // 2**20,
-            longest=int(audio.LONGEST // 60),
+            local_path=recordings.local_path,
+            names=recordings.NAMES,
+            taken=" or ".join(recordings.NAMES[kind] for kind in recordings.taken_types()),
+            most=recordings.LARGEST // 2**20,
+            longest=int(recordings.LONGEST // 60),
         )
 
     @expose("/upload", methods=("POST",))
     @needs(SCOPE, "add recordings")
     def upload(self) -> Response:
-        request.max_content_length = audio.LARGEST + 64 * 1024
+        request.max_content_length = recordings.LARGEST + 64 * 1024
         return done(self._upload, "Added. Listen to it once.", self.get_url(".index"))
 
     @staticmethod
@@ -63,12 +64,12 @@ class Recordings(SecureView):
         try:
             file = request.files.get("file")
         except RequestEntityTooLarge:
-            raise Invalid(f"The file is larger than {audio.LARGEST // 2**20} MB.") from None
+            raise Invalid(f"The file is larger than {recordings.LARGEST // 2**20} MB.") from None
         if file is None or not file.filename:
             raise Invalid("Choose a file first.")
         name = file.filename.replace("\x00", "").rpartition("/")[2]
         title = request.form.get("title", "").replace("\x00", "").strip() or name
-        audio.add_file(title[:200], name, file.stream)
+        recordings.add_file(title[:200], name, file.stream)
 
     @expose("/link", methods=("POST",))
     @needs(SCOPE, "add recordings")
@@ -82,15 +83,15 @@ class Recordings(SecureView):
     @staticmethod
     def _link() -> None:
         given = {name: request.form.get(name, "") for name in ("title", "url")}
-        row = audio_api.add_link(given)
-        audio_links.check_later(row.id)
+        row = api.add_link(given)
+        links.check_later(row.id)
 
     @expose("/<int:asset_id>/check", methods=("POST",))
     @needs(SCOPE, "check recordings")
     def check(self, asset_id: int) -> Response:
-        audio.get(asset_id)
+        recordings.get(asset_id)
         return done(
-            lambda: audio_links.check_later(asset_id),
+            lambda: links.check_later(asset_id),
             "Looking: reload the page in a moment.",
             self.get_url(".index"),
         )
@@ -98,4 +99,4 @@ class Recordings(SecureView):
     @expose("/<int:asset_id>/delete", methods=("POST",))
     @needs(SCOPE, "delete recordings")
     def delete(self, asset_id: int) -> Response:
-        return done(lambda: audio.remove(asset_id), "Deleted.", self.get_url(".index"))
+        return done(lambda: recordings.remove(asset_id), "Deleted.", self.get_url(".index"))

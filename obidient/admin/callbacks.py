@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 from obidient.accounts import audit
 from obidient.admin import words
 from obidient.admin.base import PAGE, SecureView, done, expose
-from obidient.campaigns import receipts
-from obidient.campaigns.receipt_models import AMISS_STATES, CALLBACK_STATES, RawCallback
+from obidient.campaigns.models.callbacks import AMISS_STATES, CALLBACK_STATES, RawCallback
+from obidient.campaigns.receipts import applying
 from obidient.database import db
 from obidient.errors import Invalid
 from obidient.redact import redact
@@ -49,12 +49,12 @@ class Callbacks(SecureView):
             more=rows[PAGE - 1].id if len(rows) > PAGE else None,
             before=before,
             state=state if state in SHOWN else "",
-            counts=receipts.summary(),
+            counts=applying.summary(),
             amiss=AMISS_STATES,
             shown=SHOWN,
             names=NAMES,
             meanings=CALLBACK_STATES,
-            as_text=lambda row: redact(receipts.as_text(row)[:4_000]),
+            as_text=lambda row: redact(applying.as_text(row)[:4_000]),
             redact=redact,
         )
 
@@ -73,7 +73,7 @@ def _again(state: str) -> None:
     if state not in AMISS_STATES:
         raise Invalid("Choose what to look at again.")
     with db.atomic():
-        number = receipts.again(state)
+        number = applying.again(state)
         audit.record(
             "provider.reread",
             f"Had {words.plural(number, 'callback')} looked at again: {NAMES[state].lower()}",

@@ -11,8 +11,9 @@ from typing import Any
 
 from obidient.admin import words
 from obidient.areas import area_name
-from obidient.campaigns import holds, progress
-from obidient.campaigns.models import Batch, Campaign, Throughput
+from obidient.campaigns import progress
+from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
+from obidient.campaigns.sending import holds, notes
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.providers import registry
@@ -33,7 +34,7 @@ ORDER = (
 OVER = ("completed", "cancelled", "failed")
 #: A batch that is put off for longer than this waits for somebody's next try.
 NEXT_TRY = timedelta(seconds=5)
-FILLING = timedelta(seconds=progress.SLOT)
+FILLING = timedelta(seconds=notes.SLOT)
 #: Delivery reports are still worth waiting for this long after the end.
 REPORTS_COME = timedelta(hours=6)
 
@@ -263,8 +264,8 @@ def throughput(campaign: Campaign, points: int = 120) -> list[tuple[datetime, fl
         # What has not filled yet looks like a fall.
         rows.pop()
     first, last = rows[0].at, rows[-1].at
-    span = (last - first).total_seconds() + progress.SLOT
-    width = max(progress.SLOT, -(-int(span / points) // progress.SLOT) * progress.SLOT)
+    span = (last - first).total_seconds() + notes.SLOT
+    width = max(notes.SLOT, -(-int(span / points) // notes.SLOT) * notes.SLOT)
     slots = int((last - first).total_seconds() // width) + 1
     sent, failed = [0] * slots, [0] * slots
     for row in rows:

@@ -16,13 +16,14 @@ from obidient.admin.campaign_view import audience_words, look, looks, provider_t
 from obidient.admin.explain import explain
 from obidient.areas import STATES
 from obidient.campaigns import control, decisions
-from obidient.campaigns.by_network import NETWORKS
-from obidient.campaigns.models import (
+from obidient.campaigns.models.campaign import (
     CAMPAIGN_STATUSES,
     Campaign,
     CampaignError,
     RecipientStatus,
 )
+from obidient.campaigns.networks import NETWORKS
+from obidient.campaigns.sending import lifecycle
 from obidient.config import settings
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid, Problem
@@ -104,7 +105,7 @@ class Campaigns(SecureView):
 
     @expose("/<int:campaign_id>/")
     def detail(self, campaign_id: int) -> Any:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         if campaign.status == "draft" and may(WRITE):
             return redirect(self.get_url("admin_composer.compose", campaign_id=campaign_id))
         return self._page("overview", campaign, slots=throughput(campaign))
@@ -112,14 +113,14 @@ class Campaigns(SecureView):
     @expose("/<int:campaign_id>/live")
     def live(self, campaign_id: int) -> Any:
         """The head of the page as it is now; says when there is nothing more to wait for."""
-        shown = look(control.get(campaign_id))
+        shown = look(lifecycle.get(campaign_id))
         tab = request.args.get("tab", "overview")
         part = self.render("admin/campaigns/_live.html", look=shown, tab=tab, **_extras(shown, tab))
         return part, STOP_POLLING if shown.is_quiet else 200
 
     @expose("/<int:campaign_id>/throughput.json")
     def chart(self, campaign_id: int) -> Response:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         slots = throughput(campaign)
         limit = look(campaign).limit
         series = [
@@ -144,7 +145,7 @@ class Campaigns(SecureView):
 
     @expose("/<int:campaign_id>/timeline")
     def timeline(self, campaign_id: int) -> Any:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         entries = list(
             AuditEntry.select()
             .where(AuditEntry.subject_type == "campaign", AuditEntry.subject_id == str(campaign_id))
@@ -155,7 +156,7 @@ class Campaigns(SecureView):
 
     @expose("/<int:campaign_id>/message")
     def message(self, campaign_id: int) -> Any:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         return self._page(
             "message",
             campaign,
@@ -165,7 +166,7 @@ class Campaigns(SecureView):
 
     @expose("/<int:campaign_id>/recipients")
     def recipients(self, campaign_id: int) -> Any:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         wanted, after = recipients.Filter.of(request.args), request.args.get("after", "")
         shown, wrong = recipients.page_of(campaign, wanted, after)
         ids = [row.contact_id for row in shown.rows if row.contact_id]
@@ -188,7 +189,7 @@ class Campaigns(SecureView):
     @expose("/<int:campaign_id>/recipients/<int:recipient_id>")
     def recipient(self, campaign_id: int, recipient_id: int) -> Any:
         """One person in one campaign."""
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         row = recipient_view.get(campaign, recipient_id)
         return self.render(
             "admin/campaigns/recipient.html",
@@ -202,7 +203,7 @@ class Campaigns(SecureView):
     @needs("contacts:write", "export phone numbers")
     def export(self, campaign_id: int) -> Response:
         """All recipients, or those that fit a filter, as CSV; streamed, so any number of them."""
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         wanted = recipients.Filter.of(request.args)
         audit.record(
             "campaign.exported",

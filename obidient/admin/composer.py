@@ -17,8 +17,9 @@ from obidient.admin.campaigns import STOP_POLLING
 from obidient.areas import LGAS, STATES
 from obidient.campaigns import approval, control
 from obidient.campaigns import text as texts
-from obidient.campaigns.models import Campaign
-from obidient.campaigns.receipt_models import AudioAsset
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.sending import lifecycle
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import ContactList, Tag
@@ -162,7 +163,7 @@ class Composer(SecureView):
 
     @staticmethod
     def _draft(campaign_id: int) -> Campaign:
-        campaign = control.get(campaign_id)
+        campaign = lifecycle.get(campaign_id)
         if campaign.status != "draft":
             raise Conflict("This campaign has been launched: clone it to change the copy.")
         return campaign
@@ -226,7 +227,7 @@ def _store(campaign: Campaign, values: Mapping[str, Any], note: bool) -> dict[st
         if len(changed) == 1:
             return problems | {next(iter(changed)): error.detail}
         for name, value in changed.items():
-            problems |= _store(control.get(campaign.id), {name: value}, note=False)
+            problems |= _store(lifecycle.get(campaign.id), {name: value}, note=False)
     return problems
 
 

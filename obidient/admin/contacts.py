@@ -12,7 +12,7 @@ from obidient.accounts import audit
 from obidient.admin import words
 from obidient.admin.base import PAGE, SecureModelView, done, expose
 from obidient.areas import LGAS, STATES, area_name
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.clock import utcnow
 from obidient.contacts import erasure, merge, suppression
 from obidient.contacts.export import as_csv, tags_of

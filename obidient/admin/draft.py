@@ -15,9 +15,11 @@ from obidient.admin import words
 from obidient.admin.base import PAGE
 from obidient.admin.campaigns import local_moment
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import control, holds, progress, text, voice_menu
+from obidient.campaigns import progress, text
 from obidient.campaigns.fields import field_values
-from obidient.campaigns.models import Campaign, Recipient
+from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.campaigns.sending import holds, lifecycle
+from obidient.campaigns.voice import menu
 from obidient.clock import local, utcnow
 from obidient.config import parse_quiet_hours, settings
 from obidient.contacts.models import Contact
@@ -137,7 +139,7 @@ class Draft:
 
     @property
     def provider(self) -> Provider | None:
-        return control.carrier(self.campaign)[0]
+        return lifecycle.carrier(self.campaign)[0]
 
     @property
     def _carrier(self) -> str | None:
@@ -162,7 +164,7 @@ class Draft:
         """What a careful writer would want to know before sending."""
         found = []
         c = self.campaign
-        if why := control.carrier(c)[1]:
+        if why := lifecycle.carrier(c)[1]:
             found.append(f"{why}. It would pause at once.")
         if c.scheduled_at is not None and not self.later:
             found.append("The scheduled time has passed: it starts as soon as you send it.")
@@ -234,7 +236,7 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
     elif "audio_asset_id" in form:
         values["audio_asset_id"] = None
     if "prompt" in form:
-        values["keypad"] = voice_menu.from_form(form)
+        values["keypad"] = menu.from_form(form)
     problems: dict[str, str] = {}
     for name, read in (
         ("throttled_rate", _pace),

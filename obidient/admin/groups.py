@@ -10,7 +10,7 @@ from obidient.accounts import audit
 from obidient.admin import words
 from obidient.admin.base import SecureModelView
 from obidient.admin.contacts import SCOPE
-from obidient.campaigns.models import Campaign
+from obidient.campaigns.models.campaign import Campaign
 from obidient.contacts.models import ContactListMember, ContactTag
 from obidient.errors import Conflict
 

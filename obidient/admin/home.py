@@ -13,7 +13,7 @@ from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaign_view import audience_words, looks
 from obidient.admin.explain import Explanation, explain
 from obidient.cache import cache
-from obidient.campaigns.models import Campaign, CampaignError, Throughput
+from obidient.campaigns.models.campaign import Campaign, CampaignError, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact, Suppression

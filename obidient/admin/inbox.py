@@ -6,9 +6,9 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
-from obidient.campaigns import inbox
-from obidient.campaigns.models import Campaign
-from obidient.campaigns.receipt_models import InboundText, TextAnswer
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.models.texts import InboundText, TextAnswer
+from obidient.campaigns.texts import answers as inbox
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 

@@ -7,7 +7,7 @@ from wtforms import BooleanField, SelectMultipleField
 
 from obidient.admin import provider_view, trial, vital
 from obidient.admin.base import SecureView, done, expose
-from obidient.campaigns.receipt_models import TextAnswer
+from obidient.campaigns.models.texts import TextAnswer
 from obidient.config import settings
 from obidient.errors import Problem
 from obidient.providers import registry

@@ -8,9 +8,9 @@ from peewee import fn
 
 from obidient.accounts import actor, audit
 from obidient.admin import words
-from obidient.campaigns import inbox
-from obidient.campaigns.models import Campaign, ProviderState, Throughput
-from obidient.campaigns.receipt_models import TextAnswer
+from obidient.campaigns.models.campaign import Campaign, ProviderState, Throughput
+from obidient.campaigns.models.texts import TextAnswer
+from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
 from obidient.contacts import suppression
 from obidient.contacts.phones import mask, normalise
@@ -78,14 +78,14 @@ def send_test(provider: Provider, given: str) -> str:
         raise Conflict("This number has opted out of messages: use another one.")
     user = actor()
     user_id = user.id if user else None
-    mine = (TextAnswer.inbound_id == inbox.PROVIDER_TEST) & (TextAnswer.created_by_id == user_id)
+    mine = (TextAnswer.inbound_id == answers.PROVIDER_TEST) & (TextAnswer.created_by_id == user_id)
     recent = TextAnswer.created_at > utcnow() - timedelta(hours=1)
     if TextAnswer.select().where(mine, recent).count() >= MOST:
         raise Conflict(f"You have sent {MOST} tests within an hour. Wait a while.")
     text = f"A test of {provider.name} by Obidient, {words.full(utcnow())}. Nothing to do."
     with db.atomic():
         made = TextAnswer.create(
-            inbound_id=inbox.PROVIDER_TEST,
+            inbound_id=answers.PROVIDER_TEST,
             phone=number,
             text=text,
             provider=provider.name,
@@ -93,13 +93,13 @@ def send_test(provider: Provider, given: str) -> str:
         )
         summary = f"Sent a test through {provider.name} to {mask(number)}"
         audit.record("provider.tried", summary, "provider", provider.name)
-        db.after_commit(lambda: inbox.hint(made.id))
+        db.after_commit(lambda: answers.hint(made.id))
     return mask(number)
 
 
 def tests_of(provider: Provider) -> list[TextAnswer]:
     """The latest tests through a provider, newest first."""
     rows = TextAnswer.select().where(
-        TextAnswer.inbound_id == inbox.PROVIDER_TEST, TextAnswer.provider == provider.name
+        TextAnswer.inbound_id == answers.PROVIDER_TEST, TextAnswer.provider == provider.name
     )
     return list(rows.order_by(TextAnswer.id.desc()).limit(SHOWN))

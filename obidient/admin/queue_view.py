@@ -8,7 +8,7 @@ from typing import Any
 from peewee import fn
 
 from obidient.admin import svg
-from obidient.campaigns.models import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.clock import utcnow
 from obidient.contacts.phones import normalise
 from obidient.database import db, mark

@@ -14,8 +14,14 @@ from obidient.accounts import audit
 from obidient.admin import queue_store, queue_view, schedules, words
 from obidient.admin.base import SecureView, done, expose
 from obidient.admin.queue_view import SHOWN
-from obidient.campaigns import control, feed
-from obidient.campaigns.models import Batch, Campaign, ChannelState, RecipientStatus
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import (
+    Batch,
+    Campaign,
+    ChannelState,
+    RecipientStatus,
+)
+from obidient.campaigns.sending import hints
 from obidient.clock import utcnow
 from obidient.errors import Conflict, NotFound
 from obidient.operations import health
@@ -260,7 +266,7 @@ def _look(name: str, batch_id: int) -> None:
         raise NotFound("This batch holds no work any more.")
     if campaign.status != "sending":
         raise Conflict(f"Its campaign is {campaign.status}: resume it first.")
-    Batch.update(hinted_until=utcnow() + feed.HINT_LASTS).where(Batch.id == batch.id).execute()
+    Batch.update(hinted_until=utcnow() + hints.HINT_LASTS).where(Batch.id == batch.id).execute()
     waiting.first(name, "send_batch", campaignId=campaign.id, batchId=batch.id)
     audit.record(
         "queue.batch-first",
@@ -286,7 +292,7 @@ def _again(row: FailedJob) -> bool:
     if row.task == "send_batch" and "batchId" not in ids:
         campaign = Campaign.get_or_none(Campaign.id == ids.get("campaignId"))
         if campaign is not None:
-            feed.feed(campaign)
+            hints.feed(campaign)
         return campaign is not None
     try:
         return queues.current().enqueue(row.queue, row.task, **ids)

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from obidient.admin.explain import explain
-from obidient.campaigns import fields, tries
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import CALLBACK_STATES, RawCallback
-from obidient.campaigns.receipts import as_text
+from obidient.campaigns import fields
+from obidient.campaigns.models.callbacks import CALLBACK_STATES, RawCallback
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.voice import KeyPress, VoiceCall
+from obidient.campaigns.receipts.applying import as_text
+from obidient.campaigns.sending import notes
 from obidient.campaigns.text import is_personalised, render
-from obidient.campaigns.voice_models import KeyPress, VoiceCall
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.database import db, is_postgres, mark
@@ -98,11 +99,11 @@ def _tries(campaign: Campaign, row: Recipient) -> list[Try]:
         return [_call(one) for one in calls.order_by(VoiceCall.id)]
     found = [
         Try(one.attempt, one.at, "failed", "Refused for now", one.reason)
-        for one in tries.of(row.id)
+        for one in notes.tries_of(row.id)
     ]
     state = RecipientStatus(row.status)
     # The last try is in the row itself, unless it is among those already.
-    if row.attempts and row.error_code not in tries.CODES and state is not RecipientStatus.QUEUED:
+    if row.attempts and row.error_code not in notes.CODES and state is not RecipientStatus.QUEUED:
         why = explain(row.error_code, row.error_reason).meaning if row.error_code else ""
         at = row.sent_at or row.updated_at
         found.append(Try(row.attempts, at, state.column, "", why))

@@ -15,8 +15,13 @@ from peewee import SQL, Tuple, fn
 
 from obidient.admin.base import PAGE
 from obidient.areas import LGAS, STATES, area_name
-from obidient.campaigns.by_network import NETWORKS, UNKNOWN
-from obidient.campaigns.models import Campaign, CampaignError, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import (
+    Campaign,
+    CampaignError,
+    Recipient,
+    RecipientStatus,
+)
+from obidient.campaigns.networks import NETWORKS, UNKNOWN
 from obidient.contacts.imports import safe_cell
 from obidient.contacts.models import Contact
 from obidient.contacts.phones import normalise

@@ -6,8 +6,8 @@ from flask import session
 
 from obidient.accounts import actor, audit
 from obidient.admin import draft as drafts
-from obidient.campaigns import inbox
-from obidient.campaigns.receipt_models import TextAnswer
+from obidient.campaigns.models.texts import TextAnswer
+from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
 from obidient.contacts import suppression
 from obidient.contacts.phones import mask, normalise
@@ -58,7 +58,7 @@ def send(found: drafts.Draft, given: str) -> str:
             "campaign",
             campaign.id,
         )
-        db.after_commit(lambda: inbox.hint(made.id))
+        db.after_commit(lambda: answers.hint(made.id))
     session[REMEMBERED] = number
     return mask(number)
 

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from obidient import database
 from obidient.admin import words
-from obidient.campaigns.models import ProviderState
+from obidient.campaigns.models.campaign import ProviderState
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import describe_url

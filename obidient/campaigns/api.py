@@ -8,13 +8,17 @@ from peewee import ModelSelect
 
 from obidient import api
 from obidient.accounts.tokens import authorize
-from obidient.campaigns import audio_api, control, decisions, progress, voice_api, voice_keys
-from obidient.campaigns.api_models import (
+from obidient.campaigns import control, decisions, networks, progress
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.schemas import (
     CampaignIn,
     CampaignOut,
     CampaignPage,
     CampaignPath,
     CampaignQuery,
+    NetworkOut,
+    NetworksOut,
     RecipientPage,
     RecipientQuery,
     RescheduleIn,
@@ -23,8 +27,10 @@ from obidient.campaigns.api_models import (
     recipient_out,
     sees_phones,
 )
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import AudioAsset
+from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.texts import api as texts_api
+from obidient.campaigns.voice import api as voice_api
+from obidient.campaigns.voice import keys
 from obidient.errors import Invalid
 from obidient.idempotency import idempotent
 
@@ -115,7 +121,7 @@ def list_campaigns(query: CampaignQuery) -> Response:
 @campaigns_api.get("/campaigns/<int:id>", responses={200: CampaignOut}, security=api.BEARER)
 def show_campaign(path: CampaignPath) -> Response:
     """One campaign with its counts, cost, pace and times."""
-    return _answer(control.get(path.id))
+    return _answer(lifecycle.get(path.id))
 
 
 # ---- actions ------------------------------------------------------------------------------------
@@ -169,12 +175,12 @@ def clone_campaign(path: CampaignPath) -> Response:
 )
 def list_recipients(path: CampaignPath, query: RecipientQuery) -> Response:
     """Recipients of a campaign, the last first."""
-    campaign = control.get(path.id)
+    campaign = lifecycle.get(path.id)
     rows, cursor = _recipients(campaign.id, query)
     masked = not sees_phones(g.token)
     calls = {}
     if campaign.channel == "voice":
-        calls = voice_keys.of_recipients([int(row.id) for row in rows])
+        calls = keys.of_recipients([int(row.id) for row in rows])
     items = [recipient_out(row, campaign.currency, masked, calls.get(row.id)) for row in rows]
     return api.json_response(RecipientPage(items=items, next_cursor=cursor))
 
@@ -199,5 +205,14 @@ def _recipients(campaign_id: int, query: RecipientQuery) -> tuple[list[Recipient
     return rows, str(rows[-1].id) if more else None
 
 
-audio_api.register(campaigns_api)
+@campaigns_api.get(
+    "/campaigns/<int:id>/networks", responses={200: NetworksOut}, security=api.BEARER
+)
+def campaign_networks(path: CampaignPath) -> Response:
+    """Delivery by phone company, as far as their reports name it."""
+    found = networks.delivery(lifecycle.get(path.id))
+    return api.json_response(NetworksOut(items=[NetworkOut(**one) for one in found]))
+
+
 voice_api.register(campaigns_api)
+texts_api.register(campaigns_api)

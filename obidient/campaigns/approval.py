@@ -12,7 +12,7 @@ from peewee import CharField, IntegerField
 
 from obidient.accounts import actor, audit
 from obidient.campaigns import audience as audiences
-from obidient.campaigns.models import Campaign
+from obidient.campaigns.models.campaign import Campaign
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import BaseModel, UtcDateTimeField, db

@@ -4,7 +4,8 @@ import click
 from flask import g
 
 from obidient.campaigns import control, progress
-from obidient.campaigns.models import CAMPAIGN_STATUSES, Campaign, RecipientStatus
+from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign, RecipientStatus
+from obidient.campaigns.sending import lifecycle
 from obidient.cli import with_app
 from obidient.clock import local
 from obidient.config import settings
@@ -40,7 +41,7 @@ def list_campaigns(status: str | None, limit: int) -> None:
 @click.argument("campaign_id", metavar="ID", type=int)
 @with_app
 def show(campaign_id: int) -> None:
-    row = control.get(campaign_id)
+    row = lifecycle.get(campaign_id)
     click.echo(f"{row.title} ({row.channel}, {row.provider or 'no provider yet'})")
     click.echo(f"{row.status}{': ' + row.status_reason if row.status_reason else ''}")
     for status in RecipientStatus:
@@ -90,7 +91,7 @@ def resume(campaign_id: int) -> None:
 @with_app
 def cancel(campaign_id: int, yes: bool) -> None:
     g.audit_actor = "command line"
-    row = control.get(campaign_id)
+    row = lifecycle.get(campaign_id)
     if not yes:
         click.confirm(f"Cancel {row.title!r} for good, {row.queued:,} not sent?", abort=True)
     _changed(control.cancel(campaign_id))

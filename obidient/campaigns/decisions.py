@@ -5,8 +5,9 @@ chunks, and the sweeper goes on with it when that worker dies.
 """
 
 from obidient import queues
-from obidient.campaigns import control, states
-from obidient.campaigns.models import Campaign
+from obidient.campaigns import control
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import lifecycle, states
 from obidient.database import db
 from obidient.errors import Conflict
 
@@ -16,7 +17,7 @@ AT_ONCE = 2_000
 
 def retry_failed(campaign_id: int) -> Campaign:
     """Try everybody again whose message failed."""
-    campaign = control.get(campaign_id)
+    campaign = lifecycle.get(campaign_id)
     if not campaign.failed:
         raise Conflict("Nobody's message has failed: there is nothing to try again.")
     sentence = f"Tried {campaign.failed:,} failed again in {campaign.title!r}"
@@ -25,7 +26,7 @@ def retry_failed(campaign_id: int) -> Campaign:
 
 def resolve_unconfirmed(campaign_id: int, resend: bool) -> Campaign:
     """A person decides: send the unconfirmed again (some may get it twice), or give them up."""
-    campaign = control.get(campaign_id)
+    campaign = lifecycle.get(campaign_id)
     if not campaign.unconfirmed:
         raise Conflict("Nobody is unconfirmed: there is nothing to decide.")
     number, title = f"{campaign.unconfirmed:,}", repr(campaign.title)
@@ -42,20 +43,13 @@ def _decide(campaign: Campaign, decision: str, action: str, sentence: str) -> Ca
         frm.append("cancelled")
     with db.atomic():
         if not states.decide(campaign.id, decision, frm):
-            now = control.get(campaign.id)
+            now = lifecycle.get(campaign.id)
             if now.decision:
                 raise Conflict("An earlier decision is still being carried out: wait a moment.")
-            raise control.refuse(now, "tried again")
-        control.audited(campaign, action, sentence, decision=decision)
+            raise control.refusal(now, "tried again")
+        lifecycle.audited(campaign, action, sentence, decision=decision)
     if states.carry_out(campaign.id, AT_ONCE) and states.carry_out(campaign.id, AT_ONCE):
         queue = queues.Queues.of_channel(campaign.channel)
         queues.current().enqueue(queue, "carry_out", campaignId=campaign.id)
-    control.wake(campaign.id)
-    return control.get(campaign.id)
-
-
-def carry_out(campaign_id: int) -> None:
-    """The worker's part: chunk after chunk until nothing is left."""
-    while states.carry_out(campaign_id):
-        control.wake(campaign_id)
-    control.wake(campaign_id)
+    lifecycle.wake(campaign.id)
+    return lifecycle.get(campaign.id)

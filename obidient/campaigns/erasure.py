@@ -6,11 +6,12 @@ from typing import Any
 from flask import Flask
 from peewee import Case
 
-from obidient.campaigns import states
-from obidient.campaigns.counts import count
-from obidient.campaigns.models import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.receipt_models import OPEN_STATES, InboundText, RawCallback, TextAnswer
-from obidient.campaigns.voice_models import VoiceCall
+from obidient.campaigns.models.callbacks import OPEN_STATES, RawCallback
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.texts import InboundText, TextAnswer
+from obidient.campaigns.models.voice import VoiceCall
+from obidient.campaigns.sending import states
+from obidient.campaigns.sending.counters import count
 from obidient.clock import utcnow
 from obidient.contacts import erasure, suppression
 from obidient.database import db, is_postgres

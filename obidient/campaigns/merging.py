@@ -3,9 +3,10 @@
 from flask import Flask
 from peewee import IntegrityError
 
-from obidient.campaigns import erasure, states
-from obidient.campaigns.models import Recipient
-from obidient.campaigns.receipt_models import InboundText
+from obidient.campaigns import erasure
+from obidient.campaigns.models.campaign import Recipient
+from obidient.campaigns.models.texts import InboundText
+from obidient.campaigns.sending import states
 from obidient.contacts import merge
 from obidient.database import db
 

@@ -1,18 +1,14 @@
-"""How fast campaigns go, what goes wrong, and when they will be done."""
+"""How fast campaigns go, and when they will be done."""
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from obidient.campaigns import holds
-from obidient.campaigns.models import Campaign, CampaignError, Throughput
+from obidient.campaigns.models.campaign import Campaign, Throughput
+from obidient.campaigns.sending import holds
+from obidient.campaigns.sending.notes import SLOT
 from obidient.clock import local, utcnow
 from obidient.config import QuietHours, settings
-from obidient.database import db, mark
 
-#: Throughput is kept in slots of this many seconds; the rate is that of the last full slot and
-#: the running one.
-SLOT = 10
 #: No estimate is farther off, seconds.
 LONGEST = 10 * 365 * 86_400
 
@@ -86,30 +82,3 @@ def _after_work(quiet: QuietHours | None, begin: datetime, seconds: float) -> da
     if rest > (start - clock) % timedelta(days=1):
         rest += silent
     return begin + timedelta(days=min(days, LONGEST // 86_400)) + rest
-
-
-def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> None:
-    """Add what was just handed over, or failed, to the running slot."""
-    if not (sent or failed):
-        return
-    slot = now.replace(second=now.second // SLOT * SLOT, microsecond=0)
-    m = mark()
-    db.execute_sql(
-        f"INSERT INTO throughput (campaign_id, at, sent, failed) VALUES ({m}, {m}, {m}, {m}) "
-        "ON CONFLICT (campaign_id, at) DO UPDATE SET sent = throughput.sent + excluded.sent, "
-        "failed = throughput.failed + excluded.failed",
-        (campaign_id, slot, sent, failed),
-    )
-
-
-def note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:
-    """Count error codes, each with a reason that came with it."""
-    found = list(found)
-    reasons = dict(found)
-    for code, number in sorted(Counter(code for code, _ in found).items()):
-        CampaignError.insert(
-            campaign_id=campaign_id, code=code[:100], reason=reasons[code], count=number
-        ).on_conflict(
-            conflict_target=[CampaignError.campaign_id, CampaignError.code],
-            update={CampaignError.count: CampaignError.count + number},
-        ).execute()

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from obidient import create_app, database
 from obidient.campaigns import control
+from obidient.campaigns.sending import lifecycle
 from obidient.config import ROOT
 from obidient.contacts import demo as contacts_demo
 from obidient.contacts.models import Contact, ContactList, ContactListMember
@@ -134,7 +135,7 @@ def _follow(campaign_id: int) -> None:
     said = time.monotonic()
     with tqdm(total=HOW_MANY, unit="msg", disable=not sys.stderr.isatty()) as bar:
         while time.monotonic() < give_up:
-            campaign = control.get(campaign_id)
+            campaign = lifecycle.get(campaign_id)
             bar.set_postfix_str(f"{campaign.sent + campaign.delivered} sent")
             bar.update(campaign.delivered - bar.n)
             if campaign.status == "completed" and campaign.delivered == campaign.total:
@@ -146,7 +147,7 @@ def _follow(campaign_id: int) -> None:
                 click.echo(f"  {campaign.delivered} of {HOW_MANY} delivered")
             database.release()
             time.sleep(0.2)
-    campaign = control.get(campaign_id)
+    campaign = lifecycle.get(campaign_id)
     click.echo(
         f"{campaign.status}: {campaign.delivered} delivered, {campaign.failed} failed, "
         f"{campaign.unconfirmed} unconfirmed, of {campaign.total}. "

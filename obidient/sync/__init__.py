@@ -7,7 +7,7 @@ from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    from obidient.campaigns import replies
+    from obidient.campaigns.texts import incoming
     from obidient.sync import api, device_api, erasure, pace, pages, photo_api, texts
     from obidient.workers import ticker
 
@@ -17,7 +17,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     device_api.register(app)
     photo_api.register(app)
     app.register_blueprint(pages.blueprint)
-    replies.listen(app, texts.keep)
+    incoming.listen(app, texts.keep)
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, texts.TASK, texts.work)
     ticker.register(app, "texts", texts.sweep, every=1.0)

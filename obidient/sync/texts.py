@@ -15,10 +15,10 @@ from peewee import PeeweeException
 from obidient import queues
 from obidient.accounts import audit
 from obidient.accounts.models import User
-from obidient.campaigns import inbox
 from obidient.campaigns import text as spelling
-from obidient.campaigns.receipt_models import InboundText
-from obidient.campaigns.replies import PIN
+from obidient.campaigns.models.texts import InboundText
+from obidient.campaigns.texts import answers
+from obidient.campaigns.texts.incoming import PIN
 from obidient.clock import isoformat, utcnow
 from obidient.contacts import phones
 from obidient.database import db, locked
@@ -226,7 +226,7 @@ def _may_answer(row: TextReport) -> bool:
 
 def _say(row: TextReport, reply: str) -> None:
     row.answer = "told"
-    inbox.say(row.inbound_id, row.phone, spelling.plain_spelling(reply)[:LONGEST])
+    answers.say(row.inbound_id, row.phone, spelling.plain_spelling(reply)[:LONGEST])
 
 
 def _tell_outcome(row: TextReport) -> None:

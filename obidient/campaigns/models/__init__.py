@@ -1,0 +1,1 @@
+"""What campaigns, callbacks, texts and calls are in the database."""

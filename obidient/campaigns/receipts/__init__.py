@@ -1,0 +1,1 @@
+"""What networks report back: stored raw, answered, then applied once."""

@@ -1,0 +1,351 @@
+"""The worker's job: a slice of at most a second on one batch of one campaign.
+
+Tokens, claim, commit, call, record, in this order. No transaction and no database connection is
+held while the network is asked; an answer in hand is kept until the database takes it.
+"""
+
+import contextlib
+import logging
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from obidient import database, queues
+from obidient.campaigns.fields import field_values
+from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.sending import hints, lifecycle, pace, rest, states
+from obidient.campaigns.sending.holds import Hold, why_held
+from obidient.campaigns.sending.outcomes import (
+    CallResult,
+    Claimed,
+    Retries,
+    collect,
+    message_of,
+    not_asked,
+)
+from obidient.campaigns.text import is_personalised, render
+from obidient.campaigns.voice import calls, script
+from obidient.clock import utcnow
+from obidient.config import settings
+from obidient.contacts.models import Contact
+from obidient.contacts.suppression import suppress
+from obidient.plugin import Message, Provider
+from obidient.providers import registry
+from obidient.stopping import stopping
+from obidient.workers import failed_jobs
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a job works on one campaign before others have their turn.
+SLICE = 1.0
+#: Seconds until a job that found no thread for its campaign is looked at again.
+NO_SEAT = 0.2
+#: Seconds after which it asks again whether the channel, the hour and the provider allow sending:
+#: with `BEGIN_WITHIN`, a channel that is paused is silent within a second.
+LOOK = 0.15
+#: Seconds until it is asked again whether a line is free.
+LINES_BUSY = 0.5
+#: Threads of this process that are working on each campaign.
+_seated: Counter[int] = Counter()
+_seats = threading.Lock()
+BAD = (RecipientStatus.FAILED, RecipientStatus.UNCONFIRMED)
+
+
+@dataclass
+class Turn:
+    """A worker's slice of time on one batch."""
+
+    campaign: Campaign
+    batch: Batch
+    provider: Provider
+    buckets: list[pace.Bucket]
+    #: Whether the provider has been turning requests away lately.
+    troubled: bool
+    look_again: float = 0.0
+    hold: Hold | None = None
+
+    @property
+    def is_voice(self) -> bool:
+        return self.campaign.channel == "voice"
+
+    def held(self) -> Hold | None:
+        """Why nothing may be sent now; asked a few times a second, not for every call."""
+        if time.monotonic() >= self.look_again:
+            self.look_again = time.monotonic() + LOOK
+            self.hold = why_held(self.campaign)
+        return self.hold
+
+
+def send_batch(campaign_id: int, batch_id: int) -> None:
+    """Work on a batch for a slice of time; queues itself again while there is more to do."""
+    campaign = Campaign.get_or_none(Campaign.id == campaign_id)
+    if campaign is None or campaign.status != "sending" or stopping.is_set():
+        # The job is gone: whoever resumes the campaign, or takes over, need not wait for it.
+        hints.forget(batch_id)
+        return
+    provider = registry.current().find(campaign.provider or "")
+    if provider is None:
+        lifecycle.pause_with_reason(campaign_id, lifecycle.carrier(campaign)[1])
+        return
+    with _seat(campaign) as seated:
+        if seated:
+            _work(campaign, batch_id, provider)
+        else:
+            hints.put_off(campaign, batch_id, NO_SEAT)
+
+
+@contextlib.contextmanager
+def _seat(campaign: Campaign) -> Iterator[bool]:
+    """Whether this process has a thread for the campaign.
+
+    While others are sending too, one thread stays free of it: else a network that takes half a
+    minute to answer would hold up campaigns that have nothing to do with it.
+    """
+    threads = settings().worker_concurrency(campaign.channel)
+    with _seats:
+        full = threads > 1 and _seated[campaign.id] >= threads - 1
+        if not full:
+            _seated[campaign.id] += 1
+    if full and _others_send(campaign):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if not full:
+            with _seats:
+                _seated[campaign.id] -= 1
+
+
+def _others_send(campaign: Campaign) -> bool:
+    others = Campaign.select().where(
+        Campaign.channel == campaign.channel,
+        Campaign.status == "sending",
+        Campaign.queued > 0,
+        Campaign.id != campaign.id,
+    )
+    return bool(others.exists())
+
+
+def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
+    batch = _lease(batch_id, provider)
+    if batch is None:
+        return
+    wait = 0.0
+    end = time.monotonic() + SLICE
+    try:
+        turn = Turn(
+            campaign, batch, provider, _buckets(campaign, provider), rest.is_troubled(provider.name)
+        )
+        while not stopping.is_set():
+            wait = _one_call(turn)
+            if wait or time.monotonic() > end:
+                break
+    finally:
+        _release(campaign, batch, wait)
+
+
+def _lease(batch_id: int, provider: Provider) -> Batch | None:
+    """Take a ready batch for ourselves; None when it is done or another worker has it."""
+    now = utcnow()
+    until = now + timedelta(seconds=2 * provider.deadline + 5)
+    taken = (
+        Batch.update(lease_until=until, hinted_until=until)
+        .where(
+            Batch.id == batch_id,
+            Batch.state == "ready",
+            Batch.lease_until.is_null() | (Batch.lease_until < now),
+        )
+        .execute()
+    )
+    return Batch.get_by_id(batch_id) if taken else None
+
+
+def _release(campaign: Campaign, batch: Batch, wait: float) -> None:
+    """Give a batch back: done, due again at once, in `wait` seconds, or when a retry is due."""
+
+    def write() -> float | None:
+        with database.db.atomic():
+            return _close_or_reopen(campaign, batch, wait)
+
+    delay = database.persist(write)
+    if delay is not None and not stopping.is_set() and delay <= hints.HINT_LASTS.total_seconds():
+        hints.hint(campaign, batch.id, delay)
+    if delay is None:
+        states.complete(campaign.id)
+        hints.feed(Campaign.get_by_id(campaign.id))
+
+
+def _close_or_reopen(campaign: Campaign, batch: Batch, wait: float) -> float | None:
+    """Write the batch's next state; returns the seconds until it is due, None when done."""
+    # Staging may be adding to it: what is not seen yet must not be closed away.
+    database.locked(Batch.select(Batch.id).where(Batch.id == batch.id)).get()
+    row = (
+        Recipient.select(Recipient.next_attempt_at)
+        .where(
+            Recipient.campaign_id == campaign.id,
+            Recipient.status == RecipientStatus.QUEUED,
+            Recipient.batch == batch.number,
+        )
+        .order_by(Recipient.next_attempt_at.asc(nulls="first"))
+        .first()
+    )
+    if row is None:
+        Batch.update(state="done", hinted_until=None, next_at=None, lease_until=None).where(
+            Batch.id == batch.id
+        ).execute()
+        return None
+    now = utcnow()
+    due = row.next_attempt_at
+    delay = max(wait, (due - now).total_seconds() if due else 0.0)
+    next_at = now + timedelta(seconds=delay) if delay else None
+    hinted: datetime | None = now + timedelta(seconds=delay) + hints.HINT_LASTS
+    if stopping.is_set() or delay > hints.HINT_LASTS.total_seconds():
+        hinted = None
+    Batch.update(state="ready", hinted_until=hinted, next_at=next_at, lease_until=None).where(
+        Batch.id == batch.id
+    ).execute()
+    return delay
+
+
+def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
+    buckets = [pace.Bucket(provider.name, settings().rate_limit(campaign.channel))]
+    if campaign.throttled_rate:
+        buckets.append(pace.Bucket(f"campaign-{campaign.id}", campaign.throttled_rate / 3600))
+    return buckets
+
+
+def _one_call(turn: Turn) -> float:
+    """One round; returns 0 to go on, or the seconds until this batch can be looked at again."""
+    campaign, provider = turn.campaign, turn.provider
+    hold = turn.held()
+    if hold is not None:
+        hints.note_hold(campaign, hold.reason)
+        return 1.0 if hold.until is None else max(1.0, (hold.until - utcnow()).total_seconds())
+    if turn.is_voice and not calls.free_lines(provider, 1):
+        return LINES_BUSY
+    wanted = min(provider.max_batch, math.ceil(min(bucket.rate for bucket in turn.buckets)))
+    granted, wait = pace.take(turn.buckets, max(1, wanted))
+    if not granted:
+        return max(wait, 0.05)
+    lease = timedelta(seconds=2 * provider.deadline)
+    claimed = _claim(turn, granted, lease)
+    pace.give_back(turn.buckets, granted - len(claimed))
+    if not claimed:
+        return 0.001
+    messages = database.persist(lambda: _messages(campaign, claimed))
+    database.release()
+    if utcnow() + lease / 2 < claimed[0].lease_until:
+        answer = _call(campaign, provider, claimed, messages)
+    else:
+        # The database was away for long: the claim might run out while the network is asked.
+        answer = not_asked(claimed)
+    # First of all: whatever fails after this, the answer is not lost.
+    database.persist(lambda: _record(turn, answer, claimed[0].lease_until))
+    pace.give_back(turn.buckets, sum(result.free for result in answer.results))
+    _after(turn, claimed, answer)
+    return 0.0
+
+
+def _claim(turn: Turn, limit: int, lease: timedelta) -> list[Claimed]:
+    campaign, number = turn.campaign, turn.batch.number
+    if turn.is_voice:
+        return calls.claim(campaign, turn.provider, number, limit, lease)
+    return states.claim(campaign.id, number, limit, lease, campaign.channel)
+
+
+def _record(turn: Turn, answer: CallResult, lease_until: datetime) -> None:
+    if turn.is_voice:
+        calls.record(turn.campaign.id, turn.provider, answer.results, lease_until)
+    else:
+        states.record(turn.campaign.id, answer.results, lease_until)
+
+
+def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
+    """The claimed recipients' messages, fields filled in from their contacts as they are now."""
+    template, keep = campaign.message_template, campaign.keep_spelling
+    audio = script.audio_url(campaign)
+    if not is_personalised(template):
+        text = render(template, {}, keep)
+        return [message_of(one, text, campaign.id, audio) for one in claimed]
+    ids = [one.contact_id for one in claimed if one.contact_id is not None]
+    people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
+    return [
+        message_of(
+            one,
+            render(template, field_values(people.get(one.contact_id or 0)), keep),
+            campaign.id,
+            audio,
+        )
+        for one in claimed
+    ]
+
+
+def _call(
+    campaign: Campaign, provider: Provider, claimed: list[Claimed], messages: list[Message]
+) -> CallResult:
+    """Ask the network, one request for equal texts; every recipient gets a result."""
+    retries = Retries(
+        settings().job_attempts(campaign.channel), settings().job_backoff(campaign.channel)
+    )
+    equal = len({message.text for message in messages}) == 1
+    try:
+        outcomes = provider.send(messages) if equal else provider.send_each(messages)
+        return collect(claimed, outcomes or (), retries)
+    except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
+        return collect(claimed, _raising(error), retries)
+
+
+def _raising(error: Exception):  # type: ignore[no-untyped-def]
+    raise error
+    yield
+
+
+def _after(turn: Turn, claimed: list[Claimed], answer: CallResult) -> None:
+    """What an answer means beyond its recipients: opt-outs, rests, pauses, alarms."""
+    campaign, provider = turn.campaign, turn.provider
+    _note_numbers(campaign, claimed, answer)
+    if answer.crash is not None:
+        failed_jobs.record(
+            queues.Queues.of_channel(campaign.channel),
+            "send_batch",
+            {"campaignId": campaign.id},
+            answer.crash,
+        )
+    if answer.stop is not None:
+        lifecycle.pause_with_reason(campaign.id, answer.stop)
+    elif answer.refused is not None:
+        turn.troubled, turn.look_again = True, 0.0
+        if rest.note_refusal(provider.name, answer.refused, answer.rest):
+            reason = f"{provider.name} has not been reachable for 15 minutes: {answer.refused}"
+            lifecycle.pause_with_reason(campaign.id, reason)
+    elif answer.accepted and turn.troubled:
+        turn.troubled = False
+        rest.clear(provider.name)
+    if any(result.status in BAD for result in answer.results):
+        _check_threshold(campaign.id)
+
+
+def _note_numbers(campaign: Campaign, claimed: list[Claimed], answer: CallResult) -> None:
+    """Numbers that have opted out with the network, or can't be written to at all."""
+    phones = {one.id: one.phone for one in claimed}
+    for recipient_id in answer.suppress:
+        suppress(phones[recipient_id], campaign.channel, "code-406", "Refused by the network")
+    if answer.invalid:
+        bad = [phones[recipient_id] for recipient_id in answer.invalid]
+        Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()
+
+
+def _check_threshold(campaign_id: int) -> None:
+    """Pause a campaign whose errors, since a person last looked at them, pass count and share."""
+    campaign = Campaign.get_by_id(campaign_id)
+    bad, tried, limits = campaign.recent_bad, campaign.recent_tried, settings()
+    if bad >= limits.error_pause_count and bad * 100 >= limits.error_pause_percent * tried:
+        lifecycle.pause_with_reason(
+            campaign_id,
+            f"{bad:,} of the last {tried:,} messages failed: look at the errors before going on",
+        )

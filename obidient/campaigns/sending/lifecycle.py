@@ -1,0 +1,81 @@
+"""What the machine does with a campaign: begins it, wakes it, pauses it with a reason."""
+
+from typing import Any
+
+from obidient.accounts import audit
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import staging, states
+from obidient.campaigns.sending.hints import feed
+from obidient.clock import utcnow
+from obidient.database import db
+from obidient.errors import NotFound
+from obidient.plugin import Provider
+from obidient.providers import registry
+
+
+def get(campaign_id: int) -> Campaign:
+    campaign: Campaign | None = Campaign.get_or_none(Campaign.id == campaign_id)
+    if campaign is None:
+        raise NotFound("There is no such campaign.")
+    return campaign
+
+
+def audited(campaign: Campaign, action: str, sentence: str, **details: Any) -> None:
+    audit.record(f"campaign.{action}", sentence, "campaign", campaign.id, **details)
+
+
+def carrier(campaign: Campaign) -> tuple[Provider | None, str]:
+    """Who would carry a campaign now, and why nobody may; the reason is empty when all is well."""
+    found, name = registry.current(), campaign.provider
+    provider = found.find(name) if name else found.for_channel(campaign.channel)
+    if provider is not None:
+        return provider, found.why_not(provider) or ""
+    gone = f"The plugin {name} is not there any more"
+    return None, gone if name else found.why_none(campaign.channel)
+
+
+def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
+    """Start sending, or pause with the reason when nothing can carry the channel.
+
+    False when it is not in one of `frm`, or `conditions` on its row don't hold any more.
+    """
+    now = utcnow()
+    provider, reason = carrier(campaign)
+    moved = states.move_campaign(
+        campaign.id,
+        frm,
+        "paused" if reason else "sending",
+        *conditions,
+        status_reason=reason,
+        provider=provider.name if provider else campaign.provider,
+        launched_at=campaign.launched_at or now,
+        started_at=now,
+    )
+    if moved:
+        db.after_commit(lambda: staging.enqueue(campaign))
+    return moved
+
+
+def pause_with_reason(campaign_id: int, reason: str) -> None:
+    """The system pauses a campaign; nothing happens when it is not sending any more."""
+    with db.atomic():
+        campaign = get(campaign_id)
+        if states.move_campaign(campaign_id, ["sending"], "paused", status_reason=reason):
+            audited(campaign, "paused", f"Paused itself: {campaign.title!r}: {reason}")
+
+
+def wake(campaign_id: int) -> None:
+    """Hint at once rather than at the sweeper's next round."""
+    campaign = get(campaign_id)
+    if campaign.status == "sending":
+        if not campaign.staged:
+            staging.enqueue(campaign)
+        feed(campaign)
+        states.complete(campaign_id)
+
+
+def carry_out(campaign_id: int) -> None:
+    """The worker's part: chunk after chunk until nothing is left."""
+    while states.carry_out(campaign_id):
+        wake(campaign_id)
+    wake(campaign_id)

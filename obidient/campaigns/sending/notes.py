@@ -1,0 +1,83 @@
+"""What the engine notes beside a recipient's row: failed tries, throughput, errors by code.
+
+Most recipients are reached at the first try and have no failed try; the last one stands in their
+own row.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from peewee import BigAutoField, BigIntegerField, CharField, SmallIntegerField, TextField
+
+from obidient.campaigns.models.campaign import CampaignError
+from obidient.campaigns.sending.outcomes import Result
+from obidient.clock import utcnow
+from obidient.database import BaseModel, UtcDateTimeField, db, mark
+
+#: Throughput is kept in slots of this many seconds; the rate is that of the last full slot and
+#: the running one.
+SLOT = 10
+#: What `outcomes` calls a try that is made again.
+CODES = ("retry", "retries-used-up")
+
+
+class FailedTry(BaseModel):
+    """One try of one recipient that the network refused for the moment."""
+
+    id = BigAutoField()
+    recipient_id = BigIntegerField(index=True)
+    attempt = SmallIntegerField()
+    at = UtcDateTimeField(default=utcnow)
+    code = CharField(default="")
+    reason = TextField(default="")
+
+
+def note_tries(results: Sequence[Result], at: datetime) -> None:
+    """Keep the tries among `results` that failed; in the caller's transaction."""
+    rows = [
+        {
+            "recipient_id": one.id,
+            "attempt": one.attempt,
+            "at": at,
+            "code": one.code,
+            "reason": one.reason,
+        }
+        for one in results
+        if one.code in CODES
+    ]
+    if rows:
+        FailedTry.insert_many(rows).execute()
+
+
+def tries_of(recipient_id: int) -> list[FailedTry]:
+    """A recipient's failed tries, the first one first."""
+    rows = FailedTry.select().where(FailedTry.recipient_id == recipient_id)
+    return list(rows.order_by(FailedTry.id))
+
+
+def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> None:
+    """Add what was just handed over, or failed, to the running slot."""
+    if not (sent or failed):
+        return
+    slot = now.replace(second=now.second // SLOT * SLOT, microsecond=0)
+    m = mark()
+    db.execute_sql(
+        f"INSERT INTO throughput (campaign_id, at, sent, failed) VALUES ({m}, {m}, {m}, {m}) "
+        "ON CONFLICT (campaign_id, at) DO UPDATE SET sent = throughput.sent + excluded.sent, "
+        "failed = throughput.failed + excluded.failed",
+        (campaign_id, slot, sent, failed),
+    )
+
+
+def note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:
+    """Count error codes, each with a reason that came with it."""
+    found = list(found)
+    reasons = dict(found)
+    for code, number in sorted(Counter(code for code, _ in found).items()):
+        CampaignError.insert(
+            campaign_id=campaign_id, code=code[:100], reason=reasons[code], count=number
+        ).on_conflict(
+            conflict_target=[CampaignError.campaign_id, CampaignError.code],
+            update={CampaignError.count: CampaignError.count + number},
+        ).execute()

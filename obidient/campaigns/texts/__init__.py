@@ -1,0 +1,1 @@
+"""Texts that people send us, and single texts that we send to one person."""

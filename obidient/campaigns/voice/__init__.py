@@ -1,0 +1,1 @@
+"""Calls: their lines, what they play, the keys people press, recordings."""
