@@ -27,7 +27,7 @@ from rig import ROOT, Rig, resident
 
 from obidient.database import db, mark
 from obidient.results import elections
-from obidient.results.intake import CHUNK
+from obidient.results.deciding import CHUNK
 from obidient.results.models import Submission, Tally, UnitResult
 from obidient.results.tally import as_total, worth
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from obidient.campaigns.models.texts import InboundText
 from PIL import Image
 
 from obidient import database, jobs, queues
@@ -16,6 +15,7 @@ from obidient.accounts import tokens, users
 from obidient.accounts.models import User
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.sending import staging
 from obidient.contacts import api as contacts_api
@@ -23,10 +23,10 @@ from obidient.contacts import demo as contacts_demo
 from obidient.contacts import erasure
 from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.database import db
+from obidient.results import deciding
 from obidient.results import demo as results_demo
-from obidient.results import intake
-from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
+from obidient.results.received import Sender, receive
 from obidient.sync import photos
 from obidient.sync.models import Photo, TextReport
 from obidient.workers import failed_jobs
@@ -99,7 +99,7 @@ def _dispute() -> None:
         }
         with db.atomic():
             receive([sheet], Sender(agent=f"user:{agent.id}", own_unit=UNIT))
-    intake.process_waiting()
+    deciding.process_waiting()
     _photo(agents[0])
     TextReport.create(inbound_id=1, phone="+2348035550001", text="RESULT", state="review")
     tokens.issue(agents[0], "phone", ["sync"])

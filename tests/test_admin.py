@@ -12,13 +12,13 @@ import pytest
 import signed_in
 from flask import Flask
 from flask.testing import FlaskClient
-from obidient.campaigns.models.texts import TextAnswer
 
 from obidient import jobs, queues
 from obidient.accounts.models import ApiToken, AuditEntry, User
-from obidient.admin import trial
+from obidient.admin.campaigns import trial
 from obidient.campaigns import audience, control
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.sending import lifecycle, staging
 from obidient.campaigns.texts import answers
 from obidient.config import settings

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 
 from obidient import clock
 from obidient.accounts.models import User
-from obidient.admin import draft, words
-from obidient.admin.campaign_view import throughput
+from obidient.admin import formats
+from obidient.admin.campaigns import draft
+from obidient.admin.campaigns.look import throughput
 from obidient.campaigns import audience, control
 from obidient.campaigns.models.campaign import Campaign, CampaignError, Throughput
 from obidient.campaigns.sending import lifecycle
@@ -113,7 +114,7 @@ def test_the_line_of_the_pace_does_not_fall_at_its_end(people: list[Contact]) ->
 
 
 def test_a_pace_is_said_in_a_unit_with_figures_before_the_point() -> None:
-    shown = [words.pace(one) for one in (100.0, 30.9, 0.25, 1 / 3600, 0.0)]
+    shown = [formats.pace(one) for one in (100.0, 30.9, 0.25, 1 / 3600, 0.0)]
     assert shown == ["100/s", "30.9/s", "15/min", "1/h", "0/s"]
 
 

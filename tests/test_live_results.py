@@ -23,27 +23,19 @@ from servers import RedisServer, free_port
 from obidient import create_app, database
 from obidient.cache import PROBE_EVERY
 from obidient.database import db
-from obidient.results import (
-    documents,
-    elections,
-    generation,
-    intake,
-    live,
-    pages,
-    review,
-    view,
-)
-from obidient.results.inbox import Sender, receive
+from obidient.results import deciding, elections, generation, review
+from obidient.results.live import copies, documents, page, pages
 from obidient.results.models import Election, Party, Tally
+from obidient.results.received import Sender, receive
 
 URL = "/api/live-results/elections/abc123/live-summary"
-LOGGER = "obidient.results.live"
+LOGGER = "obidient.results.live.copies"
 
 
 def take(*sheets: dict[str, Any]) -> None:
     with db.atomic():
         receive(sheets, Sender())
-    intake.process_waiting()
+    deciding.process_waiting()
 
 
 @pytest.fixture
@@ -117,7 +109,7 @@ def test_percentages_have_two_decimals_rounded_half_up(part: int, whole: int, te
 
 
 def test_whether_the_leader_could_change_is_said_plainly(world: Election) -> None:
-    body = json.loads(live.summary_bytes("abc123")[0])
+    body = json.loads(copies.summary_bytes("abc123")[0])
     assert body["outlook"] == {
         "pollingUnitsOut": len(UNITS) - 2,
         "registeredVotersOut": (len(UNITS) - 2) * VOTERS,
@@ -125,9 +117,9 @@ def test_whether_the_leader_could_change_is_said_plainly(world: Election) -> Non
         "leaderCouldChange": True,
     }
     take(*[sheet(f"s{n}", unit, votes={"LP": 300 + n}) for n, unit in enumerate(UNITS[1:-1])])
-    body = json.loads(live.summary_copy("abc123").body)
+    body = json.loads(copies.summary_copy("abc123").body)
     elections.set_status("abc123", "ended")
-    body = json.loads(live.summary_copy("abc123").body)
+    body = json.loads(copies.summary_copy("abc123").body)
     assert body["outlook"]["leaderCouldChange"] is False
     assert body["sentences"]["outlook"] == "All polling units have reported."
 
@@ -300,7 +292,7 @@ def test_misses_are_logged_and_hits_at_once_and_then_once_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = time.monotonic()
-    monkeypatch.setattr(live.time, "monotonic", lambda: now)
+    monkeypatch.setattr(copies.time, "monotonic", lambda: now)
     caplog.set_level(logging.INFO, logger=LOGGER)
     for _ in range(6):
         client.get(URL)
@@ -318,11 +310,11 @@ def test_what_is_counted_shows_within_a_second_and_the_etag_changes(
     world: Election, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.monotonic()
-    monkeypatch.setattr(live.time, "monotonic", lambda: now)
+    monkeypatch.setattr(copies.time, "monotonic", lambda: now)
     before = client.get(URL)
     take(sheet("c", UNITS[1]))
     assert client.get(URL).data == before.data
-    now += live.FRESH
+    now += copies.FRESH
     after = client.get(URL)
     assert after.json["summary"]["pollingUnitsReported"] == 3
     assert after.headers["ETag"] != before.headers["ETag"]
@@ -368,7 +360,7 @@ def test_the_count_is_served_while_the_database_is_away(
     world: Election, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = client.get(URL).data
-    live.current().generation.bump()
+    copies.current().generation.bump()
 
     def broken(*_: Any) -> Any:
         raise database.OperationalError("gone")
@@ -415,11 +407,11 @@ def test_a_key_deleted_by_hand_is_made_again_within_a_second(
 ) -> None:
     client, store = with_redis
     now = time.monotonic()
-    monkeypatch.setattr(live.time, "monotonic", lambda: now)
+    monkeypatch.setattr(copies.time, "monotonic", lambda: now)
     client.get(URL)
     Party.update(name="Labour").where(Party.code == "LP").execute()
     store.delete("live-results:abc123")
-    now += live.FRESH
+    now += copies.FRESH
     assert client.get(URL).json["parties"][0]["partyName"] == "Labour"
     assert store.exists("live-results:abc123")
 
@@ -431,13 +423,13 @@ def test_what_redis_holds_is_what_is_served_unless_the_count_moved_on(
     document = client.get(URL).json
     document["parties"][0]["totalVotes"] = 7
     store.set("live-results:abc123", json.dumps(document), ex=60)
-    live.current()._entries.clear()
+    copies.current()._entries.clear()
     assert client.get(URL).json["parties"][0]["totalVotes"] == 7
     take(sheet("c", UNITS[1]))
-    live.current()._entries.clear()
+    copies.current()._entries.clear()
     assert client.get(URL).json["parties"][0]["totalVotes"] == 320
     store.set("live-results:abc123", "no json", ex=60)
-    live.current()._entries.clear()
+    copies.current()._entries.clear()
     assert client.get(URL).json["parties"][0]["totalVotes"] == 320
 
 
@@ -466,7 +458,7 @@ def test_a_redis_that_swallows_everything_delays_one_request_at_most(
     with made.app_context():
         client = made.test_client()
         assert client.get(URL).status_code == 200
-        backend = live._backend()
+        backend = copies._backend()
         assert backend._down
         asked: list[str] = []
 
@@ -477,7 +469,7 @@ def test_a_redis_that_swallows_everything_delays_one_request_at_most(
 
         backend.redis = Watched()
         for _ in range(20):
-            live.current()._entries.clear()
+            copies.current()._entries.clear()
             assert client.get(URL).status_code == 200
         assert set(asked) <= {"cache-probe"}
         time.sleep(2 * PROBE_EVERY)
@@ -547,7 +539,7 @@ def test_two_hundred_clients_of_two_processes_cause_one_computation(
 @given(st.integers(0, 0xFFFFFF))
 def test_letters_on_any_party_colour_are_easy_to_read(number: int) -> None:
     color = f"#{number:06x}"
-    rule = view.colors([Party(code="LP", color=color)])
+    rule = page.colors([Party(code="LP", color=color)])
     letters = rule.partition("--on:")[2].partition("}")[0]
     full = letters if len(letters) == 7 else "#" + "".join(2 * digit for digit in letters[1:])
     light, dark = sorted((luminance(color), luminance(full)), reverse=True)

@@ -10,7 +10,7 @@ from test_admin import Person, sign_in
 
 from obidient.accounts import tokens
 from obidient.accounts.models import ApiToken, AuditEntry, User
-from obidient.admin import audit, people
+from obidient.admin.operations import audit, team
 from obidient.clock import utcnow
 
 __all__ = ["sign_in"]
@@ -48,7 +48,7 @@ def test_people_come_by_the_page(
     make_user: Callable[..., User],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(people, "PAGE", 2)
+    monkeypatch.setattr(team, "PAGE", 2)
     admin = sign_in()
     for letter in "bcd":
         make_user("viewer", f"{letter}@example.org", name=letter)
@@ -127,7 +127,7 @@ def test_every_role_stands_in_one_table_with_what_it_may_do(
 
 
 def test_every_kind_of_entry_can_be_picked_from_the_trail() -> None:
-    source = Path(people.__file__).parents[1]
+    source = Path(team.__file__).parents[1]
     text = "".join(path.read_text() for path in source.rglob("*.py"))
     actions = set(re.findall(r'audit\.record\(\s*f?"([a-z-]+\.)', text))
     actions |= {"channel.", "campaign.", "user."}

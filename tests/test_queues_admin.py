@@ -12,8 +12,8 @@ from test_admin import Person, sign_in, written
 
 from obidient import queues
 from obidient.accounts.models import AuditEntry
-from obidient.admin import queues as queues_page
-from obidient.admin import svg, vital
+from obidient.admin import charts, checkup
+from obidient.admin.operations import queues as queues_page
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Batch, Campaign
 from obidient.campaigns.sending import hints, lifecycle, staging, sweeper
@@ -239,7 +239,7 @@ def test_a_job_that_waits_long_is_told_with_its_age(
     admin = sign_in()
     assert re.search(r'data-label="Oldest">[\d.]+ (ms|s)<', admin.get("/admin/queues/"))
     assert "the oldest job waits" in admin.get("/admin/")
-    monkeypatch.setattr(vital, "JOB_LATE", -1)
+    monkeypatch.setattr(checkup, "JOB_LATE", -1)
     assert "1 job waiting" in admin.get("/admin/")
 
 
@@ -326,7 +326,7 @@ def test_the_past_is_drawn_and_stands_in_a_table(
 
 @pytest.mark.parametrize(("value", "edge"), [(0, 0), (0.004, 0.005), (3, 5), (70, 100), (100, 100)])
 def test_a_charts_edge_is_a_round_number(value: float, edge: float) -> None:
-    assert svg.nice(value) == pytest.approx(edge)
+    assert charts.nice(value) == pytest.approx(edge)
 
 
 def test_percentiles_come_from_counted_steps() -> None:

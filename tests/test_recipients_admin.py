@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from obidient.campaigns.models.texts import TextAnswer
 from peewee import fn
 from test_admin import Person, people, sent, sign_in, written
 
 from obidient.accounts.models import AuditEntry
-from obidient.admin import campaign_view, provider_view, recipients
+from obidient.admin.campaigns import look, recipients
+from obidient.admin.operations import provider as provider_view
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import (
     Batch,
@@ -23,6 +23,7 @@ from obidient.campaigns.models.campaign import (
     RecipientStatus,
     Throughput,
 )
+from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.sending import notes
 from obidient.campaigns.sending.outcomes import Result
 from obidient.campaigns.sending.states import record
@@ -255,7 +256,7 @@ def test_campaigns_that_share_the_limit_say_so(app: Flask, people: list[Contact]
             Campaign.id == campaign.id
         ).execute()
         Throughput.create(campaign_id=campaign.id, at=slot, sent=50_000)
-    why = campaign_view._slow(first, 1.0, 100.0, campaign_view._beside()["sms"])
+    why = look._slow(first, 1.0, 100.0, look._beside()["sms"])
     assert why == "Shares the channel's limit of 5,000 a second with 1 other campaign."
 
 
@@ -265,9 +266,9 @@ def test_a_campaign_whose_people_all_wait_for_a_next_try_names_the_time(
     campaign = running()
     due = utcnow() + timedelta(minutes=30)
     Batch.update(next_at=due).where(Batch.campaign_id == campaign.id).execute()
-    assert campaign_view.look(campaign).why.startswith("Everybody still waiting has a next try at ")
+    assert look.look(campaign).why.startswith("Everybody still waiting has a next try at ")
     Batch.update(next_at=None).where(Batch.campaign_id == campaign.id).execute()
-    assert campaign_view.look(campaign).why == ""
+    assert look.look(campaign).why == ""
 
 
 # ---- providers ----------------------------------------------------------------------------------

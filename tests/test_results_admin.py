@@ -12,12 +12,12 @@ from results_world import UNITS, make_world, sheet
 
 from obidient import jobs
 from obidient.accounts.models import AuditEntry, User
-from obidient.admin import review as review_page
+from obidient.admin.results import review as review_page
 from obidient.database import db
-from obidient.results import demo, elections, intake, recount, review
-from obidient.results.inbox import Sender, receive
+from obidient.results import deciding, demo, elections, recount, review
 from obidient.results.models import Decision, Election, Submission, Tally
-from obidient.sync import room
+from obidient.results.received import Sender, receive
+from obidient.sync import overview
 from obidient.sync.models import Photo
 
 UNIT = f"/admin/review/abc123/{UNITS[0]}/"
@@ -26,7 +26,7 @@ UNIT = f"/admin/review/abc123/{UNITS[0]}/"
 def take(*sheets: dict[str, Any]) -> None:
     with db.atomic():
         receive(sheets, Sender())
-    intake.process_waiting()
+    deciding.process_waiting()
 
 
 def total() -> Tally:
@@ -233,7 +233,7 @@ def test_sheets_are_counted_by_status_as_if_each_was_looked_at(
     take(sheet("d", "nonsense"), sheet("e", votes={"LP": 500}, accreditedVoters=300))
     with db.atomic():
         receive([sheet("f", UNITS[3])], Sender())
-    statuses, reasons = room.by_status("abc123")
+    statuses, reasons = overview.by_status("abc123")
     counted = {row.status: 0 for row in Submission.select()}
     for row in Submission.select().where(Submission.election_id == "abc123"):
         counted[row.status] += 1

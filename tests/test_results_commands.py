@@ -11,7 +11,7 @@ from flask import Flask
 from results_world import UNITS, election_document, make_register, sheet
 
 from obidient.database import db
-from obidient.results import live
+from obidient.results.live import copies
 from obidient.results.models import Election, Tally
 from obidient.results.sheets import snake_keys
 
@@ -71,7 +71,7 @@ def test_a_file_of_sheets_comes_to_what_it_should(
         "rejected: unknown_party": 1,
         "superseded": 1,
     }
-    assert json.loads(live.summary_copy("abc123").body)["summary"]["pollingUnitsReported"] == 2
+    assert json.loads(copies.summary_copy("abc123").body)["summary"]["pollingUnitsReported"] == 2
 
 
 def test_lines_that_are_no_sheets_are_left_out_by_number(

@@ -10,15 +10,16 @@ from results_world import UNITS, VOTERS, WARDS, election_document, make_register
 from obidient.areas import Area
 from obidient.database import db
 from obidient.errors import Conflict, Invalid
-from obidient.results import documents, elections, intake, outcomes, recount, register, review
-from obidient.results.inbox import Sender, receive
+from obidient.results import deciding, elections, outcomes, recount, register, review
+from obidient.results.live import documents
 from obidient.results.models import AgentSheet, Decision, Election, Submission, Tally, UnitResult
+from obidient.results.received import Sender, receive
 
 
 def take(*sheets: Mapping[str, Any]) -> list[str]:
     with db.atomic():
         ids = receive(sheets, Sender())
-    intake.process_waiting()
+    deciding.process_waiting()
     rows = [Submission.get_by_id(one) for one in ids]
     return [f"{row.status}: {row.reason}" if row.reason else str(row.status) for row in rows]
 

@@ -14,8 +14,7 @@ from results_world import PARTIES, UNITS, VOTERS, WARDS, election_document, make
 from obidient import database
 from obidient.database import db
 from obidient.errors import Conflict, Invalid
-from obidient.results import elections, intake, outcomes, recount, review
-from obidient.results.inbox import Sender, decode, receive
+from obidient.results import deciding, elections, outcomes, recount, review
 from obidient.results.models import (
     AgentSheet,
     Decision,
@@ -25,6 +24,7 @@ from obidient.results.models import (
     Tally,
     UnitResult,
 )
+from obidient.results.received import Sender, decode, receive
 from obidient.results.tally import Total, as_total
 
 NOBODY = Sender()
@@ -34,7 +34,7 @@ def take(*sheets: Mapping[str, Any], sender: Sender = NOBODY) -> list[str]:
     """Send sheets in and have them decided; returns `status` or `status: reason` of each."""
     with db.atomic():
         ids = receive(sheets, sender)
-    intake.process_waiting()
+    deciding.process_waiting()
     return [outcome(row_id) for row_id in ids]
 
 
@@ -158,7 +158,7 @@ def test_everything_received_is_kept_as_received(world: Election) -> None:
     with db.atomic():
         (row_id,) = receive([odd], NOBODY)
     assert decode(Submission.get_by_id(row_id).payload) == odd
-    intake.process_waiting()
+    deciding.process_waiting()
     assert outcome(row_id) == "rejected: wrong_type"
 
 
@@ -400,15 +400,15 @@ def test_the_history_of_a_unit_reads_like_a_story(world: Election) -> None:
 def test_a_loaded_file_is_reported_when_all_of_it_is_decided(
     world: Election, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decide, calls = intake.process_waiting, []
+    decide, calls = deciding.process_waiting, []
 
     def late() -> int:
         """At first the worker has everything in hand."""
         calls.append(1)
         return decide() if len(calls) > 3 else 0
 
-    monkeypatch.setattr(intake, "process_waiting", late)
-    assert intake.load([sheet("a"), sheet("b", UNITS[1])], "abc123") == {"accepted": 2}
+    monkeypatch.setattr(deciding, "process_waiting", late)
+    assert deciding.load([sheet("a"), sheet("b", UNITS[1])], "abc123") == {"accepted": 2}
 
 
 # ---- any order, any number of writers -----------------------------------------------------------
@@ -535,7 +535,7 @@ def test_concurrent_senders_and_workers_lose_and_double_nothing(
                 for start in range(0, len(mine), 9):
                     with db.atomic():
                         receive(mine[start : start + 9], NOBODY)
-                    intake.process_waiting()
+                    deciding.process_waiting()
         except BaseException as error:
             failures.append(error)
         finally:
@@ -547,7 +547,7 @@ def test_concurrent_senders_and_workers_lose_and_double_nothing(
     for thread in threads:
         thread.join()
     assert failures == []
-    intake.process_waiting()
+    deciding.process_waiting()
     assert Submission.select().where(Submission.status == "accepted").count() == len(UNITS)
     assert Submission.select().where(Submission.status == "duplicate").count() == 4 * len(sheets)
     assert total().votes == expected_votes(sheets)

@@ -22,8 +22,8 @@ from servers import free_port, listening, wait_for
 from werkzeug.serving import make_server
 
 from obidient.database import db
-from obidient.results import elections, intake
-from obidient.results.inbox import Sender, receive
+from obidient.results import deciding, elections
+from obidient.results.received import Sender, receive
 
 URL = "/api/live-results/elections/abc123/live-summary"
 #: Older than two seconds for nginx, which counts whole ones.
@@ -33,7 +33,7 @@ OLD = 3.2
 def take(*sheets: dict[str, Any]) -> None:
     with db.atomic():
         receive(sheets, Sender())
-    intake.process_waiting()
+    deciding.process_waiting()
 
 
 @dataclass

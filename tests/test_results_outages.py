@@ -21,9 +21,10 @@ from servers import RedisServer, free_port, listening, process, wait_for
 
 from obidient import create_app
 from obidient.database import db
-from obidient.results import generation, intake, live
-from obidient.results.inbox import Sender, receive
+from obidient.results import deciding, generation
+from obidient.results.live import copies
 from obidient.results.models import Election, Party, Submission
+from obidient.results.received import Sender, receive
 
 URL = "/api/live-results/elections/abc123/live-summary"
 
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.slow
 def take(*sheets: dict[str, Any]) -> None:
     with db.atomic():
         receive(sheets, Sender())
-    intake.process_waiting()
+    deciding.process_waiting()
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_while_redis_is_away_memory_serves_the_count_and_redis_takes_over_again(
             generation.invalidate("abc123")
             assert client.get(URL).json["summary"]["pollingUnitsReported"] == 3 + number
         come_back()
-        wait_for(lambda: not live._backend()._down, what="Redis to be used again")
+        wait_for(lambda: not copies._backend()._down, what="Redis to be used again")
         generation.invalidate("abc123")
         fresh = client.get(URL)
         assert fresh.json["summary"]["pollingUnitsReported"] == 5
@@ -195,7 +196,7 @@ def test_a_key_deleted_by_hand_is_counted_again_within_a_second_or_so(
         deleted = time.monotonic()
         wait_for(lambda: party_name(one) == "Labour", what="the new name")
         # FRESH is one second; the rest is what a busy machine may take to answer.
-        assert time.monotonic() - deleted < 10 * live.FRESH
+        assert time.monotonic() - deleted < 10 * copies.FRESH
         assert b"Labour" in (store.get("live-results:abc123") or b"")
     store.close()
 

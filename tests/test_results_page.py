@@ -11,8 +11,8 @@ from results_world import UNITS, make_world, sheet
 
 from obidient.areas import Area
 from obidient.database import db
-from obidient.results import elections, intake
-from obidient.results.inbox import Sender, receive
+from obidient.results import deciding, elections
+from obidient.results.received import Sender, receive
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,7 @@ PHONE = {"width": 360, "height": 740}
 def take(*sheets: dict[str, Any]) -> None:
     with db.atomic():
         receive(sheets, Sender())
-    intake.process_waiting()
+    deciding.process_waiting()
 
 
 @pytest.fixture

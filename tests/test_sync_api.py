@@ -20,10 +20,10 @@ from results_world import UNITS, make_world, sheet
 from obidient import create_app, database, group_commit
 from obidient.accounts import tokens
 from obidient.accounts.models import User
-from obidient.results import intake
-from obidient.results.inbox import Sender, receive
+from obidient.results import deciding
 from obidient.results.models import Election, Submission
-from obidient.sync import pace
+from obidient.results.received import Sender, receive
+from obidient.sync import limits
 
 URL = "/api/sync/submissions"
 
@@ -55,7 +55,7 @@ def test_a_sheet_is_received_then_decided_then_told(
     assert answer.status_code == 202
     assert answer.json == {"items": [{"submissionId": "s-1", "status": "received"}]}
     assert told(client, agent, "s-1")["status"] == "received"
-    intake.process_waiting()
+    deciding.process_waiting()
     assert told(client, agent, "s-1") == {
         "submissionId": "s-1",
         "status": "accepted",
@@ -71,7 +71,7 @@ def test_sending_the_same_batch_again_is_harmless(
 ) -> None:
     for _ in range(3):
         assert send(client, agent, sheet("s-1"), sheet("s-1")).status_code == 202
-        intake.process_waiting()
+        deciding.process_waiting()
     assert told(client, agent, "s-1")["status"] == "accepted"
     assert Submission.select().where(Submission.status == "duplicate").count() == 5
 
@@ -87,7 +87,7 @@ def test_a_bad_item_does_not_harm_its_neighbours(
         sheet("party", votes={"XYZ": 4}),
     ]
     assert send(client, admin, *bad, sheet("good")).status_code == 202
-    intake.process_waiting()
+    deciding.process_waiting()
     ids = "empty,types,unit,party,good,never"
     items = client.get(f"{URL}?ids={ids}", headers=admin).json["items"]
     assert [(one["submissionId"], one["status"], one["reason"]) for one in items] == [
@@ -108,7 +108,7 @@ def test_values_that_only_json_can_hold_are_kept_and_refused_alone(
     body = f'{{"submissions": [{odd}, {json.dumps(sheet("good", revision=2))}]}}'
     answer = client.post(URL, data=body, content_type="application/json", headers=agent)
     assert answer.status_code == 202
-    intake.process_waiting()
+    deciding.process_waiting()
     assert told(client, agent, "good")["status"] == "accepted"
     assert told(client, agent, "odd")["status"] == "superseded"
 
@@ -161,12 +161,12 @@ def test_an_agent_speaks_for_one_unit_and_sees_only_own_sheets(
     auth: Callable[..., dict[str, str]],
 ) -> None:
     send(client, agent, sheet("mine"), sheet("theirs", UNITS[1]))
-    intake.process_waiting()
+    deciding.process_waiting()
     assert told(client, agent, "mine")["status"] == "accepted"
     assert told(client, agent, "theirs")["reason"] == "not_your_unit"
     User.update(polling_unit_code=None).where(User.role == "agent").execute()
     send(client, agent, sheet("none-left", revision=2))
-    intake.process_waiting()
+    deciding.process_waiting()
     assert told(client, agent, "none-left")["reason"] == "not_your_unit"
     other = auth("agent")
     assert client.get(f"{URL}/mine", headers=other).status_code == 404
@@ -178,7 +178,7 @@ def test_revisions_compare_within_one_agent_whatever_the_device(
     world: Election, client: FlaskClient, agent: dict[str, str]
 ) -> None:
     send(client, agent, sheet("new", revision=2, device="B"), sheet("old", device="A"))
-    intake.process_waiting()
+    deciding.process_waiting()
     assert told(client, agent, "old")["status"] == "superseded"
     assert told(client, agent, "new")["status"] == "accepted"
 
@@ -192,7 +192,7 @@ def test_outcomes_of_500_are_told_at_once_and_whether_each_counts_on_request(
     send(client, admin, *(sheet(one, revision=n) for n, one in enumerate(ids)))
     send(client, admin, sheet("agrees", device="B"))
     send(client, admin, sheet("second", device="C", votes={"LP": 9}))
-    intake.process_waiting()
+    deciding.process_waiting()
     asked = client.get(f"{URL}?ids={','.join(ids)}", headers=admin)
     assert [one["submissionId"] for one in asked.json["items"]] == ids
     assert asked.json["items"][-1] == told(client, admin, ids[-1])
@@ -235,8 +235,8 @@ def test_with_the_queue_down_sheets_are_taken_and_the_sweep_finds_them(
 ) -> None:
     assert send(without_queue, agent, sheet("s-1")).status_code == 202
     assert told(without_queue, agent, "s-1")["status"] == "received"
-    intake.sweep()
-    intake.process_waiting()
+    deciding.sweep()
+    deciding.process_waiting()
     assert told(without_queue, agent, "s-1")["status"] == "accepted"
 
 
@@ -333,7 +333,7 @@ def test_another_device_is_not_held_up_by_a_wild_one(
     auth: Callable[..., dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pace, "SHEETS", parse("5/minute"))
+    monkeypatch.setattr(limits, "SHEETS", parse("5/minute"))
     while send(client, agent, sheet("wild")).status_code == 202:
         pass
     assert send(client, auth("agent"), sheet("calm")).status_code == 202

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from obidient.campaigns.models.texts import InboundText
 from results_world import UNITS, make_world, sheet
 from signed_in import sign_in
 
 from obidient.accounts import tokens
 from obidient.accounts.models import User
+from obidient.campaigns.models.texts import InboundText
 from obidient.clock import utcnow
-from obidient.results import intake
+from obidient.results import deciding
 from obidient.results.models import Submission
 from obidient.sync import devices, photos, pins, texts
 from obidient.sync.models import AgentHeard, TextReport
-from obidient.sync.room import photos_of
+from obidient.sync.overview import photos_of
 
 ADMIN = "/admin/intake/"
 
@@ -75,7 +75,7 @@ def test_the_room_shows_what_waits_what_was_refused_and_who_is_silent(
 ) -> None:
     send(client, agents[0], sheet("good"), sheet("theirs", UNITS[1]))
     assert "received, not decided yet" in desk.see("live")
-    intake.process_waiting()
+    deciding.process_waiting()
     send(client, agents[1], sheet("waits", UNITS[1]))
     page = desk.see()
     assert "You can only report for your own polling unit." in page
@@ -123,7 +123,7 @@ def test_a_sheet_is_found_by_unit_agent_device_and_id_and_shown_as_received(
     agents: list[User], client: FlaskClient, desk: Desk, wanted: str
 ) -> None:
     send(client, agents[0], sheet("good", device="DEV-7", note="<b>as it came</b>"))
-    intake.process_waiting()
+    deciding.process_waiting()
     row = Submission.get()
     assert f"/admin/intake/sheets/{row.id}/" in desk.see(f"?search={wanted}")
     page = desk.see(f"sheets/{row.id}/")

@@ -12,12 +12,13 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Build the admin for this app: Flask-Admin remembers views, so it can't be shared."""
-    from obidient.admin import audio, base, words
+    from obidient.admin import base, formats
+    from obidient.admin.campaigns import recordings
     from obidient.admin.home import Home
     from obidient.providers import registry
 
-    words.init_app(app)
-    audio.init_app(app)
+    formats.init_app(app)
+    recordings.init_app(app)
     app.context_processor(base.frame_context)
     admin = Admin(
         app,
@@ -34,24 +35,24 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _views() -> list[Any]:
     """The menu, in its order: what a view is called, its group, its endpoint, its address."""
-    from obidient.admin.audio import Recordings
-    from obidient.admin.audit import Audit
-    from obidient.admin.callbacks import Callbacks
-    from obidient.admin.campaigns import Campaigns
-    from obidient.admin.composer import Composer
-    from obidient.admin.contacts import Contacts
-    from obidient.admin.duplicates import Duplicates
-    from obidient.admin.groups import Lists, Tags
-    from obidient.admin.imports import Imports
-    from obidient.admin.inbox import Inbox
-    from obidient.admin.intake import Intake
-    from obidient.admin.optouts import OptOuts
-    from obidient.admin.people import People
-    from obidient.admin.plugins import Plugins
-    from obidient.admin.privacy import Privacy
-    from obidient.admin.queues import Queues
-    from obidient.admin.results import Results
-    from obidient.admin.review import Review
+    from obidient.admin.campaigns.composer import Composer
+    from obidient.admin.campaigns.pages import Campaigns
+    from obidient.admin.campaigns.recordings import Recordings
+    from obidient.admin.campaigns.replies import Inbox
+    from obidient.admin.operations.audit import Audit
+    from obidient.admin.operations.callbacks import Callbacks
+    from obidient.admin.operations.plugins import Plugins
+    from obidient.admin.operations.queues import Queues
+    from obidient.admin.operations.team import People
+    from obidient.admin.people.contacts import Contacts
+    from obidient.admin.people.duplicates import Duplicates
+    from obidient.admin.people.groups import Lists, Tags
+    from obidient.admin.people.imports import Imports
+    from obidient.admin.people.optouts import OptOuts
+    from obidient.admin.people.privacy import Privacy
+    from obidient.admin.results.elections import Results
+    from obidient.admin.results.intake import Intake
+    from obidient.admin.results.review import Review
     from obidient.contacts.models import Contact, ContactList, Tag
 
     return [

@@ -1,6 +1,7 @@
 """What every admin page is built on: who may open it, and how what people do is answered."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -15,8 +16,9 @@ from peewee import AutoField, BigAutoField, IntegrityError
 from werkzeug.wrappers import Response
 
 from obidient.api import problem
+from obidient.config import settings
 from obidient.database import UtcDateTimeField
-from obidient.errors import Forbidden, Problem
+from obidient.errors import Forbidden, Invalid, Problem
 from obidient.providers.registry import current as registry
 from obidient.roles import SCOPES, allows
 
@@ -81,6 +83,20 @@ def done(action: Callable[[], object], success: str, target: str) -> Response:
 def is_live() -> bool:
     """Whether htmx asks for a part of a page."""
     return request.headers.get("HX-Request") == "true"
+
+
+#: htmx stops asking when it gets this.
+STOP_POLLING = 286
+#: Scope of whoever may change contacts.
+CONTACTS = "contacts:write"
+
+
+def local_moment(text: str) -> datetime:
+    """A `datetime-local` field as an aware time in the operators' zone; raises Invalid."""
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=settings().timezone)
+    except ValueError:
+        raise Invalid("Choose a day and a time, e.g. 2027-02-25 09:00.") from None
 
 
 class Guarded:

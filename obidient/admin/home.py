@@ -8,10 +8,10 @@ from flask import Response
 from flask_admin import AdminIndexView
 from peewee import fn
 
-from obidient.admin import vital
+from obidient.admin import checkup
 from obidient.admin.base import Guarded, expose, may
-from obidient.admin.campaign_view import audience_words, looks
-from obidient.admin.explain import Explanation, explain
+from obidient.admin.campaigns.look import audience_words, looks
+from obidient.admin.error_words import Explanation, explain
 from obidient.cache import cache
 from obidient.campaigns.models.campaign import Campaign, CampaignError, Throughput
 from obidient.clock import local, utcnow
@@ -54,7 +54,7 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
         found = registry.current()
         chosen = [found.for_channel(channel) for channel in found.channels()]
         answers = [
-            (provider, vital.ask(provider))
+            (provider, checkup.ask(provider))
             for provider in dict.fromkeys(chosen)
             if provider is not None and found.why_not(provider) is None
         ]
@@ -91,7 +91,7 @@ def _now() -> dict[str, Any]:
             "unconfirmed": sum(row.unconfirmed for row in recent),
         },
         "month": _month(),
-        "lines": vital.lines(),
+        "lines": checkup.lines(),
         "audience_words": audience_words,
     }
 

@@ -27,7 +27,7 @@ from obidient.contacts import demo as contacts_demo
 from obidient.contacts.models import Contact, ContactList, ContactListMember
 from obidient.errors import Problem
 from obidient.results import demo as results_demo
-from obidient.results import live
+from obidient.results.live import copies
 
 HOW_MANY = 200
 PATIENCE = 90
@@ -156,7 +156,7 @@ def _follow(campaign_id: int) -> None:
 
 
 def _live_summary() -> None:
-    body, _etag = live.summary_bytes(results_demo.ELECTION_ID)
+    body, _etag = copies.summary_bytes(results_demo.ELECTION_ID)
     document = orjson.loads(body)
     election, summary = document["election"], document["summary"]
     click.echo(f"\nLive results: {election['electionName']} ({election['status']})")

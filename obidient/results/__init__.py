@@ -8,10 +8,11 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the pages and the worker's job."""
-    from obidient.results import api, intake, pages, recount
+    from obidient.results import api, deciding, recount
     from obidient.results.generation import Generation
-    from obidient.results.live import LiveResults
-    from obidient.results.shortpath import ShortPath
+    from obidient.results.live import pages
+    from obidient.results.live.copies import LiveResults
+    from obidient.results.live.fast_path import ShortPath
     from obidient.workers import ticker
 
     path = queue_storage.queue_file(settings).with_name("live-results.generation")
@@ -19,8 +20,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     live = LiveResults(app.extensions["obidient.generation"])
     app.extensions["obidient.live"] = live
     registered: queues.Queues = app.extensions["obidient.queues"]
-    registered.task(queues.RESULTS_SYNC, "process", lambda: intake.process_waiting() and None)
-    ticker.register(app, "submissions", intake.sweep, every=1.0)
+    registered.task(queues.RESULTS_SYNC, "process", lambda: deciding.process_waiting() and None)
+    ticker.register(app, "submissions", deciding.sweep, every=1.0)
     jobs.register(app, recount.JOB, recount.run)
     api.register(app)
     app.register_blueprint(pages.blueprint)

@@ -10,10 +10,11 @@ from obidient.accounts import audit
 from obidient.accounts.tokens import requires
 from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
-from obidient.results import generation, live, review
-from obidient.results.documents import head
+from obidient.results import generation, review
 from obidient.results.elections import get, newest
-from obidient.results.serving import Copy
+from obidient.results.live import copies
+from obidient.results.live.documents import head
+from obidient.results.live.serving import Copy
 from obidient.results.sheets import Figures
 
 results_api = api.blueprint(
@@ -210,13 +211,13 @@ def list_elections(query: ElectionsQuery) -> Response:
 @results_api.get("/elections/<id>/live-summary", responses={200: LiveSummaryOut})
 def live_summary(path: ElectionPath) -> Response:
     """The count of one election as it stands."""
-    return serve(live.summary_copy(path.id))
+    return serve(copies.summary_copy(path.id))
 
 
 @results_api.get("/elections/<id>/areas/<code>", responses={200: AreaOut})
 def area(path: AreaPath) -> Response:
     """One area and its children; "NG" is the root."""
-    return serve(live.area_copy(path.id, path.code))
+    return serve(copies.area_copy(path.id, path.code))
 
 
 @results_api.post(

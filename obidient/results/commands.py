@@ -15,7 +15,7 @@ from tqdm import tqdm
 from obidient.accounts import audit
 from obidient.cli import with_app
 from obidient.errors import Invalid
-from obidient.results import elections, generation, intake, recount
+from obidient.results import deciding, elections, generation, recount
 from obidient.results import register as registers
 from obidient.results.models import ELECTION_STATUSES, Election
 
@@ -135,7 +135,7 @@ def load(file: Path, election_id: str) -> None:
     elections.get(election_id)
     began = time.monotonic()
     with Progress("sheets") as progress:
-        counts = intake.load(_lines(file), election_id, progress.step)
+        counts = deciding.load(_lines(file), election_id, progress.step)
     generation.invalidate(election_id)
     number = sum(counts.values())
     seconds = max(time.monotonic() - began, 0.001)

@@ -8,7 +8,7 @@ from typing import Any
 
 from obidient.areas import LGAS, Area
 from obidient.database import db
-from obidient.results import elections, intake, register
+from obidient.results import deciding, elections, register
 from obidient.results.models import Election
 
 ELECTION_ID = "demo-2027"
@@ -41,7 +41,7 @@ def load() -> bool:
         },
         is_demo=True,
     )
-    intake.load(_sheets(), ELECTION_ID)
+    deciding.load(_sheets(), ELECTION_ID)
     return True
 
 

@@ -59,7 +59,7 @@ class Desk:
         ):
             self._open.setdefault(raised.unit_code, {})[raised.kind] = raised.evidence
 
-    def bring(self, codes: Iterable[str]) -> None:
+    def load_more(self, codes: Iterable[str]) -> None:
         """Read about units that nothing was sent for, but that others throw a light on."""
         wanted = sorted(set(codes) - set(self._units))
         for some in chunked(wanted, 500):
@@ -158,7 +158,7 @@ class Desk:
         high = neighbours.high_units(self.election_id, wards)
         patterns = self._old_patterns | {self._units[code].pattern for code in self._recounted}
         alike = neighbours.alike(self.election_id, patterns - {""}, self._before, self._units)
-        self.bring([*high, *neighbours.worth_a_look(alike)])
+        self.load_more([*high, *neighbours.worth_a_look(alike)])
         twins = {code for codes in alike.values() for code in codes} & set(self._units)
         for code in sorted((self._recounted | set(high) | twins) & set(self._units)):
             result = self._units[code]

@@ -23,7 +23,7 @@ from obidient.results.models import (
     Tally,
 )
 from obidient.results.sheets import party_key
-from obidient.results.tally import TICK, hold
+from obidient.results.tally import TICK, lock_election
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -141,7 +141,7 @@ def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
 def change(election_id: str, document: Mapping[str, Any]) -> Election:
     """Change what an election is called and its parties; what was sent in stays readable."""
     with db.atomic():
-        election = hold(election_id)
+        election = lock_election(election_id)
         if election is None:
             raise NotFound("There is no such election.")
         # Its status has an action of its own.
@@ -278,7 +278,7 @@ def set_status(election_id: str, status: str) -> Election:
         raise Invalid(f"status {status!r}: use one of {', '.join(ELECTION_STATUSES)}.")
 
     with db.atomic():
-        election = hold(election_id)
+        election = lock_election(election_id)
         if election is None:
             raise NotFound("There is no such election.")
         Election.update(status=status, updated_at=moment_of_change(election)).where(

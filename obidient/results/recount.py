@@ -17,7 +17,6 @@ from obidient.clock import utcnow
 from obidient.database import db
 from obidient.results import flags, generation, tally
 from obidient.results.elections import get, names_of, parties_of
-from obidient.results.inbox import decode
 from obidient.results.models import (
     AgentSheet,
     Decision,
@@ -27,6 +26,7 @@ from obidient.results.models import (
     Tally,
     UnitResult,
 )
+from obidient.results.received import decode
 from obidient.results.sheets import Figures, Refused, read, snake_keys
 from obidient.results.tally import NUMBERS, Total, worth
 
@@ -71,7 +71,7 @@ def differences(election_id: str, progress: Callable[[int], None] = lambda lgas:
 def repair(election_id: str) -> None:
     """Put everything right in one transaction, holding the election."""
     with db.atomic():
-        election = tally.hold(election_id)
+        election = tally.lock_election(election_id)
         if election is None:
             return
         totals: dict[str, Total] = {}

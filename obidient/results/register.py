@@ -206,7 +206,7 @@ def relist() -> None:
 
 def _relist_some(election_id: str, after: str) -> str | None:
     """The next units whose number of voters is new; returns the last one's code."""
-    tally.hold(election_id)
+    tally.lock_election(election_id)
     unit = UnitResult
     rows: Any = (
         unit.select(unit.unit_code, Area.registered_voters)

@@ -13,7 +13,6 @@ from obidient.errors import Conflict, Invalid, NotFound
 from obidient.results import flags, generation, tally
 from obidient.results.desk import Desk
 from obidient.results.elections import get, lies_in, names_of, parties_of
-from obidient.results.inbox import decode
 from obidient.results.models import (
     AgentSheet,
     Decision,
@@ -22,6 +21,7 @@ from obidient.results.models import (
     Submission,
     UnitResult,
 )
+from obidient.results.received import decode
 from obidient.results.sheets import MESSAGES, Figures, Refused, read, snake_keys
 
 
@@ -187,7 +187,7 @@ def settle(
     if [submission is not None, figures is not None, void].count(True) != 1:
         raise Invalid("Choose one: a sheet, corrected figures, or that nothing counts.")
     with db.atomic():
-        election = tally.hold(election_id)
+        election = tally.lock_election(election_id)
         if election is None:
             raise NotFound("There is no such election.")
         if election.status == "certified":

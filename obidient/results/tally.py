@@ -91,7 +91,7 @@ def worth(result: UnitResult | None) -> Total:
     )
 
 
-def hold(election_id: str) -> Election | None:
+def lock_election(election_id: str) -> Election | None:
     """Lock an election for the rest of the transaction (SQLite: it already is ours)."""
     query = Election.select().where(Election.id == election_id)
     found: Election | None = locked(query).first()

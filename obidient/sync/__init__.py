@@ -8,10 +8,10 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     from obidient.campaigns.texts import incoming
-    from obidient.sync import api, device_api, erasure, pace, pages, photo_api, texts
+    from obidient.sync import api, device_api, erasure, limits, pages, photo_api, texts
     from obidient.workers import ticker
 
-    pace.init_app(app)
+    limits.init_app(app)
     erasure.init_app(app)
     api.register(app)
     device_api.register(app)

@@ -11,9 +11,9 @@ from obidient.accounts.tokens import requires
 from obidient.api import ApiModel, json_response
 from obidient.errors import Invalid, NotFound
 from obidient.results import outcomes
-from obidient.results.inbox import Sender, receive
 from obidient.results.models import Submission
-from obidient.sync import devices, pace
+from obidient.results.received import Sender, receive
+from obidient.sync import devices, limits
 
 sync_api = api.blueprint("sync_api", "/api/sync", "sync", "Results from polling agents")
 
@@ -94,7 +94,7 @@ def _sender() -> Sender:
 @requires("sync")
 def submit(body: SubmissionsIn) -> Response:
     """Store up to 500 sheets, all or none; sending them again is harmless."""
-    pace.check(pace.SHEETS, "sheets", g.token.id)
+    limits.check(limits.SHEETS, "sheets", g.token.id)
     # As they came, not as they were understood.
     sheets: Sequence[Mapping[str, Any]] = request.get_json()["submissions"]
     user, sender = g.api_user, _sender()

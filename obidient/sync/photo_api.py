@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from obidient import api
 from obidient.accounts.tokens import requires
 from obidient.api import ApiModel, json_response
-from obidient.sync import pace, photos
+from obidient.sync import limits, photos
 from obidient.sync.models import Photo
 
 photo_api = api.blueprint("sync_photos", "/api/sync/photos", "sync", "Results from polling agents")
@@ -74,7 +74,7 @@ def _out(photo: Photo) -> Response:
 @requires("sync")
 def announce(body: PhotoIn) -> Response:
     """Announce a photo, or learn how much of it is here already."""
-    pace.check(pace.PHOTOS, "photos", g.token.id)
+    limits.check(limits.PHOTOS, "photos", g.token.id)
     return _out(photos.begin(g.api_user, **body.model_dump()))
 
 
@@ -94,7 +94,7 @@ def state(path: PhotoPath) -> Response:
 @requires("sync")
 def piece(path: PiecePath) -> Response:
     """Add a piece that begins at a byte; a piece sent again changes nothing."""
-    pace.check(pace.PHOTOS, "photos", g.token.id)
+    limits.check(limits.PHOTOS, "photos", g.token.id)
     request.max_content_length = photos.PIECE
     try:
         data = request.get_data()

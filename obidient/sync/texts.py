@@ -23,10 +23,10 @@ from obidient.clock import isoformat, utcnow
 from obidient.contacts import phones
 from obidient.database import db, locked
 from obidient.errors import Conflict, NotFound
-from obidient.results import intake, outcomes
+from obidient.results import deciding, outcomes
 from obidient.results.elections import parties_of
-from obidient.results.inbox import Sender, receive
 from obidient.results.models import Election, Submission
+from obidient.results.received import Sender, receive
 from obidient.sync import devices, grammar, pins
 from obidient.sync.grammar import ELECTION_WORDS, SHORT_ELECTION, Report, Unclear
 from obidient.sync.models import TextReport
@@ -72,7 +72,7 @@ def work() -> None:
     taken = [row.id for row in list(new.order_by(TextReport.id).limit(CHUNK)) if _see_to(row.id)]
     untold = list(TextReport.select().where(TextReport.answer == "due").limit(CHUNK))
     if taken or untold:
-        intake.process_waiting()
+        deciding.process_waiting()
     for row in untold:
         _tell_outcome(row)
 

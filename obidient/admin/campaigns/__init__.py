@@ -1,0 +1,1 @@
+"""Pages about campaigns: list, compose, follow, recipients, recordings, replies."""

@@ -1,0 +1,311 @@
+"""Writing a campaign: a checklist on one page, saved while you write, then a review."""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from flask import flash, redirect, request
+from werkzeug.wrappers import Response
+
+from obidient.accounts import actor
+from obidient.accounts.models import User
+from obidient.admin import formats
+from obidient.admin.base import STOP_POLLING, SecureView, done, expose
+from obidient.admin.campaigns import draft as drafts
+from obidient.admin.campaigns import trial
+from obidient.admin.campaigns.look import audience_words
+from obidient.areas import LGAS, STATES
+from obidient.campaigns import approval, control
+from obidient.campaigns import text as texts
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.sending import lifecycle
+from obidient.clock import local, utcnow
+from obidient.config import settings
+from obidient.contacts.models import ContactList, Tag
+from obidient.errors import Conflict, Problem
+from obidient.providers import registry
+from obidient.queues import current as queues
+
+SAMPLES_SHOWN = 10
+#: The audience may change by this share between review and sending without asking again.
+DRIFT = 0.02
+
+
+class Composer(SecureView):
+    scopes = ("campaigns:write",)
+    icon = "edit"
+
+    def is_visible(self) -> bool:
+        return False
+
+    @expose("/", methods=("GET", "POST"))
+    def new(self) -> Any:
+        """The first step makes the draft; from then on it saves itself."""
+        title = request.form.get("title", "").strip()
+        channel = request.form.get("channel", "sms")
+        if request.method == "POST":
+            try:
+                campaign = control.create({"title": title, "channel": channel})
+            except Problem as error:
+                flash(error.detail, "error")
+            else:
+                return redirect(self.get_url(".compose", campaign_id=campaign.id))
+        return self.render(
+            "admin/campaigns/new.html", title=title, channel=channel, channels=_channels()
+        )
+
+    @expose("/<int:campaign_id>/", methods=("GET", "POST"))
+    def compose(self, campaign_id: int) -> Any:
+        campaign = self._draft(campaign_id)
+        if request.method == "POST":
+            problems = _save(campaign, note=True)
+            if not problems:
+                if request.form.get("next") == "review":
+                    return redirect(self.get_url(".review", campaign_id=campaign_id))
+                flash("Saved.", "success")
+                return redirect(self.get_url(".compose", campaign_id=campaign_id))
+            found = drafts.work_out(campaign, problems)
+        else:
+            found = drafts.work_out(campaign)
+        return self.render(
+            "admin/campaigns/compose.html",
+            draft=found,
+            page_title=campaign.title,
+            **_choices(campaign),
+            **_side(found),
+        )
+
+    @expose("/<int:campaign_id>/check", methods=("POST",))
+    def check(self, campaign_id: int) -> Any:
+        """What the form as it stands comes to: the live side of the page."""
+        campaign = self._draft(campaign_id)
+        values, problems = drafts.values_from(request.form)
+        drafts.apply(campaign, values)
+        found = drafts.work_out(campaign, problems, fresh=False)
+        return self.render("admin/campaigns/_check.html", draft=found, live=True, **_side(found))
+
+    @expose("/<int:campaign_id>/save", methods=("POST",))
+    def save(self, campaign_id: int) -> Any:
+        """Keep what has been written so far."""
+        problems = _save(self._draft(campaign_id), note=False)
+        return self.render("admin/campaigns/_saved.html", problems=problems, at=utcnow())
+
+    @expose("/lgas")
+    def lgas(self) -> Any:
+        """LGAs to tick, of the chosen states or of all."""
+        chosen = set(request.args.getlist("lgas"))
+        states = set(request.args.getlist("states"))
+        return self.render(
+            "admin/campaigns/_lgas.html", groups=_lga_groups(states, chosen), chosen=chosen
+        )
+
+    @expose("/<int:campaign_id>/review")
+    def review(self, campaign_id: int) -> Any:
+        campaign = self._draft(campaign_id)
+        found = drafts.work_out(campaign)
+        return self.render(
+            "admin/campaigns/review.html",
+            draft=found,
+            page_title=f"Review “{campaign.title}”",
+            audience=audience_words(campaign.audience, 20),
+            samples=[drafts.preview(found, number) for number in _spread(found)],
+            segments=texts.segments,
+            batches=-(-found.people // settings().batch_size(campaign.channel)),
+            trial_phone=trial.phone(),
+            **_approval(found),
+            **_trials(campaign_id),
+        )
+
+    @expose("/<int:campaign_id>/try", methods=("POST",))
+    def try_out(self, campaign_id: int) -> Response:
+        """One message to the writer's own phone, before anybody else gets it."""
+        return done(
+            lambda: trial.send(
+                drafts.work_out(self._draft(campaign_id)), request.form.get("phone", "")
+            ),
+            "The test is on its way. What comes of it shows below.",
+            self.get_url(".review", campaign_id=campaign_id, _anchor="try"),
+        )
+
+    @expose("/<int:campaign_id>/approve", methods=("POST",))
+    def approve(self, campaign_id: int) -> Response:
+        """A second person has read it and agrees."""
+        return done(
+            lambda: approval.approve(self._draft(campaign_id)),
+            "Approved. Its writer can send it now.",
+            self.get_url(".review", campaign_id=campaign_id),
+        )
+
+    @expose("/<int:campaign_id>/trials")
+    def trials(self, campaign_id: int) -> Any:
+        """What came of the tests, asked for until it is settled."""
+        found = _trials(campaign_id)
+        part = self.render("admin/campaigns/_trials.html", **found)
+        return part, STOP_POLLING if found["trials_settled"] else 200
+
+    @expose("/<int:campaign_id>/send", methods=("POST",))
+    def send(self, campaign_id: int) -> Response:
+        """Launch what was reviewed; asks again when the audience has changed since."""
+        page = self.get_url(".review", campaign_id=campaign_id)
+        try:
+            found = drafts.work_out(self._draft(campaign_id))
+            _check_ready(found, request.form.get("people", 0, type=int))
+            control.launch(campaign_id)
+        except Problem as error:
+            flash(error.detail, "error")
+            return redirect(page)
+        if found.later:
+            flash(f"Scheduled for {formats.clock(found.campaign.scheduled_at)}.", "success")
+        else:
+            flash("On its way. This page follows it.", "success")
+        return redirect(self.get_url("admin_campaigns.detail", campaign_id=campaign_id))
+
+    @staticmethod
+    def _draft(campaign_id: int) -> Campaign:
+        campaign = lifecycle.get(campaign_id)
+        if campaign.status != "draft":
+            raise Conflict("This campaign has been launched: clone it to change the copy.")
+        return campaign
+
+
+def _trials(campaign_id: int) -> dict[str, Any]:
+    rows = trial.latest(campaign_id)
+    return {
+        "trials": rows,
+        "trials_settled": trial.is_settled(rows),
+        "campaign_id": campaign_id,
+    }
+
+
+def _approval(found: drafts.Draft) -> dict[str, Any]:
+    """Whether a second person is needed, who that was, and why it can't be this one."""
+    given = approval.find(found.campaign)
+    user = actor()
+    return {
+        "needs_approval": approval.is_needed(found.people),
+        "approval": given,
+        "approver": User.get_or_none(User.id == given.user_id) if given else None,
+        "approved_by_me": bool(given and user and given.user_id == user.id),
+        "why_not_approve": approval.why_not(found.campaign),
+        "approval_above": settings().approval_above,
+    }
+
+
+def _check_ready(found: drafts.Draft, seen: int) -> None:
+    for step in found.steps:
+        if step.missing:
+            raise Conflict(f"{step.title}: {step.missing}")
+    if abs(found.people - seen) > max(1, seen * DRIFT):
+        raise Conflict(
+            f"The audience has changed while you looked: it was {seen:,}, now it is "
+            f"{found.people:,}. Check and send again."
+        )
+
+
+def _save(campaign: Campaign, note: bool) -> dict[str, str]:
+    """Store what can be stored, a problem with one field leaving the others alone."""
+    values, problems = drafts.values_from(request.form)
+    problems |= _store(campaign, values, note)
+    return problems
+
+
+def _store(campaign: Campaign, values: Mapping[str, Any], note: bool) -> dict[str, str]:
+    changed = {name: value for name, value in values.items() if getattr(campaign, name) != value}
+    drafts.apply(campaign, changed)
+    problems = {}
+    if "title" in changed and not changed["title"]:
+        problems["title"] = "Give the campaign a title."
+        del changed["title"]
+    if not changed:
+        return problems
+    try:
+        control.update(campaign.id, changed | {"channel": campaign.channel}, note)
+    except Conflict:
+        raise
+    except Problem as error:
+        if len(changed) == 1:
+            return problems | {next(iter(changed)): error.detail}
+        for name, value in changed.items():
+            problems |= _store(lifecycle.get(campaign.id), {name: value}, note=False)
+    return problems
+
+
+def _channels() -> list[str]:
+    return list(queues().channels)
+
+
+def _choices(campaign: Campaign) -> dict[str, Any]:
+    """What the form offers."""
+    audience = campaign.audience or {}
+    quiet_from, _, quiet_until = (campaign.quiet_hours or "").partition("-")
+    providers = [p for p in registry.current().providers() if p.channel == campaign.channel]
+    when = campaign.scheduled_at
+    here = local(when, settings().timezone) if when else None
+    chosen = set(audience.get("lgas") or [])
+    ticked = set(audience.get("states") or [])
+    return {
+        "audience": audience,
+        # The ticked first, so that they are seen without scrolling.
+        "states": dict(sorted(STATES.items(), key=lambda one: one[0] not in ticked)),
+        "lga_groups": _lga_groups(set(), chosen, only=True),
+        "chosen_lgas": chosen,
+        "tags": [row.name for row in Tag.select().order_by(Tag.name).limit(500)],
+        "lists": [row.name for row in ContactList.select().order_by(ContactList.name).limit(500)],
+        "fields": texts.FIELDS,
+        "providers": providers,
+        "usual_provider": registry.current().for_channel(campaign.channel),
+        "usual_quiet": settings().quiet_hours,
+        "usual_rate": settings().rate_limit(campaign.channel),
+        "quiet_from": quiet_from or "20:00",
+        "quiet_until": quiet_until or "08:00",
+        "scheduled_local": f"{here:%Y-%m-%dT%H:%M}" if here else "",
+        "audio_assets": list(AudioAsset.select().order_by(AudioAsset.title).limit(200))
+        if campaign.channel == "voice"
+        else [],
+    }
+
+
+def _lga_groups(
+    states: set[str], chosen: set[str], only: bool = False
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(state name, [(code, name)]) of the states asked for; `only` those chosen."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for code, name in LGAS.items():
+        wanted = code in chosen if only else (not states or code[:2] in states or code in chosen)
+        if wanted:
+            groups.setdefault(STATES[code[:2]], []).append((code, name))
+    return list(groups.items())
+
+
+def _side(found: drafts.Draft) -> dict[str, Any]:
+    """The live side: preview, parts, price, counts."""
+    number = request.values.get("sample", 0, type=int)
+    bubble, person = drafts.preview(found, number)
+    shown = texts.segments(bubble)
+    return {
+        "bubble": bubble,
+        "person": person,
+        "sample": number,
+        "segments": shown,
+        "to_save": _to_save(shown) if found.estimate else 0,
+        "is_sms": found.campaign.channel == "sms",
+    }
+
+
+def _to_save(shown: texts.Segments) -> int:
+    """How many characters fewer would save a part; 0 when that is too many to bother with."""
+    if shown.parts < 2:
+        return 0
+    single = 160 if shown.encoding == "GSM-7" else 70
+    over = shown.units - single if shown.parts == 2 else shown.per_part - shown.left
+    return over if 0 < over <= 30 else 0
+
+
+def _spread(found: drafts.Draft) -> list[int]:
+    """Ten places spread over the samples, the same at each look at the same campaign."""
+    number = len(found.samples)
+    if number <= SAMPLES_SHOWN:
+        return list(range(number))
+    start = zlib.crc32(str(found.campaign.id).encode()) % number
+    return [(start + step * number // SAMPLES_SHOWN) % number for step in range(SAMPLES_SHOWN)]

@@ -1,0 +1,389 @@
+"""A draft as its writer sees it: read from the form, checked step by step, priced, previewed."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from flask import current_app
+from werkzeug.datastructures import MultiDict
+
+from obidient.admin import formats
+from obidient.admin.base import PAGE, local_moment
+from obidient.campaigns import audience as audiences
+from obidient.campaigns import progress, text
+from obidient.campaigns.fields import field_values
+from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.campaigns.sending import holds, lifecycle
+from obidient.campaigns.voice import menu
+from obidient.clock import local, utcnow
+from obidient.config import parse_quiet_hours, settings
+from obidient.contacts.models import Contact
+from obidient.errors import Invalid, Problem
+from obidient.plugin import Provider
+
+AREA_KEYS = ("states", "lgas", "wards", "pollingUnits")
+#: Counting a million people takes a moment; while somebody types, an answer this old will do.
+FRESH = 15.0
+SAMPLES = 200
+Known = tuple[float, audiences.Counts, list[Contact]]
+
+
+@dataclass
+class Step:
+    """One part of the checklist: done, or what is missing."""
+
+    key: str
+    title: str
+    missing: str = ""
+
+    @property
+    def done(self) -> bool:
+        return not self.missing
+
+
+@dataclass
+class Draft:
+    """A campaign being written, with everything its page says about it."""
+
+    campaign: Campaign
+    problems: dict[str, str] = field(default_factory=dict)
+    counts: audiences.Counts | None = None
+    samples: list[Contact] = field(default_factory=list)
+    estimate: text.Estimate | None = None
+    price: Decimal | None = None
+    currency: str = ""
+
+    @property
+    def steps(self) -> list[Step]:
+        audience = self.problems.get("audience") or (
+            "" if self.counts else "Choose who to send to."
+        )
+        if self.counts is not None and not self.counts.total and not audience:
+            audience = "Nobody in this audience can be written to."
+        return [
+            Step("basics", "Basics", self.problems.get("title", "")),
+            Step("audience", "Audience", audience),
+            Step("message", "Message", self.problems.get("message_template", "")),
+            Step("delivery", "Delivery", self._delivery_problem()),
+        ]
+
+    def _delivery_problem(self) -> str:
+        names = ("provider", "throttled_rate", "quiet_hours", "scheduled_at")
+        return next((self.problems[name] for name in names if name in self.problems), "")
+
+    @property
+    def ready(self) -> bool:
+        return all(step.done for step in self.steps)
+
+    @property
+    def people(self) -> int:
+        return self.counts.total if self.counts else 0
+
+    @property
+    def parts_each(self) -> float:
+        if self.estimate is None:
+            return 1.0
+        if self.campaign.keep_spelling:
+            return self.estimate.average_parts
+        return self.estimate.plain_parts
+
+    @property
+    def messages(self) -> int:
+        """Text messages as the network bills them."""
+        return round(self.people * self.parts_each)
+
+    def cost(self, parts: float | None = None) -> str:
+        """What it comes to, in words; empty while no price is known."""
+        if self.price is None or not self.people:
+            return ""
+        each = Decimal(str(self.parts_each if parts is None else parts))
+        return formats.amount(self.price * each * self.people, self.currency)
+
+    @property
+    def rate(self) -> float:
+        return progress.limit(self.campaign)
+
+    @property
+    def lasts(self) -> str:
+        """`3 h 12 min`, quiet hours not counted."""
+        return formats.duration(max(1.0, self.people / self.rate)) if self.people else ""
+
+    @property
+    def finishes(self) -> str:
+        """`16:42`, quiet hours counted."""
+        if not self.people:
+            return ""
+        begin = self.campaign.scheduled_at if self.later else None
+        return formats.clock(
+            progress.forecast(self.campaign, self.people, begin or utcnow(), self._carrier)
+        )
+
+    @property
+    def quiet(self) -> str:
+        """When nothing leaves, in words."""
+        hours = holds.quiet_hours_of(self.campaign, self._carrier)
+        if hours is not None:
+            return f"nothing leaves from {hours.start:%H:%M} until {hours.end:%H:%M}"
+        usual = self.campaign.quiet_hours is None and settings().quiet_hours
+        return "none: the simulator does not sleep" if usual else "none"
+
+    @property
+    def later(self) -> bool:
+        moment = self.campaign.scheduled_at
+        return moment is not None and moment > utcnow()
+
+    @property
+    def provider(self) -> Provider | None:
+        return lifecycle.carrier(self.campaign)[0]
+
+    @property
+    def _carrier(self) -> str | None:
+        return self.provider.name if self.provider else None
+
+    @property
+    def gaps(self) -> list[str]:
+        """Fields without a default that some of these people have nothing for."""
+        found = []
+        readers = [field_values(person) for person in self.samples]
+        for name in text.without_default(self.campaign.message_template):
+            if empty := sum(not reader.get(name) for reader in readers):
+                share = formats.percent(empty, len(readers))
+                found.append(
+                    f"{text.FIELDS[name]} is not known of {share} of these people: they read the "
+                    f"message without it. Say what to write instead: {{{{{name}|…}}}}."
+                )
+        return found
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a careful writer would want to know before sending."""
+        found = []
+        c = self.campaign
+        if why := lifecycle.carrier(c)[1]:
+            found.append(f"{why}. It would pause at once.")
+        if c.scheduled_at is not None and not self.later:
+            found.append("The scheduled time has passed: it starts as soon as you send it.")
+        hours = holds.quiet_hours_of(c, self._carrier)
+        quiet = holds.quiet_until(hours, c.scheduled_at or utcnow())
+        if quiet is not None:
+            found.append(f"It starts within quiet hours: nothing leaves before {_clock(quiet)}.")
+        if c.channel == "sms" and "stop" not in c.message_template.lower():
+            found.append("It does not say how to opt out. Consider adding: Reply STOP to opt out.")
+        found += self.gaps
+        if self.counts and self.counts.total and (twice := self._overlap()):
+            found.append(twice)
+        return found
+
+    def _overlap(self) -> str:
+        """Says so when many of these people have been written to within a day."""
+        phones = [person.phone for person in self.samples]
+        recent = (
+            Campaign.select()
+            .where(
+                Campaign.started_at > utcnow() - timedelta(days=1),
+                Campaign.channel == self.campaign.channel,
+                Campaign.id != self.campaign.id,
+            )
+            .order_by(Campaign.id.desc())
+            .limit(5)
+        )
+        for other in recent:
+            both = Recipient.select().where(
+                Recipient.campaign_id == other.id, Recipient.phone.in_(phones)
+            )
+            number = both.count() if phones else 0
+            if number >= max(1, len(phones) / 10):
+                share = formats.percent(number, len(phones))
+                return f"{share} of these people got “{other.title}” within the last day."
+        return ""
+
+
+def _clock(moment: Any) -> str:
+    return f"{local(moment, settings().timezone):%H:%M}"
+
+
+# ---- reading the form ---------------------------------------------------------------------------
+
+
+def audience_from(form: MultiDict[str, str]) -> dict[str, Any]:
+    """The audience a form describes; an empty dict while nothing is chosen."""
+    if form.get("everyone") == "yes":
+        return {"everyone": True}
+    found: dict[str, Any] = {}
+    for key in ("states", "lgas", "tags", "lists"):
+        found[key] = form.getlist(key)
+    for key in ("wards", "pollingUnits"):
+        found[key] = [code for code in form.get(key, "").replace(",", " ").split() if code]
+    return found if any(found.values()) else {}
+
+
+def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a form says, and what in it can't be read; both by the name of the column."""
+    values: dict[str, Any] = {
+        "title": form.get("title", "").strip(),
+        "message_template": form.get("message_template", ""),
+        "audience": audience_from(form),
+        "provider": form.get("provider") or None,
+        "keep_spelling": form.get("keep_spelling", "yes") == "yes",
+    }
+    if form.get("audio_asset_id", "").isdecimal():
+        values["audio_asset_id"] = int(form["audio_asset_id"])
+    elif "audio_asset_id" in form:
+        values["audio_asset_id"] = None
+    if "prompt" in form:
+        values["keypad"] = menu.from_form(form)
+    problems: dict[str, str] = {}
+    for name, read in (
+        ("throttled_rate", _pace),
+        ("quiet_hours", _quiet),
+        ("scheduled_at", _moment),
+    ):
+        try:
+            values[name] = read(form)
+        except Invalid as error:
+            problems[name] = error.detail
+    return values, problems
+
+
+def _pace(form: MultiDict[str, str]) -> int | None:
+    if form.get("pace") != "slow":
+        return None
+    given = form.get("throttled_rate", "").replace(",", "").strip()
+    if not given.isdecimal() or not 1 <= int(given) <= 100_000_000:
+        raise Invalid("Write how many messages an hour, e.g. 20000.")
+    return int(given)
+
+
+def _quiet(form: MultiDict[str, str]) -> str | None:
+    choice = form.get("quiet", "usual")
+    if choice == "usual":
+        return None
+    if choice == "none":
+        return ""
+    given = f"{form.get('quiet_from', '')}-{form.get('quiet_until', '')}"
+    try:
+        parse_quiet_hours(given)
+    except ValueError:
+        raise Invalid("Give both times of the quiet hours.") from None
+    return given
+
+
+def _moment(form: MultiDict[str, str]) -> Any:
+    if form.get("when") != "later":
+        return None
+    moment = local_moment(form.get("scheduled_at", "")).astimezone(UTC).replace(tzinfo=None)
+    if moment <= utcnow():
+        raise Invalid("This time has passed. Choose one in the future, or send now.")
+    return moment
+
+
+# ---- working it out -----------------------------------------------------------------------
+
+
+def apply(campaign: Campaign, values: Mapping[str, Any]) -> None:
+    """Put unsaved values on a campaign, to show what they would come to."""
+    for name, value in values.items():
+        setattr(campaign, name, value)
+
+
+def work_out(
+    campaign: Campaign, problems: dict[str, str] | None = None, fresh: bool = True
+) -> Draft:
+    """Everything there is to say about a campaign that has not been launched.
+
+    Without `fresh` the audience may have been counted some seconds ago.
+    """
+    draft = Draft(campaign, dict(problems or {}))
+    if not campaign.title.strip():
+        draft.problems.setdefault("title", "Give the campaign a title.")
+    _count(draft, fresh)
+    _price(draft)
+    _estimate(draft)
+    return draft
+
+
+def _count(draft: Draft, fresh: bool) -> None:
+    campaign = draft.campaign
+    if not campaign.audience:
+        return
+    try:
+        audience = audiences.validate(campaign.audience)
+    except Problem as error:
+        draft.problems["audience"] = error.detail
+        return
+    key = orjson.dumps([campaign.channel, audience])
+    counted: dict[bytes, Known] = current_app.extensions.setdefault("obidient.counted", {})
+    known = None if fresh else counted.get(key)
+    if known is None or time.monotonic() - known[0] > FRESH:
+        known = (
+            time.monotonic(),
+            audiences.count(audience, campaign.channel),
+            audiences.sample(audience, campaign.channel, SAMPLES),
+        )
+        if len(counted) > 100:
+            counted.clear()
+        counted[key] = known
+    _, draft.counts, draft.samples = known
+
+
+def _estimate(draft: Draft) -> None:
+    campaign = draft.campaign
+    if not campaign.message_template.strip():
+        if campaign.audio_asset_id is None:
+            draft.problems.setdefault("message_template", "Write the message.")
+        return
+    try:
+        template = text.validate(campaign.message_template)
+    except Problem as error:
+        draft.problems["message_template"] = error.detail
+        return
+    readers = [field_values(person) for person in draft.samples]
+    draft.estimate = text.estimate(template, readers or [EXAMPLE])
+
+
+#: Stands in for a reader while nobody is chosen.
+EXAMPLE = {
+    "first_name": "Adaeze",
+    "last_name": "Okafor",
+    "full_name": "Adaeze Okafor",
+    "lga": "Ikeja",
+    "ward": "Alausa",
+    "polling_unit": "Town hall",
+}
+
+
+def _price(draft: Draft) -> None:
+    """What one part has cost lately through this provider."""
+    provider = draft.provider
+    if provider is None:
+        return
+    latest = (
+        Campaign.select()
+        .where(Campaign.provider == provider.name, Campaign.cost_e4 > 0)
+        .order_by(Campaign.id.desc())
+        .first()
+    )
+    if latest is None:
+        return
+    rows = list(
+        Recipient.select(Recipient.cost_e4, Recipient.parts)
+        .where(Recipient.campaign_id == latest.id, Recipient.cost_e4 > 0)
+        .order_by(Recipient.id)
+        .limit(PAGE)
+    )
+    parts = sum(int(row.parts or 1) for row in rows)
+    if parts:
+        draft.price = Decimal(sum(int(row.cost_e4 or 0) for row in rows)) / parts / 10_000
+        draft.currency = latest.currency
+
+
+def preview(draft: Draft, number: int) -> tuple[str, Contact | None]:
+    """The message as one reader gets it, and who that is."""
+    campaign = draft.campaign
+    person = draft.samples[number % len(draft.samples)] if draft.samples else None
+    values = field_values(person) if person else EXAMPLE
+    return text.render(campaign.message_template, values, campaign.keep_spelling), person

@@ -1,0 +1,343 @@
+"""Campaigns: the list, one campaign live, its recipients, and every control."""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from flask import Response, flash, redirect, request, stream_with_context
+from peewee import fn
+from werkzeug.wrappers import Response as WebResponse
+
+from obidient.accounts import audit
+from obidient.accounts.models import AuditEntry
+from obidient.admin import formats
+from obidient.admin.base import (
+    PAGE,
+    STOP_POLLING,
+    SecureView,
+    done,
+    expose,
+    local_moment,
+    may,
+    needs,
+)
+from obidient.admin.campaigns import recipient as recipient_view
+from obidient.admin.campaigns import recipients
+from obidient.admin.campaigns.look import (
+    audience_words,
+    look,
+    looks,
+    provider_title,
+    throughput,
+)
+from obidient.admin.error_words import explain
+from obidient.areas import STATES
+from obidient.campaigns import control, decisions
+from obidient.campaigns.models.campaign import (
+    CAMPAIGN_STATUSES,
+    Campaign,
+    CampaignError,
+    RecipientStatus,
+)
+from obidient.campaigns.networks import NETWORKS
+from obidient.campaigns.sending import lifecycle
+from obidient.contacts.models import Contact
+from obidient.errors import Invalid, Problem
+
+WRITE = "campaigns:write"
+
+
+class Campaigns(SecureView):
+    scopes = ("campaigns:read",)
+    icon = "send"
+    lead = "Messages to many people: write, send, and follow each one to the phone."
+
+    # -- the list --
+
+    @expose("/")
+    def index(self) -> Any:
+        status = request.args.get("status", "")
+        search = request.args.get("search", "").strip()
+        query = _search(Campaign.select(), search)
+        if status in CAMPAIGN_STATUSES:
+            query = query.where(Campaign.status == status)
+        before = request.args.get("before", type=int)
+        if before:
+            query = query.where(Campaign.id < before)
+        rows = list(query.order_by(Campaign.id.desc()).limit(PAGE + 1))
+        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        found = looks(rows[:PAGE])
+        return self.render(
+            "admin/campaigns/list.html",
+            looks=found,
+            live=any(not one.is_quiet for one in found),
+            status=status,
+            search=search,
+            before=before,
+            more=more,
+            counts=_counts(search),
+            audience_words=audience_words,
+        )
+
+    @expose("/bulk", methods=("POST",))
+    @needs(WRITE, "change campaigns")
+    def bulk(self) -> WebResponse:
+        """One action on several campaigns; each that can't is named with the reason."""
+        actions = {
+            "pause": (control.pause, "Paused"),
+            "resume": (control.resume, "Resumed"),
+            "cancel": (control.cancel, "Cancelled"),
+            "delete": (control.delete, "Deleted"),
+        }
+        action, word = actions.get(request.form.get("action", ""), (None, ""))
+        if action is None:
+            raise Invalid("Choose what to do with the campaigns.")
+        changed, refused = 0, []
+        for campaign_id in request.form.getlist("rowid", type=int):
+            try:
+                action(campaign_id)
+                changed += 1
+            except Problem as error:
+                refused.append(error.detail)
+        if changed:
+            flash(f"{word} {formats.plural(changed, 'campaign')}.", "success")
+        for sentence in list(dict.fromkeys(refused))[:3]:
+            flash(sentence, "error")
+        if not changed and not refused:
+            flash("Select at least one campaign first.", "error")
+        return redirect(self.get_url(".index", status=request.form.get("status") or None))
+
+    # -- one campaign --
+
+    @expose("/<int:campaign_id>/")
+    def detail(self, campaign_id: int) -> Any:
+        campaign = lifecycle.get(campaign_id)
+        if campaign.status == "draft" and may(WRITE):
+            return redirect(self.get_url("admin_composer.compose", campaign_id=campaign_id))
+        return self._page("overview", campaign, slots=throughput(campaign))
+
+    @expose("/<int:campaign_id>/live")
+    def live(self, campaign_id: int) -> Any:
+        """The head of the page as it is now; says when there is nothing more to wait for."""
+        shown = look(lifecycle.get(campaign_id))
+        tab = request.args.get("tab", "overview")
+        part = self.render("admin/campaigns/_live.html", look=shown, tab=tab, **_extras(shown, tab))
+        return part, STOP_POLLING if shown.is_quiet else 200
+
+    @expose("/<int:campaign_id>/throughput.json")
+    def chart(self, campaign_id: int) -> Response:
+        campaign = lifecycle.get(campaign_id)
+        slots = throughput(campaign)
+        limit = look(campaign).limit
+        series = [
+            {
+                "label": "Sent a second",
+                "colour": "--s-sent",
+                "fill": True,
+                "values": [one[1] for one in slots],
+            },
+            {
+                "label": "Failed a second",
+                "colour": "--s-failed",
+                "values": [one[2] for one in slots],
+            },
+        ]
+        fastest = max((one[1] for one in slots), default=0)
+        if fastest > limit / 4:
+            line = {"label": "Limit", "colour": "--muted", "dash": True}
+            series.append(line | {"values": [limit] * len(slots)})
+        moments = [(one[0] - datetime(1970, 1, 1)).total_seconds() for one in slots]
+        return _json({"x": moments, "series": series})
+
+    @expose("/<int:campaign_id>/timeline")
+    def timeline(self, campaign_id: int) -> Any:
+        campaign = lifecycle.get(campaign_id)
+        entries = list(
+            AuditEntry.select()
+            .where(AuditEntry.subject_type == "campaign", AuditEntry.subject_id == str(campaign_id))
+            .order_by(AuditEntry.id.desc())
+            .limit(200)
+        )
+        return self._page("timeline", campaign, entries=entries)
+
+    @expose("/<int:campaign_id>/message")
+    def message(self, campaign_id: int) -> Any:
+        campaign = lifecycle.get(campaign_id)
+        return self._page(
+            "message",
+            campaign,
+            audience=audience_words(campaign.audience, 200),
+            provider=provider_title(campaign.provider),
+        )
+
+    @expose("/<int:campaign_id>/recipients")
+    def recipients(self, campaign_id: int) -> Any:
+        campaign = lifecycle.get(campaign_id)
+        wanted, after = recipients.Filter.of(request.args), request.args.get("after", "")
+        shown, wrong = recipients.page_of(campaign, wanted, after)
+        ids = [row.contact_id for row in shown.rows if row.contact_id]
+        names = {row.id: row.display_name for row in Contact.select().where(Contact.id.in_(ids))}
+        return self._page(
+            "recipients",
+            campaign,
+            shown=shown,
+            names=names,
+            wanted=wanted,
+            wrong=wrong,
+            after=after,
+            **recipients.counted(campaign, wanted),
+            codes=recipients.codes(campaign),
+            states=STATES,
+            status_of=lambda row: RecipientStatus(row.status).column,
+            networks=recipients.networks(),
+        )
+
+    @expose("/<int:campaign_id>/recipients/<int:recipient_id>")
+    def recipient(self, campaign_id: int, recipient_id: int) -> Any:
+        """One person in one campaign."""
+        campaign = lifecycle.get(campaign_id)
+        row = recipient_view.get(campaign, recipient_id)
+        return self.render(
+            "admin/campaigns/recipient.html",
+            campaign=campaign,
+            provider=provider_title(campaign.provider),
+            networks=NETWORKS,
+            **recipient_view.page(campaign, row),
+        )
+
+    @expose("/<int:campaign_id>/recipients.csv")
+    @needs("contacts:write", "export phone numbers")
+    def export(self, campaign_id: int) -> Response:
+        """All recipients, or those that fit a filter, as CSV; streamed, so any number of them."""
+        campaign = lifecycle.get(campaign_id)
+        wanted = recipients.Filter.of(request.args)
+        audit.record(
+            "campaign.exported",
+            f"Exported the recipients ({wanted.words()}) of {campaign.title!r}",
+            "campaign",
+            campaign_id,
+        )
+        shown = wanted.status or "all" if not wanted.chosen.keys() - {"status"} else "some"
+        headers = {
+            "Content-Disposition": f'attachment; filename="campaign-{campaign_id}-{shown}.csv"'
+        }
+        return Response(
+            stream_with_context(recipients.as_csv(campaign, wanted)),
+            content_type="text/csv",
+            headers=headers,
+        )
+
+    def _page(self, tab: str, campaign: Campaign, **more: Any) -> Any:
+        shown = look(campaign)
+        return self.render(
+            f"admin/campaigns/{tab}.html",
+            look=shown,
+            tab=tab,
+            page_title=campaign.title,
+            **(_extras(shown, tab) | more),
+        )
+
+    # -- controls: each posts, each has said before what will happen --
+
+    @expose("/<int:campaign_id>/pause", methods=("POST",))
+    @needs(WRITE, "pause campaigns")
+    def pause(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.pause, "Paused. Nothing new leaves until you resume.")
+
+    @expose("/<int:campaign_id>/resume", methods=("POST",))
+    @needs(WRITE, "resume campaigns")
+    def resume(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.resume, "Going on where it stopped.")
+
+    @expose("/<int:campaign_id>/cancel", methods=("POST",))
+    @needs(WRITE, "cancel campaigns")
+    def cancel(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.cancel, "Cancelled. Nobody else gets this message.")
+
+    @expose("/<int:campaign_id>/launch", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def launch(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, control.launch, "On its way.")
+
+    @expose("/<int:campaign_id>/retry", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def retry(self, campaign_id: int) -> WebResponse:
+        return self._do(campaign_id, decisions.retry_failed, "Trying the failed again.")
+
+    @expose("/<int:campaign_id>/resolve", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def resolve(self, campaign_id: int) -> WebResponse:
+        resend = request.form.get("resend") == "yes"
+        sentence = "Sending to the unconfirmed again." if resend else "Gave up on the unconfirmed."
+        return self._do(
+            campaign_id, lambda found: decisions.resolve_unconfirmed(found, resend), sentence
+        )
+
+    @expose("/<int:campaign_id>/reschedule", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def reschedule(self, campaign_id: int) -> WebResponse:
+        return self._do(
+            campaign_id,
+            lambda found: control.reschedule(found, local_moment(request.form.get("at", ""))),
+            "Moved to the new time.",
+        )
+
+    @expose("/<int:campaign_id>/clone", methods=("POST",))
+    @needs(WRITE, "write campaigns")
+    def clone(self, campaign_id: int) -> WebResponse:
+        copy = control.clone(campaign_id)
+        flash("This is a copy, as a draft. Change what you like.", "success")
+        return redirect(self.get_url("admin_composer.compose", campaign_id=copy.id))
+
+    @expose("/<int:campaign_id>/delete", methods=("POST",))
+    @needs(WRITE, "delete campaigns")
+    def delete(self, campaign_id: int) -> WebResponse:
+        return done(
+            lambda: control.delete(campaign_id), "The draft is deleted.", self.get_url(".index")
+        )
+
+    def _do(self, campaign_id: int, action: Any, sentence: str) -> WebResponse:
+        page = self.get_url(".detail", campaign_id=campaign_id)
+        if request.form.get("back") == "list":
+            page = self.get_url(".index")
+        return done(lambda: action(campaign_id), sentence, page)
+
+
+def _json(body: Any) -> Response:
+    return Response(orjson.dumps(body), content_type="application/json")
+
+
+def _search(query: Any, search: str) -> Any:
+    if not search:
+        return query
+    return query.where(Campaign.title.contains(search) | Campaign.message_template.contains(search))
+
+
+def _counts(search: str) -> dict[str, int]:
+    """Campaigns by status, for the tabs."""
+    query = _search(Campaign.select(Campaign.status, fn.COUNT(Campaign.id).alias("number")), search)
+    return {row.status: row.number for row in query.group_by(Campaign.status)}
+
+
+def _extras(shown: Any, tab: str) -> dict[str, Any]:
+    """What the head of a campaign's page shows besides the campaign itself."""
+    campaign = shown.campaign
+    errors = []
+    if tab == "overview":
+        found = CampaignError.select().where(CampaignError.campaign_id == campaign.id)
+        errors = list(found.order_by(CampaignError.count.desc()).limit(12))
+    return {
+        "errors": errors,
+        "explain": explain,
+        "provider": provider_title(campaign.provider),
+        "audience": audience_words(campaign.audience),
+        "price": _price(campaign),
+    }
+
+
+def _price(campaign: Campaign) -> str:
+    """What one recipient has cost on average, for questions such as "retry costs about"."""
+    handed_over = campaign.sent + campaign.delivered + campaign.undelivered
+    if not handed_over or not campaign.cost_e4:
+        return ""
+    return formats.money(campaign.cost_e4 // handed_over, campaign.currency)

@@ -1,0 +1,102 @@
+"""Recordings for voice campaigns: uploaded, named by their address, listened to, thrown away."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response
+
+from obidient.admin.base import PAGE, SecureView, done, expose, needs
+from obidient.campaigns import networks
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.voice import api, keys, links, recordings
+from obidient.errors import Invalid
+
+SCOPE = "campaigns:write"
+
+
+def init_app(app: Flask) -> None:
+    """Offer what came back of a campaign to its page."""
+    offered: dict[str, Callable[..., Any]] = {
+        "voice_answers": keys.answers,
+        "voice_calls": keys.calls,
+        "delivery_by_network": networks.delivery,
+    }
+    for name, function in offered.items():
+        app.add_template_global(function, name)
+
+
+class Recordings(SecureView):
+    """What voice campaigns play."""
+
+    scopes = ("campaigns:read", "campaigns:write")
+    icon = "play"
+    lead = "What voice campaigns play. A file is kept here; an address is fetched by the network."
+
+    @expose("/")
+    def index(self) -> Any:
+        before = request.args.get("before", type=int)
+        query = AudioAsset.select()
+        if before:
+            query = query.where(AudioAsset.id < before)
+        rows = list(query.order_by(AudioAsset.id.desc()).limit(PAGE + 1))
+        return self.render(
+            "admin/campaigns/recordings.html",
+            rows=rows[:PAGE],
+            more=rows[PAGE - 1].id if len(rows) > PAGE else None,
+            before=before,
+            local_path=recordings.local_path,
+            names=recordings.NAMES,
+            taken=" or ".join(recordings.NAMES[kind] for kind in recordings.taken_types()),
+            most=recordings.LARGEST // 2**20,
+            longest=int(recordings.LONGEST // 60),
+        )
+
+    @expose("/upload", methods=("POST",))
+    @needs(SCOPE, "add recordings")
+    def upload(self) -> Response:
+        request.max_content_length = recordings.LARGEST + 64 * 1024
+        return done(self._upload, "Added. Listen to it once.", self.get_url(".index"))
+
+    @staticmethod
+    def _upload() -> None:
+        try:
+            file = request.files.get("file")
+        except RequestEntityTooLarge:
+            raise Invalid(f"The file is larger than {recordings.LARGEST // 2**20} MB.") from None
+        if file is None or not file.filename:
+            raise Invalid("Choose a file first.")
+        name = file.filename.replace("\x00", "").rpartition("/")[2]
+        title = request.form.get("title", "").replace("\x00", "").strip() or name
+        recordings.add_file(title[:200], name, file.stream)
+
+    @expose("/link", methods=("POST",))
+    @needs(SCOPE, "add recordings")
+    def link(self) -> Response:
+        return done(
+            self._link,
+            "Added. Whether the network can play it shows here in a moment.",
+            self.get_url(".index"),
+        )
+
+    @staticmethod
+    def _link() -> None:
+        given = {name: request.form.get(name, "") for name in ("title", "url")}
+        row = api.add_link(given)
+        links.check_later(row.id)
+
+    @expose("/<int:asset_id>/check", methods=("POST",))
+    @needs(SCOPE, "check recordings")
+    def check(self, asset_id: int) -> Response:
+        recordings.get(asset_id)
+        return done(
+            lambda: links.check_later(asset_id),
+            "Looking: reload the page in a moment.",
+            self.get_url(".index"),
+        )
+
+    @expose("/<int:asset_id>/delete", methods=("POST",))
+    @needs(SCOPE, "delete recordings")
+    def delete(self, asset_id: int) -> Response:
+        return done(lambda: recordings.remove(asset_id), "Deleted.", self.get_url(".index"))

@@ -1,0 +1,1 @@
+"""Pages about the system: queues, schedules, plugins, callbacks, audit trail, team."""

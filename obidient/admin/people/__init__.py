@@ -1,0 +1,1 @@
+"""Pages about people: contacts, imports, duplicates, groups, opt-outs, privacy."""

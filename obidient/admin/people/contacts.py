@@ -1,0 +1,295 @@
+"""Supporters: found, looked at, tagged, and deleted when they ask for it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import flash, redirect, request, stream_with_context
+from flask_admin.actions import action
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from obidient.accounts import audit
+from obidient.admin import formats
+from obidient.admin.base import CONTACTS, PAGE, SecureModelView, done, expose
+from obidient.areas import LGAS, STATES, area_name
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.clock import utcnow
+from obidient.contacts import erasure, merge, suppression
+from obidient.contacts.export import as_csv, tags_of
+from obidient.contacts.models import (
+    EVERY_CHANNEL,
+    Contact,
+    ContactList,
+    ContactListMember,
+    ContactTag,
+    Suppression,
+    Tag,
+)
+from obidient.contacts.phones import mask
+from obidient.contacts.search import find
+from obidient.database import db
+from obidient.errors import NotFound
+from obidient.queues import current as queues
+
+
+class Contacts(SecureModelView):
+    """The list is Flask-Admin's; search and filters are ours, since a million rows need indexes."""
+
+    scopes = (CONTACTS,)
+    icon = "people"
+    lead = "Supporters who can be written to, one for each phone number."
+    noun = ("contact", "contacts")
+    empty_title = "No contacts yet"
+    empty_text = "Import a CSV file of your supporters; you see what would happen before it does."
+    search_hint = "Beginning of a name or number"
+    list_template = "admin/contacts/list.html"
+    edit_template = "admin/contacts/edit.html"
+    can_edit = True
+    can_delete = True
+    column_display_actions = False
+    column_list = ("full_name", "phone", "state_code", "lga_code", "created_at")
+    column_labels = {
+        "full_name": "Name",
+        "first_name": "First name",
+        "last_name": "Last name",
+        "state_code": "State",
+        "lga_code": "LGA",
+        "created_at": "Since",
+    }
+    column_searchable_list = ("full_name",)
+    column_sortable_list = ()
+    column_default_sort = ("id", True)
+    column_formatters = {
+        "full_name": lambda view, _context, row, _name: view.link(row),
+        "phone": lambda _view, _context, row, _name: mask(row.phone),
+        "state_code": lambda _view, _context, row, _name: _area(row.state_code),
+        "lga_code": lambda _view, _context, row, _name: _area(row.lga_code),
+        "created_at": lambda _view, _context, row, _name: formats.when(row.created_at),
+    }
+    form_columns = ("first_name", "last_name", "full_name")
+
+    # -- the list --
+
+    def link(self, row: Contact) -> Markup:
+        url = self.get_url(".person", contact_id=row.id)
+        flag = Markup(' <span class="sub warning-text">number can’t receive messages</span>')
+        name = Markup('<a class="row-link" href="{}">{}</a>').format(url, row.display_name)
+        return name + flag if row.phone_invalid else name
+
+    def row_title(self, row: Contact) -> str:
+        return row.display_name
+
+    def get_query(self) -> Any:
+        """Contacts as the filters above the list say; each filter has its index."""
+        query = Contact.select()
+        for name, column in (("state", Contact.state_code), ("lga", Contact.lga_code)):
+            if request.args.get(name):
+                query = query.where(column == request.args[name])
+        for name, table, link, key in (
+            ("tag", Tag, ContactTag, ContactTag.tag_id),
+            ("list", ContactList, ContactListMember, ContactListMember.list_id),
+        ):
+            if request.args.get(name):
+                row = table.get_or_none(table.name == request.args[name])
+                people = link.select(link.contact_id).where(key == (row.id if row else 0))
+                query = query.where(Contact.id.in_(people))
+        if request.args.get("look") == "flagged":
+            query = query.where(Contact.area_flag)
+        if request.args.get("look") == "invalid":
+            query = query.where(Contact.phone_invalid)
+        return query
+
+    def get_list(
+        self,
+        page: int | None,
+        sort_column: str | None,
+        sort_desc: bool | None,
+        search: str | None,
+        filters: Any,
+        execute: bool = True,
+        page_size: int | None = None,
+    ) -> Any:
+        """By number when it looks like one, by the beginnings of names otherwise."""
+        size = page_size or PAGE
+        return None, find(self.get_query(), search or "", size, (page or 0) * size)
+
+    def render(self, template: str, **more: Any) -> Any:
+        if template == self.list_template:
+            more |= {
+                "states": STATES,
+                "lgas": {c: n for c, n in LGAS.items() if c[:2] == request.args.get("state")},
+                "tag_names": [row.name for row in Tag.select().order_by(Tag.name).limit(500)],
+                "list_names": [
+                    row.name for row in ContactList.select().order_by(ContactList.name).limit(500)
+                ],
+                "tags_of": tags_of([row.id for row in more["data"]]),
+            }
+        return super().render(template, **more)
+
+    @expose("/contacts.csv")
+    def export_csv(self) -> Response:
+        """Those the list shows, all pages of them, as an import reads them again."""
+        audit.record("contacts.exported", "Exported contacts", "contact", "", **self._asked_for())
+        parts = as_csv(self.get_query(), request.args.get("search", ""))
+        return Response(
+            stream_with_context(parts),
+            mimetype="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="contacts.csv"'},
+        )
+
+    @staticmethod
+    def _asked_for() -> dict[str, str]:
+        """The filters, for the audit trail; what was searched for may be a number."""
+        names = ("state", "lga", "tag", "list", "look")
+        asked = {name: request.args[name] for name in names if request.args.get(name)}
+        return asked | ({"search": "yes"} if request.args.get("search") else {})
+
+    # -- one person --
+
+    @expose("/<int:contact_id>/")
+    def person(self, contact_id: int) -> Any:
+        """Who somebody is, and what they have been sent."""
+        person = _get(contact_id)
+        former = merge.former(contact_id)
+        lists = (
+            ContactList.select()
+            .join(ContactListMember, on=(ContactListMember.list_id == ContactList.id))
+            .where(ContactListMember.contact_id == contact_id)
+        )
+        return self.render(
+            "admin/contacts/person.html",
+            person=person,
+            page_title=person.display_name,
+            state=_area(person.state_code),
+            lga=_area(person.lga_code),
+            ward=person.ward_name or _area(person.ward_code),
+            unit=person.polling_unit_name or _area(person.polling_unit_code),
+            tags=tags_of([contact_id]).get(contact_id, []),
+            lists=[row.name for row in lists],
+            former=former,
+            stops=_stops(person.phone),
+            received=_received([person.phone, *former]),
+            channels=queues().channels,
+            sources=suppression.SOURCES,
+        )
+
+    @expose("/<int:contact_id>/stop", methods=("POST",))
+    def stop(self, contact_id: int) -> Response:
+        person = _get(contact_id)
+        return done(
+            lambda: suppression.suppress(
+                person.phone, note=request.form.get("note", "").strip()[:500]
+            ),
+            f"{person.display_name} gets no more messages.",
+            self.get_url(".person", contact_id=contact_id),
+        )
+
+    @expose("/<int:contact_id>/allow", methods=("POST",))
+    def allow(self, contact_id: int) -> Response:
+        person = _get(contact_id)
+        return done(
+            lambda: suppression.lift(person.phone, request.form.get("channel", EVERY_CHANNEL)),
+            f"{person.display_name} may be written to again.",
+            self.get_url(".person", contact_id=contact_id),
+        )
+
+    # -- changes, all audited --
+
+    def update_model(self, form: Any, model: Contact) -> bool:
+        with db.atomic():
+            form.populate_obj(model)
+            model.updated_at = utcnow()
+            model.save()
+            audit.record("contact.changed", "Changed the name of a contact", "contact", model.id)
+        return True
+
+    def get_save_return_url(self, model: Contact, is_created: bool = False) -> Any:
+        return self.get_url(".person", contact_id=model.id)
+
+    def delete_model(self, model: Contact) -> bool:
+        _forget([model.id])
+        return True
+
+    @action("tag", "Add a tag")  # type: ignore[untyped-decorator]
+    def add_tag(self, ids: Sequence[str]) -> None:
+        name = request.form.get("tag", "").strip().lower()
+        if not name:
+            flash("Write the tag in the box beside the button first.", "error")
+            return
+        with db.atomic():
+            Tag.insert(name=name).on_conflict(conflict_target=[Tag.name], action="IGNORE").execute()
+            tag = Tag.get(Tag.name == name)
+            rows = [{"tag_id": tag.id, "contact_id": int(one)} for one in ids]
+            ContactTag.insert_many(rows).on_conflict(
+                conflict_target=[ContactTag.tag_id, ContactTag.contact_id], action="IGNORE"
+            ).execute()
+            sentence = f"Tagged {self.count_selected(ids)} {name!r}"
+            audit.record("contacts.tagged", sentence, "tag", tag.id)
+        flash(f"{sentence}.", "success")
+
+    @action("untag", "Remove a tag")  # type: ignore[untyped-decorator]
+    def remove_tag(self, ids: Sequence[str]) -> None:
+        name = request.form.get("tag", "").strip().lower()
+        tag = Tag.get_or_none(Tag.name == name)
+        if tag is None:
+            flash(
+                f"There is no tag {name!r}." if name else "Write the tag in the box first.", "error"
+            )
+            return
+        chosen = ContactTag.contact_id.in_([int(one) for one in ids])
+        with db.atomic():
+            gone = ContactTag.delete().where(ContactTag.tag_id == tag.id, chosen).execute()
+            sentence = f"Took the tag {name!r} from {formats.plural(gone, 'contact')}"
+            audit.record("contacts.untagged", sentence, "tag", tag.id)
+        flash(f"{sentence}.", "success")
+
+    @action("merge", "Merge")  # type: ignore[untyped-decorator]
+    def merge_several(self, ids: Sequence[str]) -> Response:
+        return redirect(self.get_url("admin_duplicates.compare", id=list(ids)))
+
+    @action(  # type: ignore[untyped-decorator]
+        "delete",
+        "Delete",
+        "They are removed with their tags and lists. What they were sent stays on record, "
+        "without their names. Opt-outs stay. This can’t be undone.",
+    )
+    def delete_several(self, ids: Sequence[str]) -> None:
+        _forget([int(one) for one in ids])
+        flash(f"Deleted {self.count_selected(ids)}.", "success")
+
+
+def _area(code: str | None) -> str:
+    return area_name(code) if code else ""
+
+
+def _get(contact_id: int) -> Contact:
+    person: Contact | None = Contact.get_or_none(Contact.id == contact_id)
+    if person is None:
+        raise NotFound("There is no such contact; it may have been deleted.")
+    return person
+
+
+def _stops(phone: str) -> list[Suppression]:
+    query = Suppression.select().where(Suppression.phone == phone, Suppression.lifted_at.is_null())
+    return list(query.order_by(Suppression.id))
+
+
+def _received(phones: list[str], most: int = 20) -> list[tuple[Campaign, Recipient, str]]:
+    """The latest campaigns that wrote to a person; each is one look-up in an index."""
+    campaigns = Campaign.select().where(Campaign.status != "draft")
+    found = []
+    for campaign in campaigns.order_by(Campaign.id.desc()).limit(200):
+        for row in Recipient.select().where(
+            Recipient.campaign_id == campaign.id, Recipient.phone.in_(phones)
+        ):
+            found.append((campaign, row, RecipientStatus(row.status).column))
+        if len(found) >= most:
+            break
+    return found
+
+
+def _forget(ids: list[int]) -> None:
+    """Remove people with their tags and lists; opt-outs stay, so that a new import honours them."""
+    with db.atomic():
+        gone = erasure.remove(ids)
+        audit.record("contacts.deleted", f"Deleted {formats.plural(gone, 'contact')}", "contact")

@@ -1,0 +1,1 @@
+"""Pages about results: elections, doubts under review, intake."""

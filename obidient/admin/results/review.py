@@ -1,0 +1,171 @@
+"""The results room: polling units in doubt, what each agent says, the story, and the decision."""
+
+from typing import Any
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from obidient.admin.base import PAGE, SecureView, done, expose
+from obidient.areas import ROOT_CODE, ancestors, area_name, level_of
+from obidient.errors import Invalid, NotFound
+from obidient.results import elections, review
+from obidient.results.models import Election, Submission, Tally, UnitResult
+from obidient.results.sheets import Figures
+from obidient.sync import overview
+
+
+class Review(SecureView):
+    scopes = ("results:review",)
+    icon = "eye"
+    lead = "Polling units whose figures are in doubt. A decision needs a reason; both are kept."
+
+    @expose("/")
+    def index(self) -> Any:
+        """Elections with how many of their units wait."""
+        rows = list(Election.select().order_by(Election.created_at.desc()).limit(200))
+        shown = Tally.election_id.in_([row.id for row in rows])
+        found = Tally.select().where(Tally.area_code == ROOT_CODE, shown)
+        totals = {row.election_id: row for row in found}
+        return self.render("admin/results/room.html", elections=rows, totals=totals)
+
+    @expose("/<election_id>/")
+    def doubts(self, election_id: str) -> Any:
+        election = elections.get(election_id)
+        wanted = request.args.get("unit", "").strip()
+        if wanted:
+            return self.unit(election_id, wanted)
+        area, order = request.args.get("area", ""), request.args.get("order", "")
+        after = request.args.get("after", "")
+        found = _doubts(election_id, area, order, after)
+        last = found[PAGE - 1] if len(found) > PAGE else None
+        return self.render(
+            "admin/results/doubts.html",
+            election=election,
+            page_title=election.name,
+            doubts=found[:PAGE],
+            area=area,
+            order=order,
+            after=after,
+            more=f"{last.votes_at_stake}:{last.unit_code}" if last else None,
+            total=Tally.get_or_none(Tally.election_id == election_id, Tally.area_code == ROOT_CODE),
+            areas=_areas_in_doubt(election),
+            area_name=area_name,
+            place=_place,
+        )
+
+    @expose("/<election_id>/<unit_code>/")
+    def unit(self, election_id: str, unit_code: str) -> Any:
+        election = elections.get(election_id)
+        if level_of(unit_code) != "unit":
+            raise NotFound("A polling unit’s code looks like 24-11-02-017.")
+        result = UnitResult.get_or_none(
+            UnitResult.election_id == election_id, UnitResult.unit_code == unit_code
+        )
+        counted = Figures.loads(result.figures) if result and result.figures else None
+        sheets = review.sheets_of(election_id, unit_code)
+        parties = elections.parties_of(election_id)
+        rows = list(Submission.select().where(Submission.id.in_([sheet.id for sheet in sheets])))
+        return self.render(
+            "admin/results/unit.html",
+            election=election,
+            unit_code=unit_code,
+            page_title=area_name(unit_code),
+            place=_place(unit_code),
+            following=next(iter(review.under_review(election_id, unit_code, 1)), None),
+            photos=overview.photos_of(rows),
+            doubt=review.doubt_about(election_id, unit_code),
+            result=result,
+            counted=counted,
+            sheets=sheets,
+            parties=parties,
+            colours={party.code: party.color for party in parties},
+            lines=_lines(parties, [counted, *(sheet.figures for sheet in sheets)]),
+            story=review.history(election_id, unit_code),
+        )
+
+    @expose("/<election_id>/<unit_code>/settle", methods=("POST",))
+    def settle(self, election_id: str, unit_code: str) -> Response:
+        form = request.form
+        choice = form.get("choice", "")
+
+        def decide() -> None:
+            chosen: dict[str, Any] = {"void": True} if choice == "void" else {}
+            if choice == "figures":
+                chosen = {"figures": _figures(election_id)}
+            elif choice.isdecimal():
+                chosen = {"submission": int(choice)}
+            review.settle(election_id, unit_code, form.get("reason", ""), **chosen)
+
+        return done(
+            decide,
+            f"Settled {area_name(unit_code)}. The count is changed, and the decision is on record.",
+            self.get_url(".unit", election_id=election_id, unit_code=unit_code),
+        )
+
+
+def _place(unit_code: str) -> str:
+    return ", ".join(area_name(one) for one in ancestors(unit_code)[1:4])
+
+
+def _doubts(election_id: str, area: str, order: str, after: str) -> list[review.Doubt]:
+    """A page of doubts and one more; `after` holds the votes and the code of the last one seen."""
+    votes, _, code = after.partition(":")
+    if order == "place":
+        return review.under_review(election_id, code, PAGE + 1, area)
+    known = (int(votes), code) if votes.isdecimal() and len(votes) < 12 else None
+    return review.weightiest(election_id, known, PAGE + 1, area)
+
+
+def _areas_in_doubt(election: Election) -> list[Tally]:
+    """The areas right below the election's own that have units to look at."""
+    row = Tally
+    return list(
+        row.select()
+        .where(
+            row.election_id == election.id,
+            row.parent == election.area_code,
+            row.review_units > 0,
+        )
+        .order_by(row.area_code)
+    )
+
+
+def _lines(parties: list[Any], columns: list[Figures | None]) -> list[tuple[str, list[Any], bool]]:
+    """The figures side by side: what, of each column, and whether they differ."""
+    known = [figures for figures in columns if figures is not None]
+    named = [party for party in parties if any(f.votes.get(party.code) for f in known)]
+    lines: list[tuple[str, list[Any]]] = [
+        ("Registered voters", [f.registered if f else None for f in columns]),
+        ("Accredited voters", [f.accredited if f else None for f in columns]),
+        *(
+            (party.code, [f.votes.get(party.code, 0) if f else None for f in columns])
+            for party in named
+        ),
+        ("Valid votes", [f.valid if f else None for f in columns]),
+        ("Rejected votes", [f.rejected if f else None for f in columns]),
+    ]
+    return [(what, row, len({n for n in row if n is not None}) > 1) for what, row in lines]
+
+
+def _figures(election_id: str) -> dict[str, Any]:
+    """Figures that a reviewer typed; valid votes are their sum."""
+
+    def number(name: str, label: str) -> int:
+        text = request.form.get(name, "").strip().replace(",", "")
+        if not text.isdecimal():
+            raise Invalid(f"{label}: write a whole number.")
+        return int(text)
+
+    votes = {
+        party.code: number(f"votes-{party.code}", party.code)
+        for party in elections.parties_of(election_id)
+        if request.form.get(f"votes-{party.code}", "").strip()
+    }
+    registered = request.form.get("registered", "").strip()
+    return {
+        "registered_voters": number("registered", "Registered voters") if registered else None,
+        "accredited_voters": number("accredited", "Accredited voters"),
+        "rejected_votes": number("rejected", "Rejected votes"),
+        "votes": votes,
+        "valid_votes": sum(votes.values()),
+    }

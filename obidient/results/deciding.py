@@ -1,0 +1,224 @@
+"""From received sheets to outcomes: accepted, superseded, duplicate or rejected, in bulk.
+
+All sheets of an election are decided by one worker at a time (it holds the election's row), a
+chunk in one transaction together with the totals they change. So whatever order sheets come in,
+and however many processes take them, the totals are the sums of what counts unit by unit.
+"""
+
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple
+
+from peewee import chunked
+
+from obidient import queues
+from obidient.areas import Area
+from obidient.clock import utcnow
+from obidient.database import db, is_postgres
+from obidient.results import flags, tally
+from obidient.results.desk import Desk
+from obidient.results.elections import lies_in, names_of, parties_of
+from obidient.results.models import AgentSheet, Election, Submission
+from obidient.results.received import Sender, decode, receive
+from obidient.results.sheets import Figures, OverVoting, Refused, check, snake_keys
+from obidient.stopping import stopping
+
+#: Sheets decided in one transaction.
+CHUNK = 1_000
+#: On SQLite, which has one writer: fewer, and then a rest in which those who wait get their turn.
+SQLITE_CHUNK, REST = 250, 0.02
+
+
+class Outcome(NamedTuple):
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+def process_waiting(most: int = 20) -> int:
+    """Decide received sheets, up to `most` chunks; returns how many were decided."""
+    done = 0
+    for _ in range(most):
+        number = _process_chunk()
+        done += number
+        if number == 0 or stopping.is_set():
+            break
+        if not is_postgres():
+            time.sleep(REST)
+    return done
+
+
+def sweep() -> None:
+    """Received sheets whose hint was lost; while no queue takes hints they are decided here."""
+    waiting = Submission.select().where(Submission.status == "received").exists()
+    if waiting and not queues.current().enqueue(queues.RESULTS_SYNC, "process"):
+        process_waiting(most=1)
+
+
+def _process_chunk() -> int:
+    waiting = Submission.select().where(Submission.status == "received").order_by(Submission.id)
+    with db.atomic():
+        first = waiting.first()
+        if first is None:
+            return 0
+        election = tally.lock_election(first.election_id)
+        some = CHUNK if is_postgres() else SQLITE_CHUNK
+        rows = list(waiting.where(Submission.election_id == first.election_id).limit(some))
+        if rows:
+            decide(rows, election)
+    return len(rows)
+
+
+def decide(rows: Sequence[Submission], election: Election | None) -> None:
+    """Decide sheets of one election, which the caller's transaction holds."""
+    desk = _open_desk(rows, election)
+    outcomes: dict[int, Outcome] = {}
+    for row in rows:
+        outcomes[row.id] = _outcome(row, desk, outcomes)
+    _write_outcomes(outcomes, {row.id for row in rows})
+    desk.save()
+
+
+def _open_desk(rows: Sequence[Submission], election: Election | None) -> Desk:
+    """Everything that deciding these sheets needs to know, in a query a table."""
+    election_id = election.id if election else ""
+    codes = sorted({row.unit_code for row in rows if len(row.unit_code) == 12})
+    ids = {row.submission_id for row in rows if row.repeat}
+    desk = Desk(election_id)
+    if election is not None:
+        desk.election, desk.parties = election, names_of(parties_of(election_id))
+    if codes:
+        units: Any = Area.select(Area.code, Area.registered_voters).where(
+            Area.code.in_(codes), Area.level == "unit"
+        )
+        desk.listed = dict(units.tuples())
+    if codes and election is not None:
+        desk.load(codes)
+    if ids:
+        firsts = Submission.select().where(
+            Submission.submission_id.in_(ids), Submission.repeat == 0
+        )
+        desk.firsts = {row.submission_id: row.digest for row in firsts}
+    return desk
+
+
+def _outcome(row: Submission, desk: Desk, outcomes: dict[int, Outcome]) -> Outcome:
+    """Status and reason of one sheet; notes on the desk what it changes."""
+    if row.repeat:
+        same = desk.firsts[row.submission_id] == row.digest
+        return Outcome("duplicate") if same else Outcome("rejected", "id_reused")
+    try:
+        unit, figures = check(snake_keys(decode(row.payload)), desk.parties, desk.listed)
+        _check_place(row, unit, desk.election)
+    except Refused as refusal:
+        if isinstance(refusal, OverVoting):
+            _note_over_voting(row, refusal.figures, desk)
+        return Outcome("rejected", refusal.reason, refusal.message)
+    return _take(row, unit, figures, desk, outcomes)
+
+
+def _check_place(row: Submission, unit: str, election: Election | None) -> None:
+    """Whether this unit may be reported here, now and by this sender."""
+    if election is None:
+        raise Refused("unknown_election")
+    if election.status != "ongoing":
+        raise Refused("election_not_open")
+    if not lies_in(unit, election):
+        raise Refused("outside_area")
+    if row.own_unit is not None and row.own_unit != unit:
+        raise Refused("not_your_unit")
+
+
+def _note_over_voting(row: Submission, figures: Figures, desk: Desk) -> None:
+    """The results room sees it, if it might have counted at all."""
+    try:
+        _check_place(row, row.unit_code, desk.election)
+    except Refused:
+        return
+    evidence = {"submission": row.id, "accredited": figures.accredited, "valid": figures.valid}
+    desk.raise_flag(row.unit_code, flags.OVER_VOTING, evidence)
+
+
+def _take(
+    row: Submission, unit: str, figures: Figures, desk: Desk, outcomes: dict[int, Outcome]
+) -> Outcome:
+    """A sheet that passed: its agent's newest or not, counted or not."""
+    mine = desk.sheets.setdefault(unit, {})
+    known = mine.get(row.agent)
+    if known is not None:
+        # The id breaks ties, so that the order of arrival never matters.
+        if (row.revision, row.submission_id) <= (known.revision, known.submission_id):
+            return Outcome("superseded")
+        outcomes[known.submission] = Outcome("superseded")
+    text = figures.dumps()
+    mine[row.agent] = AgentSheet(
+        election_id=row.election_id,
+        unit_code=unit,
+        agent=row.agent,
+        submission=row.id,
+        revision=row.revision,
+        submission_id=row.submission_id,
+        figures=text,
+    )
+    desk.changed_sheets.add((unit, row.agent))
+    result = desk.unit(unit)
+    if result.settled:
+        # A person has decided: a newer sheet asks them to look again, and changes no total.
+        if text != result.figures:
+            desk.raise_flag(unit, flags.REOPENED, {"submission": row.id, "valid": figures.valid})
+    elif result.agent in ("", row.agent):
+        desk.count(unit, row.agent, row.id, figures)
+    desk.compare(unit)
+    return Outcome("accepted")
+
+
+def _write_outcomes(outcomes: Mapping[int, Outcome], fresh: Set[int]) -> None:
+    """All outcomes of a kind in one statement; a sheet keeps the time at which it was decided."""
+    now = utcnow()
+    alike: dict[tuple[Outcome, bool], list[int]] = {}
+    for row_id, outcome in outcomes.items():
+        alike.setdefault((outcome, row_id in fresh), []).append(row_id)
+    for (outcome, is_fresh), ids in sorted(alike.items()):
+        moment = {"processed_at": now} if is_fresh else {}
+        Submission.update(**outcome._asdict(), **moment).where(Submission.id.in_(ids)).execute()
+
+
+def _await(first: int, last: int) -> None:
+    """Until all sheets of this range are decided, here or by the worker that has taken them."""
+    waiting = Submission.select().where(
+        Submission.status == "received", Submission.id.between(first, last)
+    )
+    while waiting.exists():
+        if not process_waiting():
+            time.sleep(REST)
+
+
+def load(
+    payloads: Iterable[Mapping[str, Any]],
+    election_id: str,
+    progress: Callable[[int], None] = lambda number: None,
+) -> Counter[str]:
+    """Take sheets from a file: the same door and the same decisions.
+
+    Returns how many ended as what, with the reason of those rejected ("rejected: over_voting").
+    """
+    loaded = array("q")
+    for some in chunked(payloads, CHUNK):
+        sheets = [snake_keys(payload) | {"election_id": election_id} for payload in some]
+        with db.atomic():
+            loaded.extend(receive(sheets, Sender()))
+        process_waiting()
+        progress(len(sheets))
+    if loaded:
+        _await(min(loaded), max(loaded))
+    counts: Counter[str] = Counter()
+    # At the end, since a later line may have taken the place of an earlier one.
+    for start in range(0, len(loaded), 5_000):
+        ids = list(loaded[start : start + 5_000])
+        for row in Submission.select(Submission.status, Submission.reason).where(
+            Submission.id.in_(ids)
+        ):
+            counts[f"{row.status}: {row.reason}" if row.reason else row.status] += 1
+    return counts

@@ -1,0 +1,1 @@
+"""The live count as the public reads it: documents, copies with an ETag, pages."""
