@@ -26,7 +26,7 @@ from obidient.contacts.models import Contact
 from obidient.operations import setup
 from obidient.operations.logging import OneLine
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 Cli = Callable[..., Result]
 IDLE = "SMS queue is empty.\nVoice queue is empty.\n"
 

@@ -19,7 +19,7 @@ from obidient.contacts.models import Contact
 from obidient.plugin import Accepted, Message, Provider
 from obidient.providers import registry
 
-MANUAL = (Path(__file__).parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
+MANUAL = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", MANUAL, re.S)
 HELLO, TIDY, TESTS = BLOCKS
 PLACE = re.compile(r"`[^`]*`")

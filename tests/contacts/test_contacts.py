@@ -30,7 +30,7 @@ from obidient.contacts.phones import mask, normalise
 from obidient.errors import Invalid
 from obidient.jobs import Job
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 Cli = Callable[..., Result]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
-from obidient.campaigns.models.texts import InboundText, TextAnswer
 from test_admin import Person
 
 from obidient import jobs
@@ -17,6 +16,7 @@ from obidient.accounts.models import AuditEntry
 from obidient.campaigns import control, decisions
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.models.voice import VoiceCall
 from obidient.campaigns.sending import staging, states
 from obidient.clock import utcnow

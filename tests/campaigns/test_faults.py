@@ -25,7 +25,7 @@ from obidient.campaigns.sending import lifecycle
 from obidient.contacts import imports
 
 S = RecipientStatus
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from click.testing import Result
 
 from obidient.config import ConfigError, Settings, documented_settings, parse_quiet_hours
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STRONG = "0123456789abcdef" * 4
 
 

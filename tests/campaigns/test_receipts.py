@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from obidient.campaigns.models.texts import InboundText, TextAnswer
 from signed_in import sign_in
 
 from obidient import create_app, database
 from obidient.campaigns import decisions
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.receipts import applying
 from obidient.campaigns.sending import states
 from obidient.campaigns.sending.states import Result

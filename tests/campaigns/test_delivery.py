@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from obidient.campaigns.models.texts import TextAnswer
 from peewee import OperationalError
 from redis.exceptions import RedisError
 
@@ -23,6 +22,7 @@ from obidient.campaigns.models.campaign import (
     Recipient,
     RecipientStatus,
 )
+from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.receipts import applying
 from obidient.campaigns.sending import (
     delivery,

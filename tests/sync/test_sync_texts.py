@@ -9,11 +9,11 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
-from obidient.campaigns.models.texts import InboundText, TextAnswer
 from results_world import UNITS, election_document, make_world
 
 from obidient.accounts.models import User
 from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.receipts import applying
 from obidient.campaigns.texts import answers
 from obidient.plugin import Accepted, Message

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from obidient.campaigns.models.texts import InboundText, TextAnswer
 from signed_in import sign_in
 from test_voice import wait_until
 
@@ -18,6 +17,7 @@ from obidient.accounts.models import AuditEntry
 from obidient.campaigns import control, networks
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.receipts import applying
 from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
