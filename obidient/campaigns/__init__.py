@@ -10,13 +10,15 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
     from obidient.campaigns import api, erasure, merging
     from obidient.campaigns.receipts import applying, webhooks
-    from obidient.campaigns.sending import jobs, sweeper
+    from obidient.campaigns.sending import channels, jobs, sweeper
     from obidient.campaigns.texts import answers
     from obidient.campaigns.voice import calls, links, recordings, script
+    from obidient.campaigns.voice.channel import Voice
     from obidient.workers import ticker
 
     registered: queues.Queues = app.extensions["obidient.queues"]
     jobs.register(registered)
+    channels.register(app, "voice", Voice())
     recordings.init_app(app)
     links.register(registered)
     answers.register(registered)

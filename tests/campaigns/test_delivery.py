@@ -26,6 +26,7 @@ from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.receipts import applying
 from obidient.campaigns.sending import (
     delivery,
+    hints,
     holds,
     lifecycle,
     pace,
@@ -305,7 +306,7 @@ def test_a_campaign_goes_on_at_once_when_it_is_resumed(
 ) -> None:
     monkeypatch.setenv("SMS_BATCH_SIZE", "1")
     campaign_id = launch()
-    staging.feed(lifecycle.get(campaign_id))
+    hints.feed(lifecycle.get(campaign_id))
     control.pause(campaign_id)
     # Workers look at what is queued, and find that it is paused.
     queues.current()["sms"].storage.flush_queue()

@@ -164,7 +164,7 @@ class CampaignMachine(RuleBasedStateMachine):
     def sweep(self) -> None:
         if self.campaign.status == "cancelled":
             states.skip_queued(self.campaign_id)
-        states.complete(self.campaign_id)
+        lifecycle.complete(self.campaign_id)
 
     # -- the network --
 

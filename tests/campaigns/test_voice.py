@@ -16,7 +16,7 @@ from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import KeyPress, VoiceCall
 from obidient.campaigns.receipts import applying
-from obidient.campaigns.sending import delivery, lifecycle, states
+from obidient.campaigns.sending import delivery, lifecycle
 from obidient.campaigns.sending.outcomes import Claimed, Result
 from obidient.campaigns.sending.staging import stage
 from obidient.campaigns.voice import calls, menu
@@ -199,7 +199,7 @@ def test_a_call_whose_end_is_never_reported_frees_its_line_in_time(
     VoiceCall.update(until=utcnow()).execute()
     assert len(call(campaign, 20)) == 5
     VoiceCall.update(until=utcnow()).execute()
-    assert states.complete(campaign.id)
+    assert lifecycle.complete(campaign.id)
     assert counts(campaign) == {"sent": 25}
 
 
@@ -246,7 +246,7 @@ def test_who_did_not_answer_is_called_again_on_the_same_day_and_only_so_often(
         pytest.skip("too late in the day to call again")
     assert counts(campaign) == {"queued": 1}
     assert now.next_attempt_at > utcnow() - timedelta(seconds=1)
-    assert not states.complete(campaign.id)
+    assert not lifecycle.complete(campaign.id)
     due_now()
     (second,) = call(campaign)
     unanswered(client, first[2], cause)
@@ -255,7 +255,7 @@ def test_who_did_not_answer_is_called_again_on_the_same_day_and_only_so_often(
     unanswered(client, second[2], cause)
     applying.apply_due()
     assert counts(campaign) == {"undelivered": 1}
-    assert states.complete(campaign.id)
+    assert lifecycle.complete(campaign.id)
 
 
 @pytest.mark.both

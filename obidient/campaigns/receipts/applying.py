@@ -20,11 +20,12 @@ from obidient import queues
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Recipient
 from obidient.campaigns.receipts.forms import parsed
+from obidient.campaigns.sending import channels
 from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.reports import apply_reports
 from obidient.campaigns.texts import answers as inbox
 from obidient.campaigns.texts import incoming
-from obidient.campaigns.voice import calls, keys
+from obidient.campaigns.voice import keys
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
@@ -223,7 +224,7 @@ def _apply(readings: list[Reading]) -> None:
         one.state = one.flaw or ("applied" if one.events else "nothing")
         one.error = one.flaw_error
     counts = Counts()
-    _hold_calls(readings)
+    _lock_calls(readings)
     _apply_reports(readings, counts)
     for one in readings:
         for event in one.events:
@@ -239,16 +240,13 @@ def _apply(readings: list[Reading]) -> None:
     _finish(readings)
 
 
-def _hold_calls(readings: list[Reading]) -> None:
+def _lock_calls(readings: list[Reading]) -> None:
     sessions: dict[str, set[str]] = {}
     for one in readings:
-        if _is_voice(one.callback.provider):
-            named = {
-                e.provider_id for e in one.events if isinstance(e, DeliveryReport | CallProgress)
-            }
-            sessions.setdefault(one.callback.provider, set()).update(named)
+        named = {e.provider_id for e in one.events if isinstance(e, DeliveryReport | CallProgress)}
+        sessions.setdefault(one.callback.provider, set()).update(named)
     for provider in sorted(sessions):
-        calls.lock_calls(provider, sessions[provider])
+        _channel(provider).lock(provider, sessions[provider])
 
 
 def _apply_reports(readings: list[Reading], counts: Counts) -> None:
@@ -262,8 +260,7 @@ def _apply_reports(readings: list[Reading], counts: Counts) -> None:
         # First by their ids, since recipients are looked for by their number as well.
         answers = inbox.apply_reports(provider, reports)
         left = [report for report in reports if report not in answers]
-        if _is_voice(provider):
-            left = calls.settle(provider, left, counts)
+        left = _channel(provider).settle(provider, left, counts)
         unmatched = set(apply_reports(provider, left, counts))
         for one in group:
             if unmatched.intersection(one.reports()):
@@ -271,9 +268,9 @@ def _apply_reports(readings: list[Reading], counts: Counts) -> None:
         _note_numbers(provider, [report for report in reports if report not in unmatched])
 
 
-def _is_voice(provider: str) -> bool:
+def _channel(provider: str) -> channels.Channel:
     found = registry.current().find(provider)
-    return found is not None and found.channel == "voice"
+    return channels.of(found.channel if found else "")
 
 
 def _wait(reading: Reading) -> None:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from obidient import database, queues
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import hints, lifecycle, pace, rest, states
+from obidient.campaigns.sending import channels, hints, lifecycle, pace, rest
 from obidient.campaigns.sending.holds import Hold, why_held
 from obidient.campaigns.sending.outcomes import (
     CallResult,
@@ -28,7 +28,6 @@ from obidient.campaigns.sending.outcomes import (
     not_asked,
 )
 from obidient.campaigns.text import is_personalised, render
-from obidient.campaigns.voice import calls, script
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact
@@ -47,8 +46,6 @@ NO_SEAT = 0.2
 #: Seconds after which it asks again whether the channel, the hour and the provider allow sending:
 #: with `BEGIN_WITHIN`, a channel that is paused is silent within a second.
 LOOK = 0.15
-#: Seconds until it is asked again whether a line is free.
-LINES_BUSY = 0.5
 #: Threads of this process that are working on each campaign.
 _seated: Counter[int] = Counter()
 _seats = threading.Lock()
@@ -69,8 +66,8 @@ class Turn:
     hold: Hold | None = None
 
     @property
-    def is_voice(self) -> bool:
-        return self.campaign.channel == "voice"
+    def channel(self) -> channels.Channel:
+        return channels.of(self.campaign.channel)
 
     def held(self) -> Hold | None:
         """Why nothing may be sent now; asked a few times a second, not for every call."""
@@ -176,7 +173,7 @@ def _release(campaign: Campaign, batch: Batch, wait: float) -> None:
     if delay is not None and not stopping.is_set() and delay <= hints.HINT_LASTS.total_seconds():
         hints.hint(campaign, batch.id, delay)
     if delay is None:
-        states.complete(campaign.id)
+        lifecycle.complete(campaign.id)
         hints.feed(Campaign.get_by_id(campaign.id))
 
 
@@ -226,14 +223,14 @@ def _one_call(turn: Turn) -> float:
     if hold is not None:
         hints.note_hold(campaign, hold.reason)
         return 1.0 if hold.until is None else max(1.0, (hold.until - utcnow()).total_seconds())
-    if turn.is_voice and not calls.free_lines(provider, 1):
-        return LINES_BUSY
+    if not turn.channel.has_room(provider):
+        return turn.channel.no_room_wait
     wanted = min(provider.max_batch, math.ceil(min(bucket.rate for bucket in turn.buckets)))
     granted, wait = pace.take(turn.buckets, max(1, wanted))
     if not granted:
         return max(wait, 0.05)
     lease = timedelta(seconds=2 * provider.deadline)
-    claimed = _claim(turn, granted, lease)
+    claimed = turn.channel.claim(campaign, provider, turn.batch.number, granted, lease)
     pace.give_back(turn.buckets, granted - len(claimed))
     if not claimed:
         return 0.001
@@ -245,33 +242,20 @@ def _one_call(turn: Turn) -> float:
         # The database was away for long: the claim might run out while the network is asked.
         answer = not_asked(claimed)
     # First of all: whatever fails after this, the answer is not lost.
-    database.persist(lambda: _record(turn, answer, claimed[0].lease_until))
+    until = claimed[0].lease_until
+    database.persist(lambda: turn.channel.record(campaign, provider, answer.results, until))
     pace.give_back(turn.buckets, sum(result.free for result in answer.results))
     _after(turn, claimed, answer)
     return 0.0
 
 
-def _claim(turn: Turn, limit: int, lease: timedelta) -> list[Claimed]:
-    campaign, number = turn.campaign, turn.batch.number
-    if turn.is_voice:
-        return calls.claim(campaign, turn.provider, number, limit, lease)
-    return states.claim(campaign.id, number, limit, lease, campaign.channel)
-
-
-def _record(turn: Turn, answer: CallResult, lease_until: datetime) -> None:
-    if turn.is_voice:
-        calls.record(turn.campaign.id, turn.provider, answer.results, lease_until)
-    else:
-        states.record(turn.campaign.id, answer.results, lease_until)
-
-
 def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
     """The claimed recipients' messages, fields filled in from their contacts as they are now."""
     template, keep = campaign.message_template, campaign.keep_spelling
-    audio = script.audio_url(campaign)
+    sound = channels.of(campaign.channel).sound(campaign)
     if not is_personalised(template):
         text = render(template, {}, keep)
-        return [message_of(one, text, campaign.id, audio) for one in claimed]
+        return [message_of(one, text, campaign.id, sound) for one in claimed]
     ids = [one.contact_id for one in claimed if one.contact_id is not None]
     people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
     return [
@@ -279,7 +263,7 @@ def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
             one,
             render(template, field_values(people.get(one.contact_id or 0)), keep),
             campaign.id,
-            audio,
+            sound,
         )
         for one in claimed
     ]

@@ -40,6 +40,12 @@ def hint(campaign: Campaign, batch_id: int, delay: float = 0) -> None:
     queues.current().enqueue(queue, "send_batch", delay, campaignId=campaign.id, batchId=batch_id)
 
 
+def stage_soon(campaign: Campaign) -> None:
+    """Tell a worker to stage (on)."""
+    queue = queues.Queues.of_channel(campaign.channel)
+    queues.current().enqueue(queue, "stage", campaignId=campaign.id)
+
+
 def put_off(campaign: Campaign, batch_id: int, delay: float) -> None:
     """Queue the job in hand again, for later, and see that nobody queues another meanwhile."""
     now = utcnow()

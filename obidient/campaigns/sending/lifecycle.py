@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from peewee import fn
+
 from obidient.accounts import audit
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.sending import staging, states
+from obidient.campaigns.sending import channels, hints, lifecycle, states
 from obidient.campaigns.sending.hints import feed
 from obidient.clock import utcnow
 from obidient.database import db
@@ -52,7 +54,7 @@ def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
         started_at=now,
     )
     if moved:
-        db.after_commit(lambda: staging.enqueue(campaign))
+        db.after_commit(lambda: hints.stage_soon(campaign))
     return moved
 
 
@@ -69,9 +71,9 @@ def wake(campaign_id: int) -> None:
     campaign = get(campaign_id)
     if campaign.status == "sending":
         if not campaign.staged:
-            staging.enqueue(campaign)
+            hints.stage_soon(campaign)
         feed(campaign)
-        states.complete(campaign_id)
+        lifecycle.complete(campaign_id)
 
 
 def carry_out(campaign_id: int) -> None:
@@ -79,3 +81,24 @@ def carry_out(campaign_id: int) -> None:
     while states.carry_out(campaign_id):
         wake(campaign_id)
     wake(campaign_id)
+
+
+def complete(campaign_id: int) -> bool:
+    """Close a campaign with nothing queued, in flight, awaiting retry or otherwise unfinished.
+
+    What a channel calls unfinished keeps it open, such as a call in progress.
+    """
+    now = utcnow()
+    return bool(
+        Campaign.update(status="completed", status_reason="", completed_at=now, updated_at=now)
+        .where(
+            Campaign.id == campaign_id,
+            Campaign.status == "sending",
+            Campaign.staged,
+            Campaign.decision == "",
+            Campaign.queued == 0,
+            Campaign.sending == 0,
+            *(~fn.EXISTS(query) for query in channels.unfinished(campaign_id)),
+        )
+        .execute()
+    )

@@ -9,11 +9,9 @@ from datetime import timedelta
 
 from peewee import EXCLUDED
 
-from obidient import queues
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.models.campaign import Batch, Campaign
-from obidient.campaigns.sending.hints import feed
-from obidient.campaigns.sending.states import complete
+from obidient.campaigns.sending import hints, lifecycle
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts.models import EVERY_CHANNEL
@@ -44,18 +42,12 @@ def stage(campaign_id: int) -> None:
     Campaign.update(staging_until=None).where(Campaign.id == campaign_id).execute()
     campaign = Campaign.get_by_id(campaign_id)
     if not done:
-        enqueue(campaign)
+        hints.stage_soon(campaign)
     elif campaign.total == 0:
         close_empty(campaign_id)
     else:
-        complete(campaign_id)
-    feed(campaign)
-
-
-def enqueue(campaign: Campaign) -> None:
-    """Tell a worker to stage (on)."""
-    queue = queues.Queues.of_channel(campaign.channel)
-    queues.current().enqueue(queue, "stage", campaignId=campaign.id)
+        lifecycle.complete(campaign_id)
+    hints.feed(campaign)
 
 
 def _lease(campaign_id: int) -> bool:

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from peewee import Case, fn
+from peewee import Case
 
 from obidient.bulk import rows_sql
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.models.voice import VoiceCall
 from obidient.campaigns.sending import notes
 from obidient.campaigns.sending.counters import count
 from obidient.campaigns.sending.outcomes import Claimed, Result
@@ -39,27 +38,6 @@ def move_campaign(
     return bool(
         Campaign.update(status=to, updated_at=utcnow(), **changes)
         .where(Campaign.id == campaign_id, Campaign.status.in_(list(frm)), *conditions)
-        .execute()
-    )
-
-
-def complete(campaign_id: int) -> bool:
-    """Close a campaign that has nothing queued, in flight or awaiting retry, and no open call."""
-    now = utcnow()
-    calls = VoiceCall.select(VoiceCall.id).where(
-        VoiceCall.campaign_id == campaign_id, VoiceCall.ended_at.is_null(), VoiceCall.until > now
-    )
-    return bool(
-        Campaign.update(status="completed", status_reason="", completed_at=now, updated_at=now)
-        .where(
-            Campaign.id == campaign_id,
-            Campaign.status == "sending",
-            Campaign.staged,
-            Campaign.decision == "",
-            Campaign.queued == 0,
-            Campaign.sending == 0,
-            ~fn.EXISTS(calls),
-        )
         .execute()
     )
 

@@ -7,7 +7,7 @@ restarted database left behind is found, however long ago it was.
 from datetime import timedelta
 
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
-from obidient.campaigns.sending import lifecycle, staging, states
+from obidient.campaigns.sending import hints, lifecycle, staging, states
 from obidient.campaigns.sending.hints import feed
 from obidient.clock import utcnow
 from obidient.database import db
@@ -50,7 +50,7 @@ def _revive(campaign: Campaign) -> None:
     elif campaign.queued == 0 and campaign.sending == 0:
         if campaign.total == 0:
             staging.close_empty(campaign.id)
-        states.complete(campaign.id)
+        lifecycle.complete(campaign.id)
         return
     if campaign.queued and not _has_ready_batch(campaign.id):
         states.reopen_batches(campaign.id)
@@ -60,7 +60,7 @@ def _revive(campaign: Campaign) -> None:
 def _stage(campaign: Campaign) -> None:
     """Go on with staging unless a worker is at it."""
     if campaign.staging_until is None or campaign.staging_until < utcnow():
-        staging.enqueue(campaign)
+        hints.stage_soon(campaign)
 
 
 def _has_ready_batch(campaign_id: int) -> bool:

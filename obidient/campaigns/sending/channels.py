@@ -1,0 +1,85 @@
+"""How each channel finds room, claims, records and settles; the engine knows no channel by name.
+
+A channel that is nothing special uses `Channel` itself, which is what SMS does. Voice registers its
+own, since a call takes a line before it begins and is over only when its end is reported.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, current_app
+
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import states
+from obidient.campaigns.sending.counters import Counts
+from obidient.campaigns.sending.outcomes import Claimed, Result
+from obidient.plugin import DeliveryReport, Provider
+
+
+class Channel:
+    """A channel whose messages are done with once the network has taken them."""
+
+    #: Seconds until it is asked again whether there is room.
+    no_room_wait = 0.5
+
+    def has_room(self, provider: Provider) -> bool:
+        """Whether one more message may begin now."""
+        return True
+
+    def claim(
+        self, campaign: Campaign, provider: Provider, batch: int, limit: int, lease: timedelta
+    ) -> list[Claimed]:
+        """Take up to `limit` due recipients of a batch; see `states.claim`."""
+        return states.claim(campaign.id, batch, limit, lease, campaign.channel)
+
+    def record(
+        self,
+        campaign: Campaign,
+        provider: Provider,
+        results: Sequence[Result],
+        lease_until: datetime,
+    ) -> None:
+        """Write what came of the claimed; see `states.record`."""
+        states.record(campaign.id, results, lease_until)
+
+    def sound(self, campaign: Campaign) -> str | None:
+        """The address of the recording that goes along with each message, if any."""
+        return None
+
+    def lock(self, provider: str, ids: Iterable[str]) -> None:
+        """Lock the rows of this channel's own that callbacks about `ids` will change."""
+
+    def settle(
+        self, provider: str, reports: Sequence[DeliveryReport], counts: Counts
+    ) -> list[DeliveryReport]:
+        """Apply reports to this channel's own rows; returns those the recipients still need."""
+        return list(reports)
+
+    def unfinished(self, campaign_id: int) -> Any | None:
+        """A query that finds a row while the campaign may not be completed; None: never."""
+        return None
+
+
+_PLAIN = Channel()
+
+
+def register(app: Flask, name: str, channel: Channel) -> None:
+    """Have the engine treat the channel `name` as `channel` says."""
+    app.extensions.setdefault("obidient.channels", {})[name] = channel
+
+
+def of(name: str) -> Channel:
+    """How a channel works; one that registered nothing works as SMS does."""
+    return _registered().get(name, _PLAIN)
+
+
+def unfinished(campaign_id: int) -> list[Any]:
+    """The queries of all channels that keep a campaign open while they find a row."""
+    found = (channel.unfinished(campaign_id) for channel in _registered().values())
+    return [query for query in found if query is not None]
+
+
+def _registered() -> dict[str, Channel]:
+    registered: dict[str, Channel] = current_app.extensions.get("obidient.channels", {})
+    return registered
