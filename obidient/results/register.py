@@ -23,6 +23,8 @@ from obidient.results.models import Election, RegisterTotal, UnitResult
 from obidient.results.sheets import MOST_VOTES
 
 BATCH = 2_000
+#: Letters of one cell; more means that a quotation mark is not closed.
+LONGEST_CELL = 131_072
 #: A line break within a cell and a unit's code behind it: rows that an open quote swallowed.
 _ROWS = re.compile(r"\n(?s:.*?)\b\d{2}[-/]\d{2}[-/]\d{2}[-/]\d{3}\b")
 _NEEDED = ("polling_unit_code", "polling_unit")
@@ -65,6 +67,8 @@ def _open(path: Path) -> io.TextIOBase:
 
 
 def _rows(file: Any) -> Iterator[tuple[int, dict[str, str]]]:
+    # One limit for the whole process: an import of contacts may have set another.
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.DictReader(file)
     missing = [name for name in _NEEDED if name not in (reader.fieldnames or [])]
     if missing:
@@ -75,7 +79,7 @@ def _rows(file: Any) -> Iterator[tuple[int, dict[str, str]]]:
             row = next(reader, None)
         except csv.Error:
             raise Invalid(
-                f"line {line}: a cell goes on for more than {csv.field_size_limit():,} letters: "
+                f"line {line}: a cell goes on for more than {LONGEST_CELL:,} letters: "
                 "a quotation mark is not closed. Mend the line and import again."
             ) from None
         if row is None:
