@@ -90,6 +90,8 @@ class Queues:
         self._queues: dict[str, Huey] = {}
         self._tasks: dict[tuple[str, str], Any] = {}
         for channel in self.channels:
+            # A setting of a plugin's channel that is wrong is told at the start.
+            settings.channel(channel)
             self._build(self.of_channel(channel))
         self._build(RESULTS_SYNC)
         self._build(MAINTENANCE)

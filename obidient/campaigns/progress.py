@@ -39,7 +39,7 @@ def rate(campaign: Campaign) -> float:
 
 def limit(campaign: Campaign) -> float:
     """The most a campaign may send, messages a second."""
-    found = settings().rate_limit(campaign.channel)
+    found = settings().channel(campaign.channel).rate
     return min(found, campaign.throttled_rate / 3600) if campaign.throttled_rate else found
 
 

@@ -45,7 +45,7 @@ def _consumer(name: str) -> Any:
     configured = settings()
     channel = name.removesuffix("-broadcast")
     helpers = (queues.RESULTS_SYNC, queues.MAINTENANCE)
-    threads = 2 if name in helpers else configured.worker_concurrency(channel)
+    threads = 2 if name in helpers else configured.channel(channel).concurrency
     return queues.current()[name].create_consumer(
         workers=1 if name == queues.RESULTS_SYNC else threads,
         worker_type="thread",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from obidient import create_app
 from obidient.config import ConfigError, Settings, documented_settings, parse_quiet_hours
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +128,19 @@ def test_a_database_that_is_away_is_a_sentence(
     result = cli("db", command)
     assert result.exit_code == 1
     assert "correct DATABASE_URL" in result.output
+
+
+def test_a_plugins_channel_has_settings_of_its_own_and_those_of_sms_where_it_has_none() -> None:
+    found = load(SMS_BATCH_SIZE="700", BULK_MAIL_JOB_ATTEMPTS="5").channel("bulk-mail")
+    assert (found.batch_size, found.attempts, found.rate) == (700, 5, 100)
+
+
+def test_voice_keeps_its_own_defaults_whatever_sms_is_set_to() -> None:
+    found = load(SMS_BATCH_SIZE="700", SMS_PROVIDER="pigeon").channel("voice")
+    assert (found.batch_size, found.rate, found.backoff, found.provider) == (100, 4, 15, None)
+
+
+@pytest.mark.parametrize("name", ["SMS_BATCH_SIZE", "VOICE_RATE_LIMIT_PER_SECOND"])
+def test_a_wrong_setting_of_a_channel_stops_the_start_and_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        create_app({"OBIDIENT_ENV": "development", name: "many"})

@@ -162,7 +162,7 @@ def _why(campaign: Campaign, rate: float, limit: float, consumed: set[str]) -> t
 def _slow(campaign: Campaign, rate: float, limit: float, beside: tuple[int, float]) -> str:
     """Why a campaign that nothing holds does not go at the pace it may."""
     others, together = beside[0] - 1, beside[1]
-    whole = settings().rate_limit(campaign.channel)
+    whole = settings().channel(campaign.channel).rate
     if others > 0 and together > 0.7 * whole:
         shared = formats.plural(others, "other campaign")
         return f"Shares the channel's limit of {whole:,.0f} a second with {shared}."

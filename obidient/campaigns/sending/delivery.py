@@ -102,7 +102,7 @@ def _seat(campaign: Campaign) -> Iterator[bool]:
     While others are sending too, one thread stays free of it: else a network that takes half a
     minute to answer would hold up campaigns that have nothing to do with it.
     """
-    threads = settings().worker_concurrency(campaign.channel)
+    threads = settings().channel(campaign.channel).concurrency
     with _seats:
         full = threads > 1 and _seated[campaign.id] >= threads - 1
         if not full:
@@ -210,7 +210,7 @@ def _close_or_reopen(campaign: Campaign, batch: Batch, wait: float) -> float | N
 
 
 def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
-    buckets = [pace.Bucket(provider.name, settings().rate_limit(campaign.channel))]
+    buckets = [pace.Bucket(provider.name, settings().channel(campaign.channel).rate)]
     if campaign.throttled_rate:
         buckets.append(pace.Bucket(f"campaign-{campaign.id}", campaign.throttled_rate / 3600))
     return buckets
@@ -273,9 +273,8 @@ def _call(
     campaign: Campaign, provider: Provider, claimed: list[Claimed], messages: list[Message]
 ) -> CallResult:
     """Ask the network, one request for equal texts; every recipient gets a result."""
-    retries = Retries(
-        settings().job_attempts(campaign.channel), settings().job_backoff(campaign.channel)
-    )
+    channel = settings().channel(campaign.channel)
+    retries = Retries(channel.attempts, channel.backoff)
     equal = len({message.text for message in messages}) == 1
     try:
         outcomes = provider.send(messages) if equal else provider.send_each(messages)

@@ -108,7 +108,7 @@ def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
     wanted = found - int(bad or 0) - int(out or 0)
     added = 0
     if wanted:
-        size = settings().batch_size(campaign.channel)
+        size = settings().channel(campaign.channel).batch_size
         cast = "::integer" if is_postgres() else ""
         inserted = db.execute_sql(
             "INSERT INTO recipient (campaign_id, contact_id, phone, batch, status, attempts, "

@@ -1,0 +1,155 @@
+"""How settings are written: a parser returns the value, or raises ValueError that says how."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from obidient.roles import ROLES
+
+#: The folder of `wsgi.py`: plugins/, templates/, var/ and relative paths live here.
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def text(value: str) -> str:
+    return value.strip()
+
+
+def optional(value: str) -> str | None:
+    return value.strip() or None
+
+
+def flag(value: str) -> bool:
+    lowered = value.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"", "0", "false", "no", "off"}:
+        return False
+    raise ValueError("must be 1 or 0")
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        try:
+            number = int(value.strip())
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value.strip())
+        except ValueError:
+            raise ValueError("must be a number") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        lowered = value.strip().lower()
+        if lowered not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return lowered
+
+    return parse
+
+
+def timezone(value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value.strip())
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("must be a time zone name such as Africa/Lagos") from None
+
+
+def names(value: str) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def roles(value: str) -> tuple[str, ...]:
+    roles = names(value) or ()
+    for role in roles:
+        if role not in ROLES:
+            raise ValueError(f"must name roles: {', '.join(ROLES)}")
+    return roles
+
+
+def check_port(url: str) -> None:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError("must have a number from 0 to 65535 as its port") from None
+
+
+def database_url(value: str) -> str:
+    if not re.match(r"^(sqlite:///|postgres(ql)?://)", value.strip()):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    check_port(value.strip())
+    return value.strip()
+
+
+def redis_url(value: str) -> str | None:
+    if not value.strip():
+        return None
+    if not re.match(r"^(rediss?|unix)://", value.strip()):
+        raise ValueError("must start with redis:// or rediss://")
+    check_port(value.strip())
+    path = urlsplit(value.strip()).path.strip("/")
+    if not value.strip().startswith("unix") and path and not re.fullmatch("[0-9]+", path):
+        raise ValueError("must end in a database's number, such as redis://127.0.0.1:6379/0")
+    return value.strip()
+
+
+def base_url(value: str) -> str | None:
+    if not value.strip():
+        return None
+    if not re.match(r"^https?://[^/]+", value.strip()):
+        raise ValueError("must be a web address such as https://results.example.org")
+    return value.strip().rstrip("/")
+
+
+def photo_storage(value: str) -> str:
+    where = value.strip()
+    if where.startswith(("s3://", "s3+http://")):
+        if not re.match(r"^s3(\+http)?://[^:/@]+:[^/@]+@[^/@]+/[^/?]+", where):
+            raise ValueError("must look like s3://KEY:SECRET@HOST/BUCKET, or be a folder")
+        return where
+    return str(ROOT / where) if where else ""
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """A daily window, local time, in which no message leaves; it may cross midnight."""
+
+    start: time
+    end: time
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
+
+
+def parse_quiet_hours(value: str) -> QuietHours | None:
+    """Read `20:00-08:00`; an empty string means no quiet hours. Raises ValueError."""
+    if not value.strip():
+        return None
+    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*", value)
+    if not match:
+        raise ValueError("must look like 20:00-08:00, or be empty")
+    hours = [int(group) for group in match.groups()]
+    try:
+        start, end = time(hours[0], hours[1]), time(hours[2], hours[3])
+    except ValueError:
+        raise ValueError("must hold two times of day such as 20:00-08:00") from None
+    return None if start == end else QuietHours(start, end)
