@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 
 from obidient import jobs, queues
 from obidient.accounts.models import ApiToken, AuditEntry, User
-from obidient.admin.campaigns import trial
 from obidient.campaigns import audience, control
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import TextAnswer
@@ -392,10 +391,10 @@ def test_a_test_message_is_refused_where_it_may_not_go(
     assert "digits" in organiser.post(url, phone="0803")
     sign_in("viewer").post(url, status=403, phone="08035550198")
     assert not TextAnswer.select().exists()
-    for number in range(trial.MOST + 1):
+    for number in range(answers.MOST_TESTS + 1):
         page = organiser.post(url, phone=f"080355502{number:02d}")
     assert "Wait a while" in page
-    assert TextAnswer.select().count() == trial.MOST
+    assert TextAnswer.select().count() == answers.MOST_TESTS
 
 
 @pytest.mark.both

@@ -296,7 +296,7 @@ def test_a_test_goes_through_the_provider_it_is_about(
     page = admin.post("/admin/plugins/simulator-sms/test", phone="0803 555 0101")
     assert "The test is on its way" in page
     row = TextAnswer.get()
-    assert (row.provider, row.inbound_id) == ("simulator-sms", answers.PROVIDER_TEST)
+    assert (row.provider, row.purpose) == ("simulator-sms", answers.TEST)
     answers.send(row.id)
     assert TextAnswer.get().state == "sent"
     shown = admin.get("/admin/plugins/simulator-sms/tests")

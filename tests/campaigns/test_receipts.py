@@ -517,7 +517,7 @@ def test_an_answer_on_its_way_to_the_same_number_leaves_the_matter_open(
 ) -> None:
     add(campaign, 0, RecipientStatus.UNCONFIRMED, provider_id=None)
     answer = TextAnswer.create(
-        inbound_id=1, phone=phone(0), text="Yes", state="sending", provider=Network.name
+        subject_id=1, phone=phone(0), text="Yes", state="sending", provider=Network.name
     )
     post("delivery", id="of-which", status="delivered", phone=phone(0))
     applying.apply_due()

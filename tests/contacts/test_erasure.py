@@ -76,7 +76,7 @@ def fill(tmp_path: Path) -> tuple[Campaign, Campaign]:
         session_id="s1", until=utcnow(), ended_at=utcnow(),
     )  # fmt: skip
     text = InboundText.create(provider="p", provider_id="1", phone=PHONE, text="I am Ada Obi")
-    TextAnswer.create(inbound_id=text.id, phone=PHONE, text="Thank you, Ada")
+    TextAnswer.create(subject_id=text.id, phone=PHONE, text="Thank you, Ada")
     TextReport.create(inbound_id=text.id, phone=PHONE, text="RESULT LP 10", state="taken")
     body = b"id=at-1&phoneNumber=%2B2348035550001&status=Success"
     RawCallback.create(provider="p", event="delivery", body=body, state="applied")

@@ -4,19 +4,15 @@ from datetime import timedelta
 
 from flask import session
 
-from obidient.accounts import actor, audit
+from obidient.accounts import audit
 from obidient.admin.campaigns import draft as drafts
 from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
-from obidient.contacts import suppression
-from obidient.contacts.phones import mask, normalise
+from obidient.contacts.phones import mask
 from obidient.database import db
-from obidient.errors import Conflict, Invalid
+from obidient.errors import Conflict
 
-#: Of one person in an hour: tests are to look at, not to write to people with.
-MOST = 20
-SHOWN = 5
 REMEMBERED = "trial_phone"
 
 
@@ -28,56 +24,29 @@ def phone() -> str:
 def send(found: drafts.Draft, given: str) -> str:
     """Queue the message as its first reader gets it; returns the number, masked.
 
-    It goes the way of the answers to texts, outside of any campaign's counts; a negative
-    `inbound_id` says which draft it belongs to.
+    It goes the way of the answers to texts, outside of any campaign's counts.
     """
     campaign = found.campaign
     if campaign.channel != "sms":
         raise Conflict("Only text messages can be tried out this way.")
     if "message_template" in found.problems:
         raise Conflict(found.problems["message_template"])
-    try:
-        number = normalise(given)
-    except ValueError as error:
-        raise Invalid(str(error)) from None
-    if suppression.suppressed([number], "sms"):
-        raise Conflict("This number has opted out of messages: use another one.")
-    _check_number_of_tests()
     bubble, _ = drafts.preview(found, 0)
-    user = actor()
     with db.atomic():
-        made = TextAnswer.create(
-            inbound_id=-campaign.id,
-            phone=number,
-            text=bubble,
-            created_by_id=user.id if user else None,
-        )
+        made = answers.send_one(answers.TRIAL, given, bubble, campaign.id)
         audit.record(
             "campaign.tried",
-            f"Sent a test of {campaign.title!r} to {mask(number)}",
+            f"Sent a test of {campaign.title!r} to {mask(made.phone)}",
             "campaign",
             campaign.id,
         )
-        db.after_commit(lambda: answers.hint(made.id))
-    session[REMEMBERED] = number
-    return mask(number)
-
-
-def _check_number_of_tests() -> None:
-    user = actor()
-    lately = TextAnswer.select().where(
-        TextAnswer.inbound_id < 0,
-        TextAnswer.created_by_id == (user.id if user else None),
-        TextAnswer.created_at > utcnow() - timedelta(hours=1),
-    )
-    if lately.count() >= MOST:
-        raise Conflict(f"You have sent {MOST} tests within an hour. Wait a while, or just send it.")
+    session[REMEMBERED] = made.phone
+    return mask(made.phone)
 
 
 def latest(campaign_id: int) -> list[TextAnswer]:
     """The last tests of a draft, newest first."""
-    rows = TextAnswer.select().where(TextAnswer.inbound_id == -campaign_id)
-    return list(rows.order_by(TextAnswer.id.desc()).limit(SHOWN))
+    return answers.sent_for(answers.TRIAL, campaign_id)
 
 
 def is_settled(rows: list[TextAnswer]) -> bool:

@@ -6,24 +6,21 @@ from typing import Any
 
 from peewee import fn
 
-from obidient.accounts import actor, audit
+from obidient.accounts import audit
 from obidient.admin import formats
 from obidient.campaigns.models.campaign import Campaign, ProviderState, Throughput
 from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
-from obidient.contacts import suppression
-from obidient.contacts.phones import mask, normalise
+from obidient.contacts.phones import mask
 from obidient.database import db
-from obidient.errors import Conflict, Invalid
+from obidient.errors import Conflict
 from obidient.plugin import Provider
 from obidient.providers import registry
 
 LATELY = timedelta(minutes=15)
 #: From this share of refused and lost messages on, something is wrong with a provider.
 WORRYING = 0.05
-#: Tests by one person in an hour, and those shown.
-MOST, SHOWN = 20, 5
 
 
 @dataclass(frozen=True)
@@ -70,36 +67,14 @@ def send_test(provider: Provider, given: str) -> str:
     """Queue a test through this very provider; returns the number, masked."""
     if why := why_no_test(provider):
         raise Conflict(why)
-    try:
-        number = normalise(given)
-    except ValueError as error:
-        raise Invalid(str(error)) from None
-    if suppression.suppressed([number], "sms"):
-        raise Conflict("This number has opted out of messages: use another one.")
-    user = actor()
-    user_id = user.id if user else None
-    mine = (TextAnswer.inbound_id == answers.PROVIDER_TEST) & (TextAnswer.created_by_id == user_id)
-    recent = TextAnswer.created_at > utcnow() - timedelta(hours=1)
-    if TextAnswer.select().where(mine, recent).count() >= MOST:
-        raise Conflict(f"You have sent {MOST} tests within an hour. Wait a while.")
     text = f"A test of {provider.name} by Obidient, {formats.full(utcnow())}. Nothing to do."
     with db.atomic():
-        made = TextAnswer.create(
-            inbound_id=answers.PROVIDER_TEST,
-            phone=number,
-            text=text,
-            provider=provider.name,
-            created_by_id=user_id,
-        )
-        summary = f"Sent a test through {provider.name} to {mask(number)}"
+        made = answers.send_one(answers.TEST, given, text, provider=provider.name)
+        summary = f"Sent a test through {provider.name} to {mask(made.phone)}"
         audit.record("provider.tried", summary, "provider", provider.name)
-        db.after_commit(lambda: answers.hint(made.id))
-    return mask(number)
+    return mask(made.phone)
 
 
 def tests_of(provider: Provider) -> list[TextAnswer]:
     """The latest tests through a provider, newest first."""
-    rows = TextAnswer.select().where(
-        TextAnswer.inbound_id == answers.PROVIDER_TEST, TextAnswer.provider == provider.name
-    )
-    return list(rows.order_by(TextAnswer.id.desc()).limit(SHOWN))
+    return answers.sent_for(answers.TEST, provider=provider.name)

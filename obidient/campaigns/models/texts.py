@@ -40,10 +40,13 @@ class InboundText(BaseModel):
 
 
 class TextAnswer(BaseModel):
-    """An answer to a text somebody sent us, written by a person or by the system."""
+    """A single text to one person: an answer to theirs, or a test that a colleague asked for."""
 
     id = BigAutoField()
-    inbound_id = BigIntegerField(index=True)
+    #: answer (to a text of theirs), trial (of a draft) or test (of a provider).
+    purpose = CharField(max_length=8, default="answer")
+    #: The text that it answers, the campaign that it tries out, or 0.
+    subject_id = BigIntegerField(default=0, index=True)
     phone = CharField(max_length=40)
     text = TextField()
     automatic = BooleanField(default=False)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from obidient import database, queues
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import channels, hints, lifecycle, pace, rest
+from obidient.campaigns.sending import channels, hints, lifecycle, notes, pace, rest
 from obidient.campaigns.sending.holds import Hold, why_held
 from obidient.campaigns.sending.outcomes import (
     CallResult,
@@ -26,12 +26,12 @@ from obidient.campaigns.sending.outcomes import (
     collect,
     message_of,
     not_asked,
+    raising,
 )
 from obidient.campaigns.text import is_personalised, render
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact
-from obidient.contacts.suppression import suppress
 from obidient.plugin import Message, Provider
 from obidient.providers import registry
 from obidient.stopping import stopping
@@ -280,18 +280,13 @@ def _call(
         outcomes = provider.send(messages) if equal else provider.send_each(messages)
         return collect(claimed, outcomes or (), retries)
     except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
-        return collect(claimed, _raising(error), retries)
-
-
-def _raising(error: Exception):  # type: ignore[no-untyped-def]
-    raise error
-    yield
+        return collect(claimed, raising(error), retries)
 
 
 def _after(turn: Turn, claimed: list[Claimed], answer: CallResult) -> None:
     """What an answer means beyond its recipients: opt-outs, rests, pauses, alarms."""
     campaign, provider = turn.campaign, turn.provider
-    _note_numbers(campaign, claimed, answer)
+    notes.note_numbers(campaign.channel, {one.id: one.phone for one in claimed}, answer)
     if answer.crash is not None:
         failed_jobs.record(
             queues.Queues.of_channel(campaign.channel),
@@ -311,16 +306,6 @@ def _after(turn: Turn, claimed: list[Claimed], answer: CallResult) -> None:
         rest.clear(provider.name)
     if any(result.status in BAD for result in answer.results):
         _check_threshold(campaign.id)
-
-
-def _note_numbers(campaign: Campaign, claimed: list[Claimed], answer: CallResult) -> None:
-    """Numbers that have opted out with the network, or can't be written to at all."""
-    phones = {one.id: one.phone for one in claimed}
-    for recipient_id in answer.suppress:
-        suppress(phones[recipient_id], campaign.channel, "code-406", "Refused by the network")
-    if answer.invalid:
-        bad = [phones[recipient_id] for recipient_id in answer.invalid]
-        Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()
 
 
 def _check_threshold(campaign_id: int) -> None:

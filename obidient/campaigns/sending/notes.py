@@ -5,14 +5,16 @@ own row.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from peewee import BigAutoField, BigIntegerField, CharField, SmallIntegerField, TextField
 
 from obidient.campaigns.models.campaign import CampaignError
-from obidient.campaigns.sending.outcomes import Result
+from obidient.campaigns.sending.outcomes import CallResult, Result
 from obidient.clock import utcnow
+from obidient.contacts.models import Contact
+from obidient.contacts.suppression import suppress
 from obidient.database import BaseModel, UtcDateTimeField, db, mark
 
 #: Throughput is kept in slots of this many seconds; the rate is that of the last full slot and
@@ -81,3 +83,15 @@ def note_errors(campaign_id: int, found: Iterable[tuple[str, str]]) -> None:
             conflict_target=[CampaignError.campaign_id, CampaignError.code],
             update={CampaignError.count: CampaignError.count + number},
         ).execute()
+
+
+def note_numbers(channel: str, phones: Mapping[int, str], result: CallResult) -> None:
+    """Numbers that have opted out with the network, or can't be written to at all.
+
+    `phones` is the number of each claimed recipient, by its id.
+    """
+    for one in result.suppress:
+        suppress(phones[one], channel, "code-406", "Refused by the network")
+    if result.invalid:
+        bad = [phones[one] for one in result.invalid]
+        Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()

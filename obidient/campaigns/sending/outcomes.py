@@ -1,7 +1,7 @@
 """Who was claimed for a call, and from its outcomes to what is recorded of each."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -112,6 +112,12 @@ def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retrie
         answer.crash = error
     answer.results += [_unanswered(one, answer) for one in waiting.values()]
     return answer
+
+
+def raising(error: Exception) -> Iterator[Outcome]:
+    """The outcomes of a `send()` that raised before it gave any, for `collect`."""
+    raise error
+    yield
 
 
 def not_asked(claimed: list[Claimed]) -> CallResult:

@@ -1,12 +1,10 @@
-"""Texts people sent us are answered: by a person, or by the system when they ask for help.
+"""Single texts to one person: answers to what they wrote, and tests that colleagues ask for.
 
-An answer is one SMS through the channel's provider. It is noted, committed, then sent by a worker,
-and like every message never sent again when nobody knows whether it left.
+Each is one SMS through a provider. It is noted, committed, then sent by a worker, and like every
+message never sent again when it may have left.
 """
 
-import collections
 import logging
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -14,25 +12,20 @@ from peewee import fn
 
 from obidient import database, queues
 from obidient.accounts import actor, audit
+from obidient.campaigns.models.campaign import RecipientStatus
 from obidient.campaigns.models.texts import InboundText, TextAnswer
-from obidient.campaigns.sending.outcomes import LONGEST_ID, LONGEST_REASON, kept_text
+from obidient.campaigns.sending import notes
+from obidient.campaigns.sending.outcomes import CallResult, Claimed, Retries, collect, raising
 from obidient.clock import utcnow
 from obidient.config import settings
-from obidient.contacts.phones import mask
+from obidient.contacts.phones import mask, normalise
+from obidient.contacts.suppression import suppressed
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.plugin import (
-    Accepted,
-    Defer,
     DeliveryReport,
     Message,
-    Outcome,
     Provider,
-    ProviderStopped,
-    Rejected,
-    RequestRetry,
-    Retry,
-    Stop,
 )
 from obidient.providers import registry
 
@@ -47,8 +40,21 @@ PATIENCE = timedelta(hours=1)
 GIVEN_UP = timedelta(minutes=5)
 #: Far from the ids of recipients: providers tell messages apart by them.
 FIRST_ID = 2**52
-#: `inbound_id` of a test through one provider, which its row names.
-PROVIDER_TEST = 0
+#: What a single text is for; see TextAnswer.
+ANSWER, TRIAL, TEST = "answer", "trial", "test"
+#: Tests by one person in an hour: they are to look at, not to write to people with.
+MOST_TESTS = 20
+#: Tests shown on a page.
+SHOWN = 5
+#: An answer is tried once a hint; the sweeper hints again.
+_ONE_TRY = Retries(attempts=2**15, backoff=1.0)
+#: What becomes of an answer, by the status that a recipient would have.
+_STATES = {
+    RecipientStatus.QUEUED: "queued",
+    RecipientStatus.SENT: "sent",
+    RecipientStatus.FAILED: "failed",
+    RecipientStatus.UNCONFIRMED: "unconfirmed",
+}
 
 
 def register(registered: queues.Queues) -> None:
@@ -72,7 +78,7 @@ def answer(inbound_id: int, text: str) -> TextAnswer:
     user = actor()
     with db.atomic():
         made: TextAnswer = TextAnswer.create(
-            inbound_id=row.id,
+            subject_id=row.id,
             phone=row.phone,
             text=text.strip(),
             created_by_id=user.id if user else None,
@@ -102,8 +108,53 @@ def help_wanted(inbound_id: int, phone: str) -> None:
 
 def say(inbound_id: int, phone: str, text: str) -> None:
     """The system answers a text; in the caller's transaction."""
-    made = TextAnswer.create(inbound_id=inbound_id, phone=phone, text=text, automatic=True)
+    made = TextAnswer.create(subject_id=inbound_id, phone=phone, text=text, automatic=True)
     db.after_commit(lambda: hint(made.id))
+
+
+def send_one(
+    purpose: str, phone: str, text: str, subject_id: int = 0, provider: str = ""
+) -> TextAnswer:
+    """Queue a test to one phone, in the caller's transaction; `provider` fixes who carries it.
+
+    Raises Invalid for what is no phone number, Conflict for somebody who opted out, or when the
+    person signed in has sent MOST_TESTS within an hour.
+    """
+    try:
+        number = normalise(phone)
+    except ValueError as error:
+        raise Invalid(str(error)) from None
+    if suppressed([number], "sms"):
+        raise Conflict("This number has opted out of messages: use another one.")
+    user = actor()
+    user_id = user.id if user else None
+    recent = TextAnswer.select().where(
+        TextAnswer.purpose.in_([TRIAL, TEST]),
+        TextAnswer.created_by_id == user_id,
+        TextAnswer.created_at > utcnow() - timedelta(hours=1),
+    )
+    if recent.count() >= MOST_TESTS:
+        raise Conflict(f"You have sent {MOST_TESTS} tests within an hour. Wait a while.")
+    made: TextAnswer = TextAnswer.create(
+        purpose=purpose,
+        subject_id=subject_id,
+        phone=number,
+        text=text,
+        provider=provider,
+        created_by_id=user_id,
+    )
+    db.after_commit(lambda: hint(made.id))
+    return made
+
+
+def sent_for(purpose: str, subject_id: int = 0, provider: str = "") -> list[TextAnswer]:
+    """The latest tests of a draft or of a provider, newest first."""
+    rows = TextAnswer.select().where(
+        TextAnswer.purpose == purpose, TextAnswer.subject_id == subject_id
+    )
+    if provider:
+        rows = rows.where(TextAnswer.provider == provider)
+    return list(rows.order_by(TextAnswer.id.desc()).limit(SHOWN))
 
 
 def hint(answer_id: int) -> None:
@@ -113,9 +164,9 @@ def hint(answer_id: int) -> None:
 def answered(inbound_ids: list[int]) -> dict[int, int]:
     """How many answers each of these texts has."""
     rows: Any = (
-        TextAnswer.select(TextAnswer.inbound_id, fn.COUNT(TextAnswer.id))
-        .where(TextAnswer.inbound_id.in_(inbound_ids))
-        .group_by(TextAnswer.inbound_id)
+        TextAnswer.select(TextAnswer.subject_id, fn.COUNT(TextAnswer.id))
+        .where(TextAnswer.purpose == ANSWER, TextAnswer.subject_id.in_(inbound_ids))
+        .group_by(TextAnswer.subject_id)
         .tuples()
     )
     return {int(inbound_id): int(number) for inbound_id, number in rows}
@@ -151,61 +202,41 @@ def send(answerId: int) -> None:
     ):
         return
     row = TextAnswer.get_by_id(answerId)
-    message = Message(FIRST_ID + row.id, row.phone, row.text)
+    one = Claimed(FIRST_ID + row.id, row.phone, None, 1, row.changed_at)
     database.release()
-    state, error, provider_id = "unconfirmed", "The provider gave no answer", None
-    try:
-        state, error, provider_id = _outcome(_first(provider.send([message])))
-    except ProviderStopped as stopped:
-        state, error = "failed", str(stopped)
-    except RequestRetry as refused:
-        state, error = "queued", refused.reason
-    except Exception as crash:
-        logger.exception("%s could not send an answer", name)
-        error = f"The provider failed in mid-call: {type(crash).__name__}"
-    if state == "queued" and row.created_at < utcnow() - PATIENCE:
+    found = _call(provider, one, Message(one.id, row.phone, row.text))
+    result = found.results[0]
+    state, error = _STATES[result.status], found.stop or found.refused or result.reason
+    if found.stop or (state == "queued" and row.created_at < utcnow() - PATIENCE):
         state = "failed"
-    database.persist(lambda: _record(answerId, state, error, provider_id))
+    database.persist(lambda: _record(answerId, state, error, result.provider_id))
+    notes.note_numbers("sms", {one.id: one.phone}, found)
+
+
+def _call(provider: Provider, one: Claimed, message: Message) -> CallResult:
+    try:
+        found = collect([one], provider.send([message]) or (), _ONE_TRY)
+    except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
+        found = collect([one], raising(error), _ONE_TRY)
+    if found.crash is not None:
+        logger.error("%s could not send an answer", provider.name, exc_info=found.crash)
+    return found
 
 
 def _carrier(answer_id: int) -> Provider | None:
     """Whoever carries texts; for the test of a provider, that one."""
     found = registry.current()
     row = TextAnswer.get_or_none(TextAnswer.id == answer_id)
-    if row is not None and row.inbound_id == PROVIDER_TEST:
+    if row is not None and row.purpose == TEST:
         return found.find(row.provider)
     return found.for_channel("sms")
-
-
-def _first(outcomes: Iterable[Outcome] | None) -> Outcome | None:
-    """The one outcome; the rest is run to its end, since providers tidy up after their last."""
-    rest = iter(outcomes or ())
-    found = next(rest, None)
-    try:
-        collections.deque(rest, maxlen=0)
-    except Exception:
-        # What is known about the message stays known.
-        logger.exception("A provider failed after it had answered")
-    return found
-
-
-def _outcome(outcome: object) -> tuple[str, str, str | None]:
-    """An answer's new state, what is wrong, and the network's id."""
-    if isinstance(outcome, Accepted):
-        return "sent", "", outcome.provider_id
-    if isinstance(outcome, Retry | Defer):
-        return "queued", outcome.reason, None
-    if isinstance(outcome, Rejected | Stop):
-        return "failed", outcome.reason, None
-    reason = getattr(outcome, "reason", "The provider gave no answer")
-    return "unconfirmed", reason, getattr(outcome, "provider_id", None)
 
 
 def _record(answer_id: int, state: str, error: str, provider_id: str | None) -> None:
     TextAnswer.update(
         state=state,
-        error=kept_text(error, LONGEST_REASON),
-        provider_id=kept_text(provider_id, LONGEST_ID) or None,
+        error=error,
+        provider_id=provider_id,
         changed_at=utcnow(),
     ).where(TextAnswer.id == answer_id, TextAnswer.state == "sending").execute()
 

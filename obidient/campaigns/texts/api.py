@@ -82,7 +82,7 @@ def _text_out(row: InboundText, answers: int, masked: bool) -> TextOut:
 def _answer_out(row: TextAnswer) -> AnswerOut:
     return AnswerOut(
         id=row.id,
-        inbound_id=row.inbound_id,
+        inbound_id=row.subject_id,
         text=row.text,
         automatic=row.automatic,
         state=row.state,
