@@ -4,11 +4,14 @@ Areas (states, LGAs, wards, polling units) are united, tags united, lists united
 intersect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from obidient.areas import resolve_audience_area
+from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.clock import utcnow
 from obidient.contacts.models import EVERY_CHANNEL, Contact, ContactList, Tag
 from obidient.database import db, is_postgres, mark
 from obidient.errors import Invalid
@@ -189,3 +192,27 @@ def _some(audience: Mapping[str, Any], channel: str, among: range, most: int) ->
         (*chosen.params, channel, EVERY_CHANNEL, among.start, among.stop),
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def written_lately(campaign: Campaign, phones: Sequence[str]) -> tuple[Campaign, int] | None:
+    """The latest campaign of a day that went to a tenth of `phones` or more, and to how many."""
+    if not phones:
+        return None
+    recent = (
+        Campaign.select()
+        .where(
+            Campaign.started_at > utcnow() - timedelta(days=1),
+            Campaign.channel == campaign.channel,
+            Campaign.id != campaign.id,
+        )
+        .order_by(Campaign.id.desc())
+        .limit(5)
+    )
+    for other in recent:
+        both = Recipient.select().where(
+            Recipient.campaign_id == other.id, Recipient.phone.in_(list(phones))
+        )
+        number = both.count()
+        if number >= max(1, len(phones) / 10):
+            return other, number
+    return None

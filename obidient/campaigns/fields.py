@@ -1,6 +1,9 @@
 """A contact as the fields of a template."""
 
+from collections.abc import Sequence
+
 from obidient.areas import area_name
+from obidient.campaigns.text import without_default
 from obidient.contacts.models import Contact
 
 
@@ -18,3 +21,12 @@ def field_values(contact: Contact | None) -> dict[str, str]:
         "polling_unit": unit
         or (area_name(contact.polling_unit_code) if contact.polling_unit_code else ""),
     }
+
+
+def gaps(template: str, people: Sequence[Contact]) -> dict[str, int]:
+    """Fields without a default -> of how many of these people nothing is known for it."""
+    readers = [field_values(person) for person in people]
+    empty = {
+        name: sum(not reader.get(name) for reader in readers) for name in without_default(template)
+    }
+    return {name: number for name, number in empty.items() if number}

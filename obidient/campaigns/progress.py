@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from obidient.campaigns.models.campaign import Campaign, Throughput
+from obidient.campaigns.models.campaign import Campaign, Recipient, Throughput
 from obidient.campaigns.sending import holds
 from obidient.campaigns.sending.notes import SLOT
 from obidient.clock import local, utcnow
@@ -82,3 +83,29 @@ def _after_work(quiet: QuietHours | None, begin: datetime, seconds: float) -> da
     if rest > (start - clock) % timedelta(days=1):
         rest += silent
     return begin + timedelta(days=min(days, LONGEST // 86_400)) + rest
+
+
+def price_of_part(provider: str) -> tuple[Decimal | None, str]:
+    """What one part (of a call: one call) has cost lately through a provider, and the currency.
+
+    None and "" while no network has told a cost.
+    """
+    latest = (
+        Campaign.select()
+        .where(Campaign.provider == provider, Campaign.cost_e4 > 0)
+        .order_by(Campaign.id.desc())
+        .first()
+    )
+    if latest is None:
+        return None, ""
+    rows = list(
+        Recipient.select(Recipient.cost_e4, Recipient.parts)
+        .where(Recipient.campaign_id == latest.id, Recipient.cost_e4 > 0)
+        .order_by(Recipient.id)
+        .limit(50)
+    )
+    parts = sum(int(row.parts or 1) for row in rows)
+    if not parts:
+        return None, ""
+    cost = sum(int(row.cost_e4 or 0) for row in rows)
+    return Decimal(cost) / parts / 10_000, latest.currency

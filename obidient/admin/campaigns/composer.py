@@ -12,7 +12,7 @@ from obidient.accounts.models import User
 from obidient.admin import formats
 from obidient.admin.base import STOP_POLLING, SecureView, done, expose
 from obidient.admin.campaigns import draft as drafts
-from obidient.admin.campaigns import trial
+from obidient.admin.campaigns import draft_form, trial
 from obidient.admin.campaigns.look import audience_words
 from obidient.areas import LGAS, STATES
 from obidient.campaigns import approval, control
@@ -80,7 +80,7 @@ class Composer(SecureView):
     def check(self, campaign_id: int) -> Any:
         """What the form as it stands comes to: the live side of the page."""
         campaign = self._draft(campaign_id)
-        values, problems = drafts.values_from(request.form)
+        values, problems = draft_form.values_from(request.form)
         drafts.apply(campaign, values)
         found = drafts.work_out(campaign, problems, fresh=False)
         return self.render("admin/campaigns/_check.html", draft=found, live=True, **_side(found))
@@ -205,7 +205,7 @@ def _check_ready(found: drafts.Draft, seen: int) -> None:
 
 def _save(campaign: Campaign, note: bool) -> dict[str, str]:
     """Store what can be stored, a problem with one field leaving the others alone."""
-    values, problems = drafts.values_from(request.form)
+    values, problems = draft_form.values_from(request.form)
     problems |= _store(campaign, values, note)
     return problems
 

@@ -3,26 +3,22 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
 from decimal import Decimal
 from typing import Any
 
 import orjson
 from flask import current_app
-from werkzeug.datastructures import MultiDict
 
 from obidient.admin import formats
-from obidient.admin.base import PAGE, local_moment
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import progress, text
+from obidient.campaigns import fields, progress, text
 from obidient.campaigns.fields import field_values
-from obidient.campaigns.models.campaign import Campaign, Recipient
+from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import holds, lifecycle
-from obidient.campaigns.voice import menu
 from obidient.clock import local, utcnow
-from obidient.config import parse_quiet_hours, settings
+from obidient.config import settings
 from obidient.contacts.models import Contact
-from obidient.errors import Invalid, Problem
+from obidient.errors import Problem
 from obidient.plugin import Provider
 
 AREA_KEYS = ("states", "lgas", "wards", "pollingUnits")
@@ -148,14 +144,13 @@ class Draft:
     def gaps(self) -> list[str]:
         """Fields without a default that some of these people have nothing for."""
         found = []
-        readers = [field_values(person) for person in self.samples]
-        for name in text.without_default(self.campaign.message_template):
-            if empty := sum(not reader.get(name) for reader in readers):
-                share = formats.percent(empty, len(readers))
-                found.append(
-                    f"{text.FIELDS[name]} is not known of {share} of these people: they read the "
-                    f"message without it. Say what to write instead: {{{{{name}|…}}}}."
-                )
+        empty = fields.gaps(self.campaign.message_template, self.samples)
+        for name, number in empty.items():
+            share = formats.percent(number, len(self.samples))
+            found.append(
+                f"{text.FIELDS[name]} is not known of {share} of these people: they read the "
+                f"message without it. Say what to write instead: {{{{{name}|…}}}}."
+            )
         return found
 
     @property
@@ -181,104 +176,16 @@ class Draft:
     def _overlap(self) -> str:
         """Says so when many of these people have been written to within a day."""
         phones = [person.phone for person in self.samples]
-        recent = (
-            Campaign.select()
-            .where(
-                Campaign.started_at > utcnow() - timedelta(days=1),
-                Campaign.channel == self.campaign.channel,
-                Campaign.id != self.campaign.id,
-            )
-            .order_by(Campaign.id.desc())
-            .limit(5)
-        )
-        for other in recent:
-            both = Recipient.select().where(
-                Recipient.campaign_id == other.id, Recipient.phone.in_(phones)
-            )
-            number = both.count() if phones else 0
-            if number >= max(1, len(phones) / 10):
-                share = formats.percent(number, len(phones))
-                return f"{share} of these people got “{other.title}” within the last day."
-        return ""
+        found = audiences.written_lately(self.campaign, phones)
+        if found is None:
+            return ""
+        other, number = found
+        share = formats.percent(number, len(phones))
+        return f"{share} of these people got “{other.title}” within the last day."
 
 
 def _clock(moment: Any) -> str:
     return f"{local(moment, settings().timezone):%H:%M}"
-
-
-# ---- reading the form ---------------------------------------------------------------------------
-
-
-def audience_from(form: MultiDict[str, str]) -> dict[str, Any]:
-    """The audience a form describes; an empty dict while nothing is chosen."""
-    if form.get("everyone") == "yes":
-        return {"everyone": True}
-    found: dict[str, Any] = {}
-    for key in ("states", "lgas", "tags", "lists"):
-        found[key] = form.getlist(key)
-    for key in ("wards", "pollingUnits"):
-        found[key] = [code for code in form.get(key, "").replace(",", " ").split() if code]
-    return found if any(found.values()) else {}
-
-
-def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What a form says, and what in it can't be read; both by the name of the column."""
-    values: dict[str, Any] = {
-        "title": form.get("title", "").strip(),
-        "message_template": form.get("message_template", ""),
-        "audience": audience_from(form),
-        "provider": form.get("provider") or None,
-        "keep_spelling": form.get("keep_spelling", "yes") == "yes",
-    }
-    if form.get("audio_asset_id", "").isdecimal():
-        values["audio_asset_id"] = int(form["audio_asset_id"])
-    elif "audio_asset_id" in form:
-        values["audio_asset_id"] = None
-    if "prompt" in form:
-        values["keypad"] = menu.from_form(form)
-    problems: dict[str, str] = {}
-    for name, read in (
-        ("throttled_rate", _pace),
-        ("quiet_hours", _quiet),
-        ("scheduled_at", _moment),
-    ):
-        try:
-            values[name] = read(form)
-        except Invalid as error:
-            problems[name] = error.detail
-    return values, problems
-
-
-def _pace(form: MultiDict[str, str]) -> int | None:
-    if form.get("pace") != "slow":
-        return None
-    given = form.get("throttled_rate", "").replace(",", "").strip()
-    if not given.isdecimal() or not 1 <= int(given) <= 100_000_000:
-        raise Invalid("Write how many messages an hour, e.g. 20000.")
-    return int(given)
-
-
-def _quiet(form: MultiDict[str, str]) -> str | None:
-    choice = form.get("quiet", "usual")
-    if choice == "usual":
-        return None
-    if choice == "none":
-        return ""
-    given = f"{form.get('quiet_from', '')}-{form.get('quiet_until', '')}"
-    try:
-        parse_quiet_hours(given)
-    except ValueError:
-        raise Invalid("Give both times of the quiet hours.") from None
-    return given
-
-
-def _moment(form: MultiDict[str, str]) -> Any:
-    if form.get("when") != "later":
-        return None
-    moment = local_moment(form.get("scheduled_at", "")).astimezone(UTC).replace(tzinfo=None)
-    if moment <= utcnow():
-        raise Invalid("This time has passed. Choose one in the future, or send now.")
-    return moment
 
 
 # ---- working it out -----------------------------------------------------------------------
@@ -301,7 +208,8 @@ def work_out(
     if not campaign.title.strip():
         draft.problems.setdefault("title", "Give the campaign a title.")
     _count(draft, fresh)
-    _price(draft)
+    if draft.provider is not None:
+        draft.price, draft.currency = progress.price_of_part(draft.provider.name)
     _estimate(draft)
     return draft
 
@@ -354,31 +262,6 @@ EXAMPLE = {
     "ward": "Alausa",
     "polling_unit": "Town hall",
 }
-
-
-def _price(draft: Draft) -> None:
-    """What one part has cost lately through this provider."""
-    provider = draft.provider
-    if provider is None:
-        return
-    latest = (
-        Campaign.select()
-        .where(Campaign.provider == provider.name, Campaign.cost_e4 > 0)
-        .order_by(Campaign.id.desc())
-        .first()
-    )
-    if latest is None:
-        return
-    rows = list(
-        Recipient.select(Recipient.cost_e4, Recipient.parts)
-        .where(Recipient.campaign_id == latest.id, Recipient.cost_e4 > 0)
-        .order_by(Recipient.id)
-        .limit(PAGE)
-    )
-    parts = sum(int(row.parts or 1) for row in rows)
-    if parts:
-        draft.price = Decimal(sum(int(row.cost_e4 or 0) for row in rows)) / parts / 10_000
-        draft.currency = latest.currency
 
 
 def preview(draft: Draft, number: int) -> tuple[str, Contact | None]:

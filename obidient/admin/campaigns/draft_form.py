@@ -1,0 +1,84 @@
+"""What the composer's form says of a campaign, and what in it can't be read."""
+
+from datetime import UTC
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from obidient.admin.base import local_moment
+from obidient.campaigns.voice import menu
+from obidient.clock import utcnow
+from obidient.config import parse_quiet_hours
+from obidient.errors import Invalid
+
+
+def audience_from(form: MultiDict[str, str]) -> dict[str, Any]:
+    """The audience a form describes; an empty dict while nothing is chosen."""
+    if form.get("everyone") == "yes":
+        return {"everyone": True}
+    found: dict[str, Any] = {}
+    for key in ("states", "lgas", "tags", "lists"):
+        found[key] = form.getlist(key)
+    for key in ("wards", "pollingUnits"):
+        found[key] = [code for code in form.get(key, "").replace(",", " ").split() if code]
+    return found if any(found.values()) else {}
+
+
+def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a form says, and what in it can't be read; both by the name of the column."""
+    values: dict[str, Any] = {
+        "title": form.get("title", "").strip(),
+        "message_template": form.get("message_template", ""),
+        "audience": audience_from(form),
+        "provider": form.get("provider") or None,
+        "keep_spelling": form.get("keep_spelling", "yes") == "yes",
+    }
+    if form.get("audio_asset_id", "").isdecimal():
+        values["audio_asset_id"] = int(form["audio_asset_id"])
+    elif "audio_asset_id" in form:
+        values["audio_asset_id"] = None
+    if "prompt" in form:
+        values["keypad"] = menu.from_form(form)
+    problems: dict[str, str] = {}
+    for name, read in (
+        ("throttled_rate", _pace),
+        ("quiet_hours", _quiet),
+        ("scheduled_at", _moment),
+    ):
+        try:
+            values[name] = read(form)
+        except Invalid as error:
+            problems[name] = error.detail
+    return values, problems
+
+
+def _pace(form: MultiDict[str, str]) -> int | None:
+    if form.get("pace") != "slow":
+        return None
+    given = form.get("throttled_rate", "").replace(",", "").strip()
+    if not given.isdecimal() or not 1 <= int(given) <= 100_000_000:
+        raise Invalid("Write how many messages an hour, e.g. 20000.")
+    return int(given)
+
+
+def _quiet(form: MultiDict[str, str]) -> str | None:
+    choice = form.get("quiet", "usual")
+    if choice == "usual":
+        return None
+    if choice == "none":
+        return ""
+    given = f"{form.get('quiet_from', '')}-{form.get('quiet_until', '')}"
+    try:
+        parse_quiet_hours(given)
+    except ValueError:
+        raise Invalid("Give both times of the quiet hours.") from None
+    return given
+
+
+def _moment(form: MultiDict[str, str]) -> Any:
+    if form.get("when") != "later":
+        return None
+    moment = local_moment(form.get("scheduled_at", "")).astimezone(UTC).replace(tzinfo=None)
+    if moment <= utcnow():
+        raise Invalid("This time has passed. Choose one in the future, or send now.")
+    return moment
