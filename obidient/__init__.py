@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

@@ -150,7 +150,7 @@ def _queue(state: health.QueueState, age: float) -> Line | None:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProviderStatus:
     """What a network said about our account, and when."""
 
     health: Health
@@ -158,9 +158,11 @@ class Answer:
     asked_at: float
 
 
-def ask(provider: Provider, again: bool = False) -> Answer:
+def ask(provider: Provider, again: bool = False) -> ProviderStatus:
     """A provider's own check and balance; kept for a minute in this process."""
-    kept: dict[str, Answer] = current_app.extensions.setdefault("obidient.provider_answers", {})
+    kept: dict[str, ProviderStatus] = current_app.extensions.setdefault(
+        "obidient.provider_answers", {}
+    )
     known = kept.get(provider.name)
     if known is not None and not again and time.monotonic() - known.asked_at < ASK_EVERY:
         return known
@@ -175,5 +177,5 @@ def ask(provider: Provider, again: bool = False) -> Answer:
     except Exception as error:
         provider.log.exception("check of %s failed", provider.name)
         found = Health(False, f"{type(error).__name__}: {error}")
-    kept[provider.name] = Answer(found, balance, time.monotonic())
+    kept[provider.name] = ProviderStatus(found, balance, time.monotonic())
     return kept[provider.name]
