@@ -233,7 +233,7 @@ def _on_crash(error: Exception) -> Response | tuple[str, int]:
 
 
 def _on_no_database(error: Exception) -> Response | tuple[str, int]:
-    """Nothing is wrong with the request: whoever sent it may send it again."""
+    """Answer 503: the request is right, and its sender may send it again."""
     logger.error("the database does not answer: %s", first_line(error))
     sentence = "The database does not answer just now. Try again in a minute."
     if is_api_path(request.path):

@@ -55,7 +55,7 @@ def init_app(app: Flask) -> None:
 
 
 def register(app: Flask, kind: str, function: Run) -> None:
-    """Say what runs jobs of a kind; its return value becomes the job's report."""
+    """Register the function that runs jobs of a kind; its return value becomes the report."""
     app.extensions.setdefault("obidient.job_kinds", {})[kind] = function
 
 
@@ -118,7 +118,7 @@ def _finish(job: Job, status: str, **changes: Any) -> None:
 
 
 def run_due() -> None:
-    """Tell a worker again about jobs that nobody took, or whose worker died."""
+    """Queue again the jobs that no worker took, or whose worker died."""
     now = utcnow()
     waiting = (Job.status == "queued") & (Job.created_at < now - timedelta(seconds=5))
     stale = (Job.status == "running") & (Job.heartbeat_at < now - STALE)

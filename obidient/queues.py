@@ -141,7 +141,7 @@ class Queues:
         return queue if queue in self._queues else self.of_channel(queue)
 
     def enqueue(self, queue: str, task: str, delay: float = 0, **ids: Any) -> bool:
-        """Say "look now", or in `delay` seconds. False when the queue can't be reached.
+        """Queue a job, for now or in `delay` seconds. False when the queue can't be reached.
 
         The row that the job is about stays for the sweeper, so a caller need not do anything.
         """
@@ -181,7 +181,7 @@ def current() -> Queues:
 
 
 def hint(queue: str, task: str, every: float = 0.25) -> None:
-    """Say "look now", at most once in `every` seconds from this process: for every request."""
+    """Queue a job at most once in `every` seconds from this process; for use in each request."""
     last: dict[str, float] = current_app.extensions["obidient.hints"]
     now = time.monotonic()
     if now - last.get(task, 0.0) > every:

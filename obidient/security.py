@@ -25,7 +25,7 @@ def csp_nonce() -> str:
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's own, but what anybody may keep depends on no cookie, whoever looked at it."""
+    """Flask's sessions, without `Vary: Cookie` on public responses."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         super().save_session(app, session, response)

@@ -112,7 +112,7 @@ def webhook(raw: bytes = b"", **form: str) -> WebhookRequest:
 
 @contextmanager
 def no_network() -> Iterator[None]:
-    """Whoever opens a connection inside fails."""
+    """Fail any code that opens a connection inside."""
     real = socket.socket.connect
 
     def refuse(*_: Any, **__: Any) -> None:

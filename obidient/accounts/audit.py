@@ -9,7 +9,7 @@ from obidient.accounts.models import AuditEntry, User
 
 
 def actor() -> User | None:
-    """Whoever is acting: the token's user or the signed-in one; None for the system."""
+    """The acting user: the token's or the one signed in; None for the system."""
     if not has_request_context():
         found: User | None = g.get("audit_user")
         return found

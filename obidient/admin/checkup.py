@@ -1,4 +1,4 @@
-"""Is everything well? Database, Redis, workers, providers and queues, a line each."""
+"""The state of database, Redis, workers, providers and queues, a line each."""
 
 import sqlite3
 import time

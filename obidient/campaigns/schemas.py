@@ -339,7 +339,7 @@ def recipient_out(
 
 
 def sees_phones(token: Any) -> bool:
-    """Whoever may change contacts sees their numbers."""
+    """Whether a token may see phone numbers: those that may change contacts."""
     return "contacts:write" in scopes_now(token)
 
 

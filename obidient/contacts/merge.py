@@ -194,7 +194,7 @@ def former(contact_id: int) -> list[str]:
 
 
 def _carry_stops(phone: str, kept: str) -> None:
-    """Whoever opted out on one number gets nothing on the other."""
+    """An opt-out on one number holds for the other as well."""
     rows = Suppression.select().where(Suppression.phone == phone, Suppression.lifted_at.is_null())
     for row in list(rows):
         suppression.suppress(kept, row.channel, row.source, row.note)

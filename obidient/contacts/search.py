@@ -2,7 +2,7 @@
 
 Names are indexed by word: FTS5 on SQLite, a text-search index on PostgreSQL, both kept by the
 database itself. A common name would make the index return a tenth of the table, so the newest
-contacts are looked at first: whoever is common is among them.
+contacts are looked at first: common names are among them.
 """
 
 import re

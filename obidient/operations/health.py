@@ -1,4 +1,4 @@
-"""Is everything there? For load balancers, for operators, and for `obidient queue health`."""
+"""Health of database, Redis and queues: /healthz, /readyz and `obidient queue health`."""
 
 import sqlite3
 from dataclasses import dataclass, field
@@ -151,7 +151,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Whether this process can do its work; a sentence for whatever is amiss.
+    """Whether this process can do its work, with a sentence for each problem.
 
     Without its database it can't (503). Without Redis it can, from memory and with the sweeper's
     help: a load balancer that turned every server away then would make an outage of it.

@@ -110,7 +110,7 @@ def _ended_by_person(code: Any) -> bool:
 
 
 def _announce_when_ready(port: int) -> None:
-    """Say where to look as soon as there is something to see."""
+    """Print the address once the web server answers."""
 
     def wait() -> None:
         for _ in range(300):

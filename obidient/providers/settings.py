@@ -153,7 +153,7 @@ class LiveSettings(Mapping[str, Any]):
         return self._current
 
     def _read(self) -> Mapping[str, Any]:
-        """What is saved; what was read last when the database is away."""
+        """Saved settings; while the database is away, the last ones read."""
         was_closed = db.is_closed()
         try:
             row = PluginSetting.get_or_none(PluginSetting.provider == self._provider.name)

@@ -60,7 +60,7 @@ class Desk:
             self._open.setdefault(raised.unit_code, {})[raised.kind] = raised.evidence
 
     def load_more(self, codes: Iterable[str]) -> None:
-        """Read about units that nothing was sent for, but that others throw a light on."""
+        """Load further units that have to be compared with the changed ones."""
         wanted = sorted(set(codes) - set(self._units))
         for some in chunked(wanted, 500):
             self.load(some)
@@ -79,7 +79,7 @@ class Desk:
         return self._units[code]
 
     def count(self, code: str, agent: str, submission: int | None, figures: Figures) -> None:
-        """Let these figures count for a unit."""
+        """Make these figures the ones that count for a unit."""
         result = self.unit(code)
         result.agent, result.submission, result.figures = agent, submission, figures.dumps()
         result.pattern = figures.pattern()
@@ -94,7 +94,7 @@ class Desk:
             self._recounted.add(code)
 
     def uncount(self, code: str) -> None:
-        """Let nothing count for a unit."""
+        """Make no figures count for a unit."""
         result = self.unit(code)
         result.agent, result.submission, result.figures, result.pattern = "", None, "", ""
         result.high = False

@@ -1,4 +1,4 @@
-"""The units that throw a light on each other: those of one ward, and those with the same votes."""
+"""Units that are compared with each other: those of one ward, and those with equal votes."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any

@@ -164,7 +164,7 @@ def _meant(wanted: str) -> Any:
 
 
 def _agents_on(device: str) -> list[str]:
-    """Whoever has signed in on a device, or was heard from it."""
+    """Agents who signed in on a device, or were heard from it."""
     trusted = ApiToken.select(ApiToken.user).where(ApiToken.name == device_name(device))
     heard = AgentHeard.select(AgentHeard.user_id).where(AgentHeard.device_id == device)
     ids = {*trusted.tuples(), *heard.tuples()}
@@ -172,7 +172,7 @@ def _agents_on(device: str) -> list[str]:
 
 
 def photos_of(sheets: Sequence[Submission]) -> dict[int, list[Photo]]:
-    """Photos of each sheet, by its row id: those of whoever sent it, and nobody else's."""
+    """Photos of each sheet, by its row id: only those that its sender took."""
     found: dict[int, list[Photo]] = {row.id: [] for row in sheets}
     ids = {row.submission_id for row in sheets}
     query = Photo.select().where(Photo.submission_id.in_(list(ids)))

@@ -67,7 +67,7 @@ def _is_open() -> Any:
 
 
 def work() -> None:
-    """Look at new texts, decide the sheets they became, and answer."""
+    """Read new texts, decide the sheets that they became, and answer."""
     new = TextReport.select(TextReport.id).where(TextReport.state == "new")
     taken = [row.id for row in list(new.order_by(TextReport.id).limit(CHUNK)) if _see_to(row.id)]
     untold = list(TextReport.select().where(TextReport.answer == "due").limit(CHUNK))
@@ -78,7 +78,7 @@ def work() -> None:
 
 
 def _see_to(row_id: int) -> bool:
-    """Look at one text; one over which we stumble waits for a person and holds up no other."""
+    """Read one text; one that fails waits for a person and holds up no other."""
     try:
         return _look_at(row_id)
     except PeeweeException:
@@ -92,7 +92,7 @@ def _see_to(row_id: int) -> bool:
 
 
 def _look_at(row_id: int) -> bool:
-    """Decide about one text, once, whoever else tries to; True when it became a sheet."""
+    """Decide one text, once, even when two workers try; True when it became a sheet."""
     query = TextReport.select().where(TextReport.id == row_id, TextReport.state == "new")
     with db.atomic():
         found = locked(query, skip=True)
@@ -230,7 +230,7 @@ def _say(row: TextReport, reply: str) -> None:
 
 
 def _tell_outcome(row: TextReport) -> None:
-    """Say what was understood and what became of it, once that is decided."""
+    """Answer with what was understood and what became of it, once that is decided."""
     sheet = Submission.get_or_none(
         Submission.submission_id == row.submission_id, Submission.repeat == 0
     )

@@ -1,4 +1,4 @@
-"""What networks sent back, as it came, and what became of it: most of all what went amiss."""
+"""Callbacks of networks as they came, and what became of them; failed ones first."""
 
 from typing import Any
 
@@ -31,7 +31,9 @@ class Callbacks(SecureView):
     """Callbacks of every network, the newest first."""
 
     icon = "download"
-    lead = "What networks sent back, as it came. What went amiss stays until somebody has looked."
+    lead = (
+        "What networks sent back, as it came. Callbacks that failed stay until somebody has looked."
+    )
 
     @expose("/")
     def index(self) -> Any:
@@ -60,7 +62,7 @@ class Callbacks(SecureView):
 
     @expose("/again", methods=("POST",))
     def again(self) -> Response:
-        """Look once more at all that went amiss in one way."""
+        """Apply all callbacks of one failed state once more."""
         state = request.form.get("state", "")
         return done(
             lambda: _again(state),

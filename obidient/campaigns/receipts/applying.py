@@ -55,7 +55,7 @@ class Reading:
 
     callback: RawCallback
     events: list[Event] = field(default_factory=list)
-    #: What is amiss with it, whatever becomes of the events that are sound.
+    #: What is wrong with it; its sound events are applied all the same.
     flaw: str = ""
     flaw_error: str = ""
     state: str = "new"
@@ -77,7 +77,7 @@ def register(app: Flask) -> None:
 
 
 def hint(provider: str) -> None:
-    """Tell a worker of the provider's channel to look now."""
+    """Queue the job that applies callbacks, on the provider's channel."""
     queues.current().enqueue(queue_of(provider), TASK)
 
 
@@ -99,7 +99,7 @@ def sweep() -> None:
 
 
 def clean() -> None:
-    """Drop what was applied a month ago; what went amiss stays for somebody to look at."""
+    """Delete callbacks applied more than a month ago; failed ones stay until a person looks."""
     old = (
         RawCallback.select(RawCallback.id)
         .where(
@@ -114,7 +114,7 @@ def clean() -> None:
 
 
 def again(state: str) -> int:
-    """A person's action: look once more at what went amiss; returns how many."""
+    """Apply callbacks of one failed state once more, for a person; returns how many."""
     if state not in ("unmatched", "unknown", "failed"):
         raise ValueError(state)
     changed = RawCallback.update(state="new", attempts=0, due_at=utcnow(), error="")
@@ -188,7 +188,7 @@ def _apply_alone(reading: Reading) -> None:
 
 
 def _read(row: RawCallback) -> Reading:
-    """Let the provider's plugin read a callback; its exception is kept with the row."""
+    """Have the provider's plugin read a callback; keep its exception with the row."""
     reading = Reading(row)
     provider = registry.current().find(row.provider)
     if provider is None:

@@ -81,7 +81,7 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
     """Work on a batch for a slice of time; queues itself again while there is more to do."""
     campaign = Campaign.get_or_none(Campaign.id == campaign_id)
     if campaign is None or campaign.status != "sending" or stopping.is_set():
-        # The job is gone: whoever resumes the campaign, or takes over, need not wait for it.
+        # The job is gone: who resumes the campaign, or takes over, need not wait for it.
         hints.forget(batch_id)
         return
     provider = registry.current().find(campaign.provider or "")

@@ -41,7 +41,7 @@ def hint(campaign: Campaign, batch_id: int, delay: float = 0) -> None:
 
 
 def stage_soon(campaign: Campaign) -> None:
-    """Tell a worker to stage (on)."""
+    """Queue the job that stages a campaign, or goes on with it."""
     queue = queues.Queues.of_channel(campaign.channel)
     queues.current().enqueue(queue, "stage", campaignId=campaign.id)
 

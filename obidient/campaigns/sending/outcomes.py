@@ -1,4 +1,4 @@
-"""Who was claimed for a call, and from its outcomes to what is recorded of each."""
+"""Recipients claimed for one provider call, and how outcomes become stored results."""
 
 import random
 from collections.abc import Iterable, Iterator

@@ -54,5 +54,5 @@ def clear(provider: str) -> None:
 
 
 def forgive(provider: str) -> None:
-    """A person says "go on": what went wrong before is no reason to give up at the next refusal."""
+    """Restart the 15 minutes of patience when a person resumes."""
     ProviderState.update(trouble_since=None).where(ProviderState.provider == provider).execute()

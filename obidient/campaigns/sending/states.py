@@ -1,7 +1,7 @@
 """How campaigns, batches and recipients change state: guarded single-statement updates.
 
 What comes of a worker's call, of time and of people's decisions is here; what networks report later
-is in `reports`, how calls end in `voice_calls`. A campaign's counters move in the transaction of
+is in `reports`, how calls end in `voice/calls`. A campaign's counters move in the transaction of
 the rows they count, by what a statement really changed. Rank rule: no machine event moves a
 recipient to a lower status, but for a call that nobody took and that is made again; only people do.
 """
@@ -134,7 +134,7 @@ def _row_of(result: Result) -> tuple[Any, ...]:
 def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -> None:
     """Write the outcomes of one provider call, of what was claimed until `lease_until`.
 
-    Safe to repeat when the database's answer was lost, whoever has claimed meanwhile.
+    Safe to repeat when the database's answer was lost, even if another worker has claimed since.
     """
     if not results:
         return
@@ -299,7 +299,7 @@ def decide(campaign_id: int, decision: str, frm: Sequence[str]) -> bool:
 def carry_out(campaign_id: int, limit: int = 5_000) -> bool:
     """One chunk of what was decided; False when nothing is left of it to do.
 
-    Only whoever was in that state at the time of the decision is meant: somebody who fails anew
+    It moves only recipients that were in that state at the time of the decision: one who fails anew
     meanwhile is not tried for ever.
     """
     with db.atomic():

@@ -224,7 +224,7 @@ def _call(provider: Provider, one: Claimed, message: Message) -> CallResult:
 
 
 def _carrier(answer_id: int) -> Provider | None:
-    """Whoever carries texts; for the test of a provider, that one."""
+    """The provider that carries this text: the channel's, or the one under test."""
     found = registry.current()
     row = TextAnswer.get_or_none(TextAnswer.id == answer_id)
     if row is not None and row.purpose == TEST:

@@ -214,7 +214,7 @@ def address(row: AudioAsset) -> str:
 
 @blueprint.get("/audio/<name>")
 def serve(name: str) -> Response:
-    """A recording to whoever knows its address: in parts where asked for, and cacheable."""
+    """Serve a recording to anyone who knows its address, in parts where asked for."""
     secret = name.rpartition(".")[0]
     row = AudioAsset.get_or_none(AudioAsset.secret == secret) if len(secret) >= 32 else None
     if row is None or local_path(row) != f"/audio/{name}":
