@@ -1,6 +1,6 @@
 """Running totals per election and area: the sums of what counts in each unit, kept by difference.
 
-Every change of a unit holds the election's row (`lock_election`) until the change and the totals are
+Each change of a unit holds the election's row (`lock_election`) until it and the totals are
 committed together, so writers never wait for each other in a circle and no sum is ever half done.
 """
 
