@@ -5,6 +5,7 @@ twice, and `enqueue` never fails the caller. `huey_consumer obidient.queues.sms`
 queue: the attribute builds the app, with all its tasks, on first use.
 """
 
+import functools
 import logging
 import secrets
 import sqlite3
@@ -130,7 +131,14 @@ class Queues:
 
     def task(self, queue: str, name: str, function: Callable[..., Any], **options: Any) -> None:
         """Register `function` as job `name` of a queue; see Huey.task for options."""
-        wrapper = self[queue].task(name=name, **options)(function)
+
+        @functools.wraps(function)
+        def job(*args: Any, **ids: Any) -> Any:
+            return function(*args, **ids)
+
+        # Huey names a job by its module: one that is queued stays readable when code moves.
+        job.__module__ = "obidient"
+        wrapper = self[queue].task(name=name, **options)(job)
         self._tasks[self._name_of(queue), name] = wrapper
 
     def periodic(self, queue: str, name: str, schedule: Any, function: Callable[..., Any]) -> None:

@@ -1,0 +1,16 @@
+"""A job that waits through an upgrade is still understood after it."""
+
+import orjson
+import pytest
+from flask import Flask
+
+from obidient import queues
+
+
+@pytest.mark.parametrize("task", ["send_batch", "stage", "carry_out", "skip_rest"])
+def test_a_job_is_named_by_what_it_does_and_not_by_where_its_code_stands(
+    app: Flask, task: str
+) -> None:
+    queues.current().enqueue("sms", task, campaignId=7)
+    (job,) = queues.current().storage("sms").enqueued_items()
+    assert orjson.loads(bytes(job))["task"] == f"obidient.{task}"
