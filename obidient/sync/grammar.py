@@ -1,72 +1,64 @@
 """A result written as a text: `24-11-02-017 ACC 312 APC 45 LP 120 PDP 33 REJ 4 PIN 4821`.
 
-The order is free; case, full stops and commas between the parts are forgiven. What could be read
-in two ways is refused with a sentence that says what to write instead: a letter is never taken
-for a digit, nor is anything left out in silence.
+The order is free; case, signs between the parts and words of courtesy are forgiven. What could be
+read in two ways is refused with a sentence that says what to write instead: a letter is never
+taken for a digit, nor is anything left out in silence that might be a name or a figure.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from obidient.areas import squeeze
+from obidient.campaigns.text import plain_spelling
+from obidient.sync.grammar_words import (
+    BEFORE_CODE,
+    COURTESY,
+    ELECTION_WORDS,
+    LABELS,
+    LINKS,
+    NIL,
+    NO_NAMES,
+    SHORT,
+    SHORT_ELECTION,
+)
 
 EXAMPLE = "24-11-02-017 ACC 312 APC 45 LP 120 REJ 4 PIN 1234"
 
-#: What is no party: label -> what it stands for.
-LABELS = {
-    name: figure
-    for figure, known in {
-        "accredited": ("acc", "accredited", "accredited voters"),
-        "registered": ("reg", "registered", "registered voters"),
-        "rejected": ("rej", "rejected", "rejected votes"),
-        "valid": ("valid", "valid votes", "total valid votes"),
-        "cast": ("cast", "votes cast", "total votes cast"),
-        "pin": ("pin", "pin no", "pin number", "pin code", "pin is"),
-    }.items()
-    for name in known
-}
-#: Said before a polling unit's code.
-_BEFORE_CODE = {"pu", "polling", "unit", "code"}
-SHORT = {
-    "accredited": "ACC",
-    "registered": "REG",
-    "rejected": "REJ",
-    "valid": "VALID",
-    "cast": "CAST",
-    "pin": "PIN",
-}
-#: Said once where several elections are held on one day.
-ELECTION_WORDS = {
-    "pres": "presidential",
-    "presidential": "presidential",
-    "gov": "governorship",
-    "governorship": "governorship",
-    "sen": "senatorial",
-    "senate": "senatorial",
-    "reps": "house",
-    "hoa": "state-assembly",
-    "chair": "chairmanship",
-    "councillor": "councillorship",
-}
-#: How each election is named in an answer: by the first of its words.
-SHORT_ELECTION: dict[str, str] = {}
-for _word, _kind in ELECTION_WORDS.items():
-    SHORT_ELECTION.setdefault(_kind, _word.upper())
+#: What may stand before a name without being part of it.
+_BEFORE_NAME = COURTESY | BEFORE_CODE | set(ELECTION_WORDS)
 MOST_DIGITS = 6
+#: Characters of a text that is read: ten parts. A sheet has a few hundred.
+MOST_CHARACTERS = 1530
 PIN_DIGITS = range(4, 9)
 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("   ", " "))
 _UNIT = re.compile(r"(?<![\w/-])(\d\d)([-/])(\d\d)\2(\d\d)\2(\d{3})(?![\w/-])", re.ASCII)
+#: 24 11 02 017, 24.11.02.017 and 24 - 11 - 02 - 017: figures have names, so four numbers in a row
+#: that have none are a code or nothing.
+_APART = r"(?: {0,2}[-/.] {0,2}| {1,2})"
+_UNIT_APART = re.compile(
+    rf"(?<![\w/-])(?<!\d\.)(\d\d){_APART}(\d\d){_APART}(\d\d){_APART}(\d{{3}})(?![\w/-])(?!\.\d)",
+    re.ASCII,
+)
 _UNIT_RUN = re.compile(r"(?<![\w/-])(\d\d)(\d\d)(\d\d)(\d{3})(?![\w/-])", re.ASCII)
 #: A word, or a word with its number grown on to it (APC45), or a number.
 _TOKEN = re.compile(
     r"(?P<word>[a-z]+)(?P<stuck>[0-9]+)?(?![a-z0-9])|(?P<number>[0-9]+)(?![a-z0-9])|(?P<gap>\|)"
 )
-_BETWEEN = re.compile(r"[\s.,;:=()]*")
-_CLUTTER = re.compile(r"[0-9][.,][0-9]|[-+/]")
+#: Between the parts. A dash joins a name to its number (LP-100) or parts what stands around it.
+_BETWEEN = re.compile(r"[\s.,;:=()!*\"'/-]*")
+_CLUTTER = re.compile(
+    r"[0-9][.,*'][0-9]|[0-9]\s{0,3}-\s{0,3}[0-9]|(?<![a-z])-[0-9]|--|[+]|/(?![0-9])|(?<![a-z])/"
+)
 #: Stands where the unit's code was: what is before it and what is after it don't belong together.
 _GAP = "|"
+_LABELLED = re.compile(
+    r"\b(acc|rej|pin|reg|valid|cast|accredited|rejected|registered)(?:\s?votes|\s?voters)?\W*(?:\d|nil\b)"
+)
+#: The last letters of a word and the number after it.
+_NAMED = re.compile(r"([a-z]{1,12})\W*(?:\d|nil\b)")
 
 
 class Unclear(Exception):
@@ -126,13 +118,14 @@ def looks_like_report(text: str) -> bool:
     plain = text.translate(_DASHES).lower()
     if _UNIT.search(plain) or _UNIT_RUN.search(plain):
         return True
-    labelled = re.findall(r"\b(acc|rej|pin|reg|accredited|rejected)\W*\d", plain)
-    return len(labelled) >= 2
+    labelled = _LABELLED.findall(plain)
+    return len(labelled) >= 2 or (has_figures(plain) and bool(_UNIT_APART.search(plain)))
 
 
 def has_figures(text: str) -> bool:
     """Whether names with numbers follow each other: from an agent, that is meant as a result."""
-    return len(re.findall(r"[a-z]\W*\d", text.lower())) >= 2
+    named = (word for word in _NAMED.findall(text.lower()) if word not in NO_NAMES)
+    return sum(1 for _ in named) >= 2
 
 
 def read(text: str, parties: Mapping[str, str]) -> Report:
@@ -140,10 +133,12 @@ def read(text: str, parties: Mapping[str, str]) -> Report:
 
     Raises Unclear.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise Unclear("The text is too long. Send the figures alone, in one text.")
     plain = _plain(text)
     unit, rest = _take_unit(plain)
     found = _Found()
-    for words, number in _pairs(list(_tokens(rest))):
+    for words, number in _pairs(_with_nil(list(_tokens(rest))), parties):
         _note(found, words, number, parties)
     for name in ("accredited", "rejected"):
         if name not in found.figures:
@@ -165,12 +160,31 @@ def read(text: str, parties: Mapping[str, str]) -> Report:
 
 
 def _plain(text: str) -> str:
-    """Lower case and plain dashes. Digits and letters of other alphabets are not guessed at."""
-    plain = text.translate(_DASHES).strip()
-    odd = next((letter for letter in plain if not letter.isascii() or letter == _GAP), "")
-    if odd:
-        raise Unclear(f"{odd} can't be read. Use plain letters and digits only.")
+    """Lower case, plain dashes, letters without marks; what only adorns becomes a space.
+
+    Digits of other alphabets are not guessed at.
+    """
+    plain = ""
+    for letter in unicodedata.normalize("NFD", text.translate(_DASHES).strip()):
+        if letter.isascii() and letter != _GAP:
+            plain += letter
+            continue
+        read_as = plain_spelling(letter) if letter.isalpha() else " "
+        # A tone mark over a letter goes; one over a digit makes it another sign.
+        is_mark = unicodedata.category(letter) == "Mn" and not plain[-1:].isdigit()
+        if not (
+            is_mark or _adorns(letter, plain[-1:]) or (read_as.isascii() and read_as.isalpha())
+        ):
+            raise Unclear(f"{letter} can't be read. Use plain letters and digits only.")
+        plain += "" if is_mark else read_as
     return plain.lower()
+
+
+def _adorns(sign: str, before: str) -> bool:
+    """An emoji, a bullet, a quotation mark; beside a digit it might be part of a number."""
+    return (
+        unicodedata.category(sign) in ("So", "Sk", "Po", "Pi", "Pf", "Cf") and not before.isdigit()
+    )
 
 
 def _noun(name: str) -> str:
@@ -180,8 +194,8 @@ def _noun(name: str) -> str:
 def _take_unit(text: str) -> tuple[str, str]:
     """The one polling unit code, and the text without it."""
     found = [("-".join(m.group(1, 3, 4, 5)), m.span()) for m in _UNIT.finditer(text)]
-    if not found:
-        found = [("-".join(m.groups()), m.span()) for m in _UNIT_RUN.finditer(text)]
+    for shape in (_UNIT_RUN, _UNIT_APART):
+        found = found or [("-".join(m.groups()), m.span()) for m in shape.finditer(text)]
     if not found:
         raise Unclear("Begin with your polling unit's code, such as 24-11-02-017.")
     if len(found) > 1:
@@ -217,12 +231,27 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         place = match.end()
 
 
+def _with_nil(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """`PDP nil` and `PDP no votes` say 0; "nil" without a name before it stands alone."""
+    found: list[tuple[str, str]] = []
+    for kind, text in tokens:
+        if kind == "word" and text in NIL:
+            found.append(("number", "0"))
+        elif text in ("vote", "votes") and found[-1:] == [("word", "no")]:
+            found[-1] = ("number", "0")
+        else:
+            found.append((kind, text))
+    return found
+
+
 def _skip(text: str, place: int) -> int:
     match = _BETWEEN.match(text, place)
     return match.end() if match else place
 
 
-def _pairs(tokens: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, ...], str | None]]:
+def _pairs(
+    tokens: list[tuple[str, str]], parties: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, ...], str | None]]:
     """Words with the number that follows them; an election's word stands alone."""
     words: list[str] = []
     for kind, text in tokens:
@@ -230,20 +259,30 @@ def _pairs(tokens: list[tuple[str, str]]) -> Iterator[tuple[tuple[str, ...], str
             words.append(text)
             continue
         if kind == "gap":
-            while words and words[-1] in _BEFORE_CODE:
-                words.pop()
-            for word in words:
-                yield (word,), None
+            yield from _alone(words)
             words = []
             continue
+        while words and not _is_name(words, parties) and words[0] in _BEFORE_NAME:
+            if words[0] in ELECTION_WORDS:
+                yield (words[0],), None
+            words = words[1:]
+        while words and not _is_name(words, parties) and words[-1] in LINKS:
+            words.pop()
         if not words:
             raise Unclear(f"{text[:12]} stands alone. Write what it is before it, such as LP 120.")
-        while len(words) > 1 and words[0] in ELECTION_WORDS:
-            yield (words.pop(0),), None
         yield tuple(words), text
         words = []
-    for word in words:
-        yield (word,), None
+    yield from _alone(words)
+
+
+def _alone(words: list[str]) -> Iterator[tuple[tuple[str, ...], None]]:
+    """Words without a number: the name of an election, or courtesy."""
+    yield from (((word,), None) for word in words if word not in COURTESY | BEFORE_CODE)
+
+
+def _is_name(words: list[str], parties: Mapping[str, str]) -> bool:
+    """Whether words together are a label or a party: "good evening sir lp" is lp in the end."""
+    return " ".join(words) in LABELS or _party(tuple(words), parties) is not None
 
 
 def _note(

@@ -28,7 +28,8 @@ from obidient.results.elections import parties_of
 from obidient.results.models import Election, Submission
 from obidient.results.received import Sender, receive
 from obidient.sync import devices, grammar, pins
-from obidient.sync.grammar import ELECTION_WORDS, SHORT_ELECTION, Report, Unclear
+from obidient.sync.grammar import Report, Unclear
+from obidient.sync.grammar_words import ELECTION_WORDS, SHORT_ELECTION
 from obidient.sync.models import TextReport
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,162 @@
+"""Several words that count as one, with the letters of the classes they stand for."""
+
+#: (letters, phrases); of two that fit, the longer one counts.
+_KNOWN: tuple[tuple[str, str], ...] = (
+    # English and Pidgin
+    (
+        "S",
+        """
+        opt out, opting out, opted out, sto p, st op, leave this group, leave the group,
+        leave this list, stop at once, go away, get lost, fuck off, piss off, buzz off, do
+        not contact, s t o p, un subscribe, no more, do not disturb, want out, put an end,
+        put a stop
+        """,
+    ),
+    ("fUS", "if you stopped"),
+    ("E", "turn off"),
+    (
+        "X",
+        """
+        end of, don start, ya taimaka, ya taimake, your help, stop by, stop at, stop for,
+        has to, have to, on time, my sister, my brother, my friend, make dem, dem stop, do
+        you start, does it start, go start, i stop, no need, enough is enough, count me in,
+        bus stop, non stop, stop over, stop and search, get me out
+        """,
+    ),
+    ("Ns", "no let me see"),
+    ("ST", "stop obi, stop obidient, stop obidients"),
+    (
+        "NW",
+        """
+        not consent, dont consent, no follow, no do, no wan, no want, dont want, not want,
+        not interested, not intrested, no interest, uninterested
+        """,
+    ),
+    ("c", "never consented, did not, does not, can not, will not, no go, no fit"),
+    ("RMn", "lose my number, forget my number"),
+    (
+        "F",
+        """
+        you have to, how many times, will i, for there, from there, will you, would you,
+        will una, you must, una must, people must, how do i, how can i, how may i, how i go,
+        how i fit
+        """,
+    ),
+    (
+        "P",
+        """
+        dont worry, not worry, no worry, no worries, wrong number, wrong person, god bless
+        you, e don do
+        """,
+    ),
+    (
+        "G",
+        """
+        opt in, opting in, re subscribe, un stop, sign up, sign me up, want back, wan back,
+        join again, join back, undo stop, undo my stop, cancel stop, cancel my stop
+        """,
+    ),
+    ("N", "do not, no dey"),
+    ("NK", "no longer"),
+    ("LM", "let me be, allow me rest, let me rest, make i rest, make i hear word"),
+    ("VM", "wasting my time, wasting my airtime"),
+    ("M", "my life, my peace"),
+    ("Q", "fed up, sick and tired"),
+    ("W", "would like to, id like to"),
+    (
+        "H",
+        """
+        ta ni yii, ta niyi, ta ni yin, wane ne wannan, wanene wannan, waye wannan, waye ne,
+        ku su waye, onye bu onye a, onye ka o bu, onye bu nke a, gini bu nke a, gini bu ihe
+        a, who is this, who is dis, whos this, who be this, who be dis, who are you, who are
+        u, who you be, who una be, what is this, wetin be this, wetin be dis, what is this
+        about, how does this work, how do i use this, who is texting, who is messaging, who
+        dey text, what organisation is this, what organization is this, which organisation
+        is this, nyerenu m aka, what are my options, whose number is this, what is this
+        number, who am i chatting, who am i talking, wetin be this number
+        """,
+    ),
+    ("C", "turn on, tun maa"),
+    ("GM", "opt me in, opt me back"),
+    ("AM", "enroll me, enrol me, register me, add me, put me, include me, bring me"),
+    ("CsM", "send me your, send me una"),
+    ("A", "add my, put my, include my"),
+    # Yoruba
+    ("c", "a o ni, won o ni, mi o ni"),
+    ("X", "mo n, a n, duro de, duro ti"),
+    ("S", "da duro, dawo duro, da a duro, owo duro"),
+    ("N", "e ma se, e ma, ma se"),
+    ("Ns", "ma pe, ma fi, ma ranse"),
+    ("NF", "ma da, e ma da, ma yo, e ma yo"),
+    (
+        "NW",
+        """
+        mi o fe, mi ko fe, n ko fe, n o fe, mi o nife, mi o nifee, mi ko nife, mi ko nifee,
+        n o nife, mio nife, mio fe, miofe, nko fe, emi ko fe, mi o nilo
+        """,
+    ),
+    ("UW", "mo fe, mo nilo"),
+    (
+        "LM",
+        """
+        so mi kale, ki n sinmi, ki n simi, ki n gbadun, ki nsinmi, fi mi lorun, fi mi sile,
+        fi mi le
+        """,
+    ),
+    ("RnM", "pa nomba mi, pa number mi, pa oruko mi"),
+    ("AMK", "fi mi pada, da mi pada"),
+    ("AM", "fi mi kun, fi oruko mi, fi nomba mi"),
+    ("P", "o to, o to ge, o ti to, e ku, e se, o se, e joo"),
+    ("H", "ran mi lowo, ran wa lowo"),
+    # Hausa
+    (
+        "NW",
+        """
+        bana so, ba na so, bana son, ba na son, bani so, bani son, ban so, bama so, ba ma
+        so, bana bukata, bana bukatar, ba na bukata, ba na bukatar, bana shaawa, ba na
+        shaawa
+        """,
+    ),
+    ("N", "ka da"),
+    ("Rn", "share lambata, share lambar, share lamba"),
+    ("UW", "ina neman, ina so, ina son"),
+    ("RM", "cireni, ciremin, gogeni, yomi"),
+    ("LM", "fita harkata, fita daga harkata, bar ni, barni, kyale ni"),
+    ("P", "ya isa, isa haka, ran ka, ya dade"),
+    ("C", "ci gaba"),
+    ("PS", "ku daina, ku dena, a daina"),
+    ("AM", "sa ni"),
+    # Igbo
+    ("NW", "a choghi, acho ghi"),
+    ("LM", "ka m zuo ike, ka m zuru ike"),
+    ("H", "nye aka, nyere m aka, nyerem aka, enyere m aka"),
+    ("UW", "achoro m, achorom"),
+    ("P", "o zuola, o zuru"),
+    ("Q", "ike agwula m, ike agwugo m, ike gwuru m"),
+)
+PHRASES: dict[str, str] = {
+    " ".join(phrase.split()): letters for letters, known in _KNOWN for phrase in known.split(",")
+}
+
+#: One word of Igbo each for "don't send", "don't call", "don't want".
+PHRASES |= {
+    f"{first}{stem}{ending}": "Ns"
+    for first, stems in (
+        ("e", "zi zite zita ziga zitere zitara zigara zipu de degara"),
+        ("a", "kpo kpoga kpota"),
+        ("", "zi zite zita ziga kpo"),
+    )
+    for stem in stems.split()
+    for ending in "la na kwala kwana zila zina kwazila".split()
+}
+PHRASES |= dict.fromkeys("enyela enyekwala enyena".split(), "Ns")
+PHRASES |= dict.fromkeys(
+    "achoghi choghi achozighi achoghizi achokwaghi achoghikwa achoghim achozighim".split(), "NW"
+)
+
+#: Called names: "don't call me a fool" is about what is said, "stop it, fools" is not.
+PHRASES |= {
+    f"{article} {word}": "X"
+    for article in ("a", "an")
+    for word in "fool idiot mumu olodo ode thief liar criminal stupid".split()
+}

@@ -1,0 +1,194 @@
+"""Words of opting out, opting in and asking for help, by what they do in a sentence.
+
+Each class has a letter; keywords.py has the rules over the letters. Words are written as they are
+compared: lower case, without marks and apostrophes. English and Pidgin come first, then Yoruba,
+Hausa and Igbo. A word of several languages stands where it does least harm.
+"""
+
+#: Letter -> words of that class.
+CLASSES: dict[str, str] = {
+    # Stop: enough when nothing else is said.
+    "S": """
+        stop stopall stopit stopp stopping stp st0p sotp tsop stpo sstop sttop
+        stopn stob stap stip stup syop dtop stpp stpop stopo refrain unsubscribe unsubscribed
+        unsubscribing unsub unsubs unscribe unsuscrib
+        unsubscrip optout dnd cease desist
+        duro dawoduro dekun daduro idaduro daina dena dainawa dakata dakatar tsaya tsayar bari
+        kwusi kwusinu kwusia kwusiri nkwusi akwusi
+    """,
+    # Ends something: an opt-out only where it begins the sentence ("end", but "this is the end").
+    "E": "end quit cancel revoke halt terminate discontinue deactivate exit unfollow unjoin",
+    # Takes somebody off a list.
+    "R": """
+        remove removed removing remov remve rmv delete deleting erase comot commot komot comut
+        expunge
+        delist unlist wipe block blacklist withdraw exclude deregister unregister
+        yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
+    """,
+    # Leaves somebody alone.
+    "L": "leave free kyale kyaleni rabu hapu hapunu fimisile",
+    # Take, get: with "off" or "out" behind the person.
+    "t": "take taken taking opt pull put cut",
+    "o": "off out",
+    # Forbids ("don't send"), or denies ("I don't want").
+    "N": """
+        dont donot no not nor never neva neither shouldnt mustnt
+        mase masepe ema kada kar kadda karku kadaku kokwa
+    """,
+    # Only denies: "can't stop", "didn't subscribe".
+    "c": "doesnt didnt cant cannot wont isnt arent wasnt havent hasnt non without aint",
+    # Reaches a person with a message; "don't send" is plain without saying to whom.
+    "s": """
+        send sends sending sendin forward forwarding disturb disturbing disturbin distub
+        distubing
+        disturbed bother bothering contact contacting contacted spam spamming spaming txting
+        txtin texing harass
+        harassing bombard bombarding pester pestering texting textin messaging calling callin
+        dialing ringing ping pinging mail mailing broadcasting
+        ranse firanse fifiranse pe pipe damu daamu laamu lenu dami yonu
+        turo turomin turawa tura aiko aikomin aikowa kira kirana kiran dame damuna damun takura
+        takurawa
+        rubuto
+        izi izite izitere izitara izitera izipu zitere zite zitara iziga zitewe ezitere ezitara
+        akpo ikpo kpo ikpoku izigara izitela
+    """,
+    # The same, but "no trouble" and "don't worry" are something else.
+    "V": """
+        trouble troubling stress stressing worry worrying flood flooding reach adding wasting
+        bring bringing use using fi fifi
+    """,
+    # Gets a message.
+    "g": """
+        receive receiving recieve recieving recive reciving get getting gettin got getin
+        hear hearing see seeing
+        gba gbo karba inata inweta
+    """,
+    # What is sent.
+    "T": """
+        message messages massage massages mesage mesages messge messeges messege msg msgs mgs
+        sms smss
+        text texts txt txts texte call calls update updates reminder reminders notification
+        notifications alert alerts notice notices broadcast broadcasts newsletter newsletters
+        mails email emails promo promos promotion promotions promotional advert adverts ads
+        spams subscription subscriptions service services content contents mailings messagess
+        communication communications correspondence robocall robocalls flash
+        ifiranse iranse ateranse atejise atejade ipe ifiweranse iwe oro
+        sako sakon sakonni sakonnin sakonku sakonninku sakonnanku sakonki magana
+        ozi oku ozioma
+    """,
+    # The person who writes.
+    "M": "me my mine myself mi temi emi ni nin min mini gareni m mu",
+    # Where we have them: a number, a name, a list.
+    "n": """
+        number numbers numba nomba num nos line lines phone phones name
+        fone sim inbox list lists database data directory group groups platform record records
+        contacts system mailbox chat page consent listi detail details
+        oruko akojo foonu ero
+        lamba lambata lambar lambana suna sunana waya wayata jeri jerin
+        jerinku sunayenku sunaye nawa
+        aha ahamu ekwenti ndeputa akwukwo
+    """,
+    "W": """
+        want wants wanted wan wanna need needs wish wishes interested intrested interest permit
+        fe nife nifee nilo bukata bukatar neman sonsu choro
+    """,
+    # Again, any more.
+    "K": """
+        again anymore more longer ever further back mo pada tun kara sake kuma ozo ozokwa mmm
+        agn agen
+        agin any
+    """,
+    # Tired of it: only with what they are tired of.
+    "Q": "tired tire enough fed sick gaji agwula gwuru irritated irritating annoying annoyed",
+    "G": """
+        start starts unstop subscribe subscribing resubscribe resub optin rejoin restart
+        reactivate
+        strt sart startt
+        bere fara farawa malite maliteghachi bido bidoghachi malitekwa bidonu
+    """,
+    # Begins again: only with what.
+    "C": "resume continue begin tesiwaju cigaba gaba",
+    # Allows, after "you": "you can text me again".
+    "y": "can may fit could",
+    "k": "make mek",
+    "f": "if",
+    # Puts somebody on the list.
+    "A": "readd tinye tinyeghachi weghachi saka mayar dawo",
+    "H": """
+        help helpp hlp halp info infos information assist assistance helpline helpdesk
+        iranlowo taimako taimaka taimakon taimake enyemaka enyereaka
+    """,
+    # Says nothing by itself and may stand before a request.
+    "P": """
+        please pls plz plss pleas plse pliz plis plea pleaseo pl abeg abegi abeggi ejoo
+        biko bikonu ejo jowo ejowo jo jor jare joor kindly dakun edakun just simply sir ma madam
+        sirs oga ogas bros bro sis brother sister dear friend friends mr mrs mister aunty uncle
+        boss chairman ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na
+        sha
+        sef nau now thanks thank thankyou thx tnx tanks thankz tank appreciate hi hello hey helo
+        hallo
+        good morning gm afternoon evening night day greetings sorry respectfully respect humbly
+        regards cheers bless blessed blessings god amen peace bye goodbye goodnight hmm mtchew
+        mscheww nonsense rubbish useless idiot idiots fools fool stupid foolish mumu olodo ode
+        mad yeye shior abi however beg begging urgently immediately asap and
+        ese kaaro kaasan kaale ekaaro ekaasan ekaale olorun oluwa bukun bawo
+        don allah dan nagode gode sannu barka ranka dade yallabai malam alhaji hajiya
+        daalu imela ndewo nno chukwu gozie ututu oma nwanne nwannem nsogbu wallahi
+    """,
+    # Says nothing that counts.
+    "F": """
+        am are is be was been being the a an of to should would shall let s
+        it its this that these those dis dat dem your yours ur youre from frm fo into
+        by via through all everything altogether totally completely permanently once
+        many several hereby writing grateful mind person anything activate come
+        also as then henceforth part sed sharp everyday wife husband mother mum mom father dad
+        daughter child children
+        pikin baby today tomorrow always everytime time times daily
+        constantly constant forever here already have has had having do does did
+        really very much too so such people pple ppl guys folks team office thing things
+        tins tin kind kinda one ones instantly quickly kpatakpata straightaway
+        forth onwards dey de dy sure ensure try said say saying talk talking asked ask
+        request requesting requested demand insist repeat told tell telling warn warning
+        possible possibly only alone his her some earlier side ati which wey prefer who unto im
+        id ill ive up
+        unsolicited unwanted random damn bloody fucking fuck hell shit bullshit
+        early late midnight hourly minute weekly monthly pm oclock hrs
+        e ti yin si fun lati ninu ki n wa naa yii wonyi awon won kuro sile le lori kankan re je
+        nibe odo yi gbogbo bayii
+        ku ka da su nan daga cikin wannan wadannan naku duk yanzu haka ga zuwa
+        ake kuke kake ne ce mana
+        unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ime isonye agwala
+    """,
+    # What comes behind one of these adds to our messages: "stop texting me about the rally".
+    "p": """
+        about with regarding concerning at every each like when whenever during for on in while
+    """,
+    # The one who speaks or is spoken to.
+    "U": "i you u una yu ye ina",
+    # What our messages are about: no object of their own before "messages" ("political texts").
+    "O": """
+        whatsapp us our we political politics politic campaign campaigns party bulk obi obidient
+        obidients peter
+        labour lp election elections unnecessary silly boring junk endless mass spammy fake
+        automated auto fundraising donation volunteer meeting rally event movement
+    """,
+}
+
+#: These begin a new clause wherever they stand.
+BREAKS = frozenset(
+    """
+    because becos becuz bcos bcoz bcus bc cos coz cus before b4 else otherwise or but unless except
+    nitori amma saboda domin maka
+    """.split()
+)
+#: Said of oneself. What comes of a text about other people's affairs is for a person to see.
+ONESELF = frozenset("i im me my mine myself mi m ni min emi n ina na nomba lambata".split())
+#: The affairs of the country: a lone "Stop!" beside one of these is addressed to somebody else.
+AFFAIRS = frozenset(
+    """
+    vote votes voter voters voting rig rigging rigged nigeria nigerians naija corruption killing
+    killings kill police sars government govt tinubu atiku buhari inec apc pdp thugs thug violence
+    hunger fuel subsidy bandits insecurity war fighting kidnapping country people masses leaders
+    senator governor president bill protest thief thieves
+    """.split()
+)
