@@ -31,8 +31,8 @@ for _letter, _words in CLASSES.items():
 #: What a long word becomes when one letter is missing -> its class: `unsuscribe`, `mesages`.
 _SLIPS: dict[str, str] = {}
 for _word, _letter in _WORDS.items():
-    if _letter in "STRG" and len(_word) > 5:
-        for _place in range(len(_word)):
+    if _letter in "STRGsg" and len(_word) > 5:
+        for _place in range(1, len(_word)):
             _SLIPS.setdefault(_word[:_place] + _word[_place + 1 :], _letter)
 
 _CLAUSE_END = re.compile(r"[.!?;:,()\n/|~]+|\s[-*]+\s|--+")
@@ -148,7 +148,9 @@ def _letter_of(word: str) -> str:
     if known or len(word) < 5:
         return known or "X"
     fewer = (word[:place] + word[place + 1 :] for place in range(len(word)))
-    return _SLIPS.get(word) or next((_SLIPS[one] for one in fewer if one in _SLIPS), "X")
+    # "Sendng" is sending; "spending", which has another letter, is not.
+    slips = (found for found in map(_SLIPS.get, fewer) if found and found not in "sg")
+    return _SLIPS.get(word) or next(slips, "X")
 
 
 def _asks_to_stop(clause: str, said: set[str]) -> bool:

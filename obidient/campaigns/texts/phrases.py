@@ -13,6 +13,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("fUS", "if you stopped"),
+    ("n", "my sleep, my ears, my time"),
     ("E", "turn off"),
     (
         "X",
@@ -82,6 +83,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("CsM", "send me your, send me una"),
     ("A", "add my, put my, include my"),
     # Yoruba
+    ("X", "mo duro"),
     ("c", "a o ni, won o ni, mi o ni"),
     ("X", "mo n, a n, duro de, duro ti"),
     ("S", "da duro, dawo duro, da a duro, owo duro"),
@@ -109,6 +111,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("P", "o to, o to ge, o ti to, e ku, e se, o se, e joo"),
     ("H", "ran mi lowo, ran wa lowo"),
     # Hausa
+    ("PS", "ku bar, a bar"),
+    ("LM", "ku bar ni, ku kyale ni"),
     (
         "NW",
         """
@@ -127,6 +131,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("PS", "ku daina, ku dena, a daina"),
     ("AM", "sa ni"),
     # Igbo
+    ("F", "oso oso"),
+    ("NW", "anaghi m acho"),
     ("NW", "a choghi, acho ghi"),
     ("LM", "ka m zuo ike, ka m zuru ike"),
     ("H", "nye aka, nyere m aka, nyerem aka, enyere m aka"),

@@ -49,7 +49,8 @@ CLASSES: dict[str, str] = {
         turo turomin turawa tura aiko aikomin aikowa kira kirana kiran dame damuna damun takura
         takurawa
         rubuto
-        izi izite izitere izitara izitera izipu zitere zite zitara iziga zitewe ezitere ezitara
+        izi izite izitere izitara izitera izipu zitere zite zitara iziga zitewe iziteara
+        izipuru iziri ezitere ezitara
         akpo ikpo kpo ikpoku izigara izitela
     """,
     # The same, but "no trouble" and "don't worry" are something else.
