@@ -58,7 +58,7 @@ _LABELLED = re.compile(
     r"\b(acc|rej|pin|reg|valid|cast|accredited|rejected|registered)(?:\s?votes|\s?voters)?\W*(?:\d|nil\b)"
 )
 #: The last letters of a word and the number after it.
-_NAMED = re.compile(r"([a-z]{1,12})\W*(?:\d|nil\b)")
+_NAMED = re.compile(r"([a-z]{1,12})[^\w|]*(?:\d|nil\b)")
 
 
 class Unclear(Exception):
@@ -114,18 +114,23 @@ class _Found:
 
 
 def looks_like_report(text: str) -> bool:
-    """Whether somebody tries to send a result: a polling unit's code, or figures with labels."""
+    """Whether somebody tries to send a result: a polling unit's code with figures, or labels."""
     plain = text.translate(_DASHES).lower()
-    if _UNIT.search(plain) or _UNIT_RUN.search(plain):
-        return True
-    labelled = _LABELLED.findall(plain)
-    return len(labelled) >= 2 or (has_figures(plain) and bool(_UNIT_APART.search(plain)))
+    labelled = len(_LABELLED.findall(plain))
+    for code in (_UNIT, _UNIT_RUN, _UNIT_APART):
+        rest = code.sub(f" {_GAP} ", plain, count=1)
+        if rest != plain:
+            return bool(labelled) or _figures(rest) > (code is _UNIT_APART)
+    return labelled >= 2
 
 
 def has_figures(text: str) -> bool:
     """Whether names with numbers follow each other: from an agent, that is meant as a result."""
-    named = (word for word in _NAMED.findall(text.lower()) if word not in NO_NAMES)
-    return sum(1 for _ in named) >= 2
+    return _figures(text.lower()) >= 2
+
+
+def _figures(text: str) -> int:
+    return sum(word not in NO_NAMES for word in _NAMED.findall(text))
 
 
 def read(text: str, parties: Mapping[str, str]) -> Report:

@@ -16,7 +16,18 @@ from collections.abc import Callable
 
 from obidient.campaigns.text import plain_spelling
 from obidient.campaigns.texts.phrases import PHRASES
-from obidient.campaigns.texts.words import AFFAIRS, BREAKS, CLASSES, ONESELF
+from obidient.campaigns.texts.words import (
+    AFFAIRS,
+    BREAKS,
+    CLASSES,
+    DONT_ENDS,
+    DONT_STEMS,
+    IN_VAIN,
+    MISTAKES,
+    ONESELF,
+    STEMS,
+    THREATS,
+)
 
 #: A longer text is no keyword: somebody has something to say.
 MOST_CHARACTERS = 480
@@ -40,39 +51,64 @@ _N_BEFORE = re.compile(r"\bn'")
 _DOTTED = re.compile(r"\b([a-z])\.(?=[a-z]\b)")
 _WORD = re.compile(r"[a-z0-9]+")
 #: "Make I rest", "how do I stop this": the sentence goes on.
-_BEFORE_I = [
-    [word] for word in ("make", "do", "did", "can", "could", "should", "may", "how", "will")
-]
+_BEFORE_I = frozenset(
+    """
+    what who how make do did can could should may will if am said say that think thought know
+    """.split()
+)
 _LONG_RUN = re.compile(r"(.)\1\1+")
 _RUN = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("01345", "oieas")
 
 # -- the rules, over the letters of a clause ---------------------------------------------------
 
-#: Says nothing that counts, in front of a request and behind one.
-_FRONT = "PFpUWMnTVsgKQkyfEtA"
-_BEHIND = "PFpUWMnTVsgKkyftoSERLN"
-#: A core, what may follow it up to the clause's end, and what may stand right before it where
-#: the clause begins with words that we don't know.
-_STOP = re.compile(rf"S[{_BEHIND}O]*$")
-_END = re.compile(rf"E[{_BEHIND}O]*$")
-_REMOVE = re.compile(rf"R[{_BEHIND}O]*$")
-_LEAVE = re.compile(r"L[FpU]*M[PFpUMnTKNL]*$")
-_TAKE_OFF = re.compile(
-    rf"[tg][FpP]*[Mn][FpMn]*o[{_BEHIND}]*$|[tg][FpP]*o[FpPOU]*[Mn][{_BEHIND}O]*$"
+#: Says nothing that counts: in front of a request, behind one.
+_FRONT = "PFpUWMnTVsgKQkyfEtAq"
+_BEHIND = "PFpUWMnTVsgKkyftoSERLNq"
+
+
+def _rule(letters: str) -> re.Pattern[str]:
+    """A pattern in which `~` is politeness and fillers, and `*` all that may stand behind."""
+    return re.compile(letters.replace("~", "PFp").replace("[*]", f"[{_BEHIND}O]*"))
+
+
+#: Stop; end, cancel; remove my number.
+_STOP, _END, _REMOVE = _rule("S[*]$"), _rule("E[*]$"), _rule("R[*]$")
+#: Leave me alone.
+_LEAVE = _rule("Ln?M[~UMnTKNLs]*$")
+#: Take my number off, take off my number.
+_TAKE_OFF = _rule("[tg][~]*[Mn][~Mn]*o[*]$|[tg][~]*o[~OU]*[Mn][*]$")
+#: Don't send me messages, don't trouble me.
+_DONT_SEND = _rule("N[~UKkM]{0,4}(?:[sT][*]|[VA][*][MnTK][*])$")
+#: Igbo: one word for "don't send".
+_FORBIDS = _rule("d[*]$")
+#: I don't want your messages.
+_DONT_WANT = _rule("N[~KU]{0,3}W[~UMnTsgKVkyOC]*$")
+#: Tired of your messages.
+_TIRED = _rule("Q[~MnUO]*[sT][*]$")
+#: Let this be the last message.
+_LAST = _rule("k[~U]*l[~U]*[sT][~UMnTsO]*$")
+#: Text me again (and I will sue).
+_AGAIN = _rule("[~UfK]*[sTgV][~UMnTOKsV]*$")
+#: Stop texting me about: what follows only says which, when or where.
+_OURS_ABOUT = _rule("[SN][~UKkM]{0,4}[sTV][~OMUK]*(?:[MnT][~MnTKU]*)?p")
+#: Don't stop; but "bana so, ku daina" (I don't want, stop) gives the reason.
+_NEGATED = _rule("[Nc](?:[FpUWk]{0,4}|q)$")
+#: Start, subscribe me; resume the messages; add me; you can text me again; I want them again.
+_STARTS = (
+    _rule("[~UWkyMnKq]*G[~MnTsVgKUWOkG]*"),
+    _rule("[~UWky]*C[~MnUOKV]*[sTg][~MnTsVgKUWO]*"),
+    _rule("[~UWkyK]*A[~]{0,2}[MnKs][~MnTKUsg]*"),
+    _rule("[~]*(?:Uy|kU)[~]*[sTV][~MnTOU]*K[~MnTKU]*"),
+    _rule("[~kf]*U[~]*W[~KUC]*[sTgV][~MnTOUsVgK]*"),
 )
-_DONT_SEND = re.compile(
-    rf"N[FpUKPkM]{{0,4}}(?:[sT][{_BEHIND}O]*|[VA][{_BEHIND}O]*[MnTK][{_BEHIND}O]*)$"
-)
-_DONT_WANT = re.compile(r"N[FpKU]{0,3}W[PFpUMnTsgKVkyO]*$")
-#: The object is ours, and what follows only says which, when or where.
-_OURS_ABOUT = re.compile(r"[SN][FpPUKkM]{0,4}[sTV][FpPOMUK]*(?:[MnT][FpPMnTKU]*)?p")
-_TIRED = re.compile(rf"Q[FpPMnUO]*[sT][{_BEHIND}O]*$")
-_IF_AGAIN = re.compile(r"f[FpU]*[sT][PFpUMnTO]*K[PFpUMnTK]*$")
-_NEGATED = re.compile(r"[Nc][FpUWk]{0,2}$")
+#: I need help.
+_HELP = _rule("[~UWMkygKwTs]*H[~MnUKTHswyV]*")
+#: Who is this?
+_WHO = _rule("[~UMnTy]*i[~MnUTsgH]*")
 #: "Who gave you my number? Remove it": what is to be removed was named before.
 _MINE = frozenset("my mi m ni na number nomba lambata".split())
-_REQUEST_BEFORE = "PMnTKo"
+_REQUEST_BEFORE = "PMnTKoq"
 
 
 def keyword(text: str) -> str:
@@ -85,14 +121,17 @@ def keyword(text: str) -> str:
     letters = [_letters(words) for words in clauses]
     said = {word for words in clauses for word in words}
     starts = [_asks_to_start(one) for one in letters]
-    if any(_asks_to_stop(one, said) for one in letters):
+    stops = any(_asks_to_stop(one, said) for one in letters)
+    taken_back = MISTAKES & said or any("h" in one for one in letters)
+    if stops and not (any(starts) and taken_back):
+        # Both are asked for: a person has to see what is meant.
         return "" if any(starts) else "stop"
-    if any(starts) and (_nothing_else(letters, starts) or _is_full(letters, starts)):
+    if any(starts) and (stops or _nothing_else(letters, starts) or _is_full(letters, starts)):
         return "start"
     helps = [_asks_for_help(one) for one in letters]
-    if any(helps) and _nothing_else(letters, helps):
+    if any(_asks_who_we_are(one) for one in letters):
         return "help"
-    return ""
+    return "help" if any(helps) and _nothing_else(letters, helps) else ""
 
 
 def _clauses(text: str) -> list[list[str]]:
@@ -107,8 +146,8 @@ def _clauses(text: str) -> list[list[str]]:
         words: list[str] = []
         for word in map(_spelt, _WORD.findall(part)):
             # "Stop I don't want this": nobody sets the full stop.
-            begins = word in BREAKS or (word in ("i", "im") and words[-1:] not in _BEFORE_I)
-            if words and begins:
+            goes_on = word not in ("i", "im") or words[-1:] == [] or words[-1] in _BEFORE_I
+            if words and (word in BREAKS or word in ("if", "idan") or not goes_on):
                 found.append(words)
                 words = []
             if word not in BREAKS:
@@ -147,6 +186,11 @@ def _letter_of(word: str) -> str:
     known = _WORDS.get(word) or _WORDS.get(_RUN.sub(r"\1", word))
     if known or len(word) < 5:
         return known or "X"
+    if word.startswith(DONT_STEMS) and word.endswith(DONT_ENDS):
+        return "d"
+    stem = next((stem for stem in STEMS if word.startswith(stem)), None)
+    if stem is not None:
+        return STEMS[stem]
     fewer = (word[:place] + word[place + 1 :] for place in range(len(word)))
     # "Sendng" is sending; "spending", which has another letter, is not.
     slips = (found for found in map(_SLIPS.get, fewer) if found and found not in "sg")
@@ -155,6 +199,8 @@ def _letter_of(word: str) -> str:
 
 def _asks_to_stop(clause: str, said: set[str]) -> bool:
     """Whether a request to stop begins somewhere in a clause and runs to its end."""
+    if THREATS & said and "K" in clause and _AGAIN.match(clause):
+        return True
     return any(
         _REQUESTS[letter](clause[:place], clause[place:], said)
         for place, letter in enumerate(clause)
@@ -180,7 +226,7 @@ def _stops(before: str, core: str, said: set[str]) -> bool:
 
 def _ends(before: str, core: str, said: set[str]) -> bool:
     """End, cancel; but not "this is the end"."""
-    meant = _has(core, "MnTsVg") or _all_in(before, "P") or "W" in before
+    meant = _has(core, "MnTsVg") or _all_in(before, "P") or _has(before, "Wk")
     return meant and _may_follow(before, core) and bool(_END.match(core))
 
 
@@ -204,7 +250,11 @@ def _refuses(before: str, core: str, said: set[str]) -> bool:
     """Don't send, I don't want."""
     if _DONT_WANT.match(core):
         return _is_ours(core)
-    if not (_DONT_SEND.match(core) or ("T" in core and _is_about(core))):
+    said_whom = _has(core[2:], "Mn")
+    if not (_DONT_SEND.match(core) or (said_whom and _is_about(core))):
+        return False
+    if "O" in core and not (said_whom or _has(core[core.index("O") :], "Ts")):
+        # "Don't call the meeting".
         return False
     if before.endswith("U"):
         # "You no call me" is a complaint, "make you no call me" a request.
@@ -213,14 +263,24 @@ def _refuses(before: str, core: str, said: set[str]) -> bool:
     return _all_in(before, _FRONT + "O") or before.endswith("P")
 
 
+def _forbids(before: str, core: str, said: set[str]) -> bool:
+    """Igbo's one word for "don't send"."""
+    return bool(_FORBIDS.match(core)) and _all_in(before, _FRONT)
+
+
+def _is_last(before: str, core: str, said: set[str]) -> bool:
+    """Let this be the last message."""
+    return bool(_LAST.match(core))
+
+
+def _asked_in_vain(before: str, core: str, said: set[str]) -> bool:
+    """I have sent STOP twice."""
+    return bool(IN_VAIN & said) and not MISTAKES & said and "w" not in before
+
+
 def _is_tired(before: str, core: str, said: set[str]) -> bool:
     """Tired of your messages."""
     return _all_in(before, _FRONT) and bool(_TIRED.match(core))
-
-
-def _threatens(before: str, core: str, said: set[str]) -> bool:
-    """If you text me again."""
-    return bool(_IF_AGAIN.match(core))
 
 
 #: Letter with which a core begins -> its rule.
@@ -232,8 +292,10 @@ _REQUESTS: dict[str, Callable[[str, str, set[str]], bool]] = {
     "t": _takes_off,
     "g": _takes_off,
     "N": _refuses,
+    "d": _forbids,
+    "k": _is_last,
+    "h": _asked_in_vain,
     "Q": _is_tired,
-    "f": _threatens,
 }
 
 
@@ -242,7 +304,7 @@ def _may_follow(before: str, core: str) -> bool:
 
     "This is not my SIM stop" has; "don't stop" and "they want to stop" have not.
     """
-    if _NEGATED.search(before):
+    if _NEGATED.search(before) or (before.startswith("w") and before[-1] != "P"):
         return False
     return _is_ours(core) and (_all_in(before, _FRONT) or before[-1] in _REQUEST_BEFORE)
 
@@ -264,23 +326,24 @@ def _has(letters: str, wanted: str) -> bool:
 def _asks_to_start(clause: str) -> bool:
     if "N" in clause or "c" in clause:
         return False
-    return bool(
-        re.fullmatch(r"[PFpUWkyMnK]*G[PFpMnTsVgKUWOkG]*", clause)
-        or re.fullmatch(r"[PFpUWky]*C[PFpMnUOK]*[sTg][PFpMnTsVgKUWO]*", clause)
-        or re.fullmatch(r"[PFpUWkyK]*A[Fp]{0,2}[MnKs][PFpMnTKUsg]*", clause)
-        or re.fullmatch(r"[PFp]*Uy[PFp]*[sTV][PFpMnTOU]*K[PFpMnTKU]*", clause)
-        or ("K" in clause and re.fullmatch(r"[PFpkf]*U[PFp]*W[PFpKU]*[sTg][PFpMnTOUsVgK]*", clause))
+    return any(rule.fullmatch(clause) for rule in _STARTS) and (
+        "G" in clause or "C" in clause or "A" in clause or "K" in clause
     )
 
 
 def _asks_for_help(clause: str) -> bool:
-    return bool(re.fullmatch(r"[PFpUWMkygK]*H[PFpMUKTH]*", clause))
+    return bool(_HELP.fullmatch(clause))
+
+
+def _asks_who_we_are(clause: str) -> bool:
+    return bool(_WHO.fullmatch(clause))
 
 
 def _nothing_else(letters: list[str], asked: list[bool]) -> bool:
     """Everything beside the request is politeness."""
     return all(
-        is_asked or _all_in(clause, _FRONT) for clause, is_asked in zip(letters, asked, strict=True)
+        is_asked or _all_in(clause, _FRONT + "w")
+        for clause, is_asked in zip(letters, asked, strict=True)
     )
 
 

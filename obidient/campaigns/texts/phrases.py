@@ -13,6 +13,17 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("fUS", "if you stopped"),
+    ("h", "sent stop, texted stop, replied stop, typed stop, text stop"),
+    ("X", "reply stop, send stop, did i"),
+    ("F", "i stopped, from coming, is there, how this works, how it works, dey work"),
+    (
+        "i",
+        """
+        who am i, who it is, who is speaking, who is calling, who dis, how do i use,
+        what can i do here, una be which people, wetin this number, what i can send,
+        what can i send, who i dey follow, ki ni e n
+        """,
+    ),
     ("n", "my sleep, my ears, my time"),
     ("E", "turn off"),
     (
@@ -62,10 +73,11 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("LM", "let me be, allow me rest, let me rest, make i rest, make i hear word"),
     ("VM", "wasting my time, wasting my airtime"),
     ("M", "my life, my peace"),
+    ("U", "una go, you go"),
     ("Q", "fed up, sick and tired"),
     ("W", "would like to, id like to"),
     (
-        "H",
+        "i",
         """
         ta ni yii, ta niyi, ta ni yin, wane ne wannan, wanene wannan, waye wannan, waye ne,
         ku su waye, onye bu onye a, onye ka o bu, onye bu nke a, gini bu nke a, gini bu ihe
@@ -73,7 +85,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         u, who you be, who una be, what is this, wetin be this, wetin be dis, what is this
         about, how does this work, how do i use this, who is texting, who is messaging, who
         dey text, what organisation is this, what organization is this, which organisation
-        is this, nyerenu m aka, what are my options, whose number is this, what is this
+        is this, what are my options, whose number is this, what is this
         number, who am i chatting, who am i talking, wetin be this number
         """,
     ),
@@ -83,7 +95,13 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("CsM", "send me your, send me una"),
     ("A", "add my, put my, include my"),
     # Yoruba
-    ("X", "mo duro"),
+    ("qS", "e ye, e yee, e duro, e dawo duro"),
+    ("qR", "e yo"),
+    ("Ns", "ma ko, e ma ko, ma se ko"),
+    ("C", "e maa"),
+    ("RnM", "pa nonba mi"),
+    ("i", "ta ni, kini eyi, ki ni eyi, eyin wo, ki ni e n"),
+    ("X", "mo duro, e duro de, e duro ti"),
     ("c", "a o ni, won o ni, mi o ni"),
     ("X", "mo n, a n, duro de, duro ti"),
     ("S", "da duro, dawo duro, da a duro, owo duro"),
@@ -107,11 +125,16 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     ("RnM", "pa nomba mi, pa number mi, pa oruko mi"),
     ("AMK", "fi mi pada, da mi pada"),
-    ("AM", "fi mi kun, fi oruko mi, fi nomba mi"),
+    ("AM", "fi mi kun, fi oruko mi, fi nomba mi, fi nonba mi, fi number mi"),
     ("P", "o to, o to ge, o ti to, e ku, e se, o se, e joo"),
     ("H", "ran mi lowo, ran wa lowo"),
     # Hausa
-    ("PS", "ku bar, a bar"),
+    ("qS", "ku bar, a bar, in daina"),
+    ("qR", "ku cire, a cire, ku goge, a goge"),
+    ("R", "fita daga"),
+    ("L", "rabu da"),
+    ("NW", "ban son"),
+    ("i", "wane ne, wanene, menene, mene ne, su wanene, yaya ake amfani"),
     ("LM", "ku bar ni, ku kyale ni"),
     (
         "NW",
@@ -128,14 +151,23 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("LM", "fita harkata, fita daga harkata, bar ni, barni, kyale ni"),
     ("P", "ya isa, isa haka, ran ka, ya dade"),
     ("C", "ci gaba"),
-    ("PS", "ku daina, ku dena, a daina"),
+    ("qS", "ku daina, ku dena, a daina"),
     ("AM", "sa ni"),
     # Igbo
+    (
+        "NW",
+        "achoghi, choghi, achozighi, achoghizi, achokwaghi, achoghikwa, achoghim, achozighim",
+    ),
+    ("qS", "unu kwusi, unu kwusinu"),
+    ("qR", "unu wepu, unu wepunu, unu hichapu"),
+    ("Cs", "zitewe, zitewenu"),
+    ("gK", "inatakwa"),
+    ("i", "onye ka, onye na ezitere, unu bu ndi ole, kedu ka e si"),
     ("F", "oso oso"),
     ("NW", "anaghi m acho"),
     ("NW", "a choghi, acho ghi"),
     ("LM", "ka m zuo ike, ka m zuru ike"),
-    ("H", "nye aka, nyere m aka, nyerem aka, enyere m aka"),
+    ("H", "nyerenu m aka, nye aka, nyere m aka, nyerem aka, enyere m aka"),
     ("UW", "achoro m, achorom"),
     ("P", "o zuola, o zuru"),
     ("Q", "ike agwula m, ike agwugo m, ike gwuru m"),
@@ -143,22 +175,6 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 PHRASES: dict[str, str] = {
     " ".join(phrase.split()): letters for letters, known in _KNOWN for phrase in known.split(",")
 }
-
-#: One word of Igbo each for "don't send", "don't call", "don't want".
-PHRASES |= {
-    f"{first}{stem}{ending}": "Ns"
-    for first, stems in (
-        ("e", "zi zite zita ziga zitere zitara zigara zipu de degara"),
-        ("a", "kpo kpoga kpota"),
-        ("", "zi zite zita ziga kpo"),
-    )
-    for stem in stems.split()
-    for ending in "la na kwala kwana zila zina kwazila".split()
-}
-PHRASES |= dict.fromkeys("enyela enyekwala enyena".split(), "Ns")
-PHRASES |= dict.fromkeys(
-    "achoghi choghi achozighi achoghizi achokwaghi achoghikwa achoghim achozighim".split(), "NW"
-)
 
 #: Called names: "don't call me a fool" is about what is said, "stop it, fools" is not.
 PHRASES |= {

@@ -1,7 +1,7 @@
 """Words of opting out, opting in and asking for help, by what they do in a sentence.
 
 Each class has a letter; keywords.py has the rules over the letters. Words are written as they are
-compared: lower case, without marks and apostrophes. English and Pidgin come first, then Yoruba,
+compared: lower case, without marks and apostrophes. English and Pidgin come first, Yoruba,
 Hausa and Igbo. A word of several languages stands where it does least harm.
 """
 
@@ -23,7 +23,7 @@ CLASSES: dict[str, str] = {
         remove removed removing remov remve rmv delete deleting erase comot commot komot comut
         expunge
         delist unlist wipe block blacklist withdraw exclude deregister unregister
-        yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
+        ipu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
     """,
     # Leaves somebody alone.
     "L": "leave free kyale kyaleni rabu hapu hapunu fimisile",
@@ -45,7 +45,7 @@ CLASSES: dict[str, str] = {
         txtin texing harass
         harassing bombard bombarding pester pestering texting textin messaging calling callin
         dialing ringing ping pinging mail mailing broadcasting
-        ranse firanse fifiranse pe pipe damu daamu laamu lenu dami yonu
+        te ranse firanse fifiranse pe pipe damu daamu laamu lenu dami yonu
         turo turomin turawa tura aiko aikomin aikowa kira kirana kiran dame damuna damun takura
         takurawa
         rubuto
@@ -55,14 +55,14 @@ CLASSES: dict[str, str] = {
     """,
     # The same, but "no trouble" and "don't worry" are something else.
     "V": """
-        trouble troubling stress stressing worry worrying flood flooding reach adding wasting
+        trouble troubling ko stress stressing worry worrying flood flooding reach adding wasting
         bring bringing use using fi fifi
     """,
     # Gets a message.
     "g": """
         receive receiving recieve recieving recive reciving get getting gettin got getin
         hear hearing see seeing
-        gba gbo karba inata inweta
+        gba gbo karba karbar samun inatakwa inata inweta
     """,
     # What is sent.
     "T": """
@@ -78,14 +78,14 @@ CLASSES: dict[str, str] = {
         ozi oku ozioma
     """,
     # The person who writes.
-    "M": "me my mine myself mi temi emi ni nin min mini gareni m mu",
+    "M": "me my mine myself wayata mi temi emi ni nin min mini gareni m mu",
     # Where we have them: a number, a name, a list.
     "n": """
         number numbers numba nomba num nos line lines phone phones name
         fone sim inbox list lists database data directory group groups platform record records
         contacts system mailbox chat page consent listi detail details
-        oruko akojo foonu ero
-        lamba lambata lambar lambana suna sunana waya wayata jeri jerin
+        nonba noomba namba oruko akojo foonu fonu ero
+        layin tsarin lamba lambata lambar lambana suna sunana waya wayata jeri jerin
         jerinku sunayenku sunaye nawa
         aha ahamu ekwenti ndeputa akwukwo
     """,
@@ -95,36 +95,42 @@ CLASSES: dict[str, str] = {
     """,
     # Again, any more.
     "K": """
-        again anymore more longer ever further back mo pada tun kara sake kuma ozo ozokwa mmm
+        again anymore another more longer karin ever further back mo pada tun kara sake
+        kuma ozo ozokwa mmm
         agn agen
-        agin any
+        agin
     """,
     # Tired of it: only with what they are tired of.
     "Q": "tired tire enough fed sick gaji agwula gwuru irritated irritating annoying annoyed",
     "G": """
         start starts unstop subscribe subscribing resubscribe resub optin rejoin restart
         reactivate
-        strt sart startt
+        resume strt strat satrt sart startt
         bere fara farawa malite maliteghachi bido bidoghachi malitekwa bidonu
     """,
     # Begins again: only with what.
-    "C": "resume continue begin tesiwaju cigaba gaba",
+    "C": " continue begin join tesiwaju cigaba gaba",
     # Allows, after "you": "you can text me again".
     "y": "can may fit could",
-    "k": "make mek",
-    "f": "if",
+    "k": "make mek let",
+    "l": "last",
+    # Asks: in front of "help", not of "stop".
+    "w": "what which how where why when wetin yaya kedu bawo",
+    "f": "if idan",
     # Puts somebody on the list.
-    "A": "readd tinye tinyeghachi weghachi saka mayar dawo",
+    "A": "readd tinye tinyenu tinyeghachi weghachi saka mayar dawo",
     "H": """
-        help helpp hlp halp info infos information assist assistance helpline helpdesk
+        menu commands instructions guide explain
+        help helpp hlp hlep halp info infos information assist assistance helpline helpdesk
         iranlowo taimako taimaka taimakon taimake enyemaka enyereaka
     """,
     # Says nothing by itself and may stand before a request.
     "P": """
-        please pls plz plss pleas plse pliz plis plea pleaseo pl abeg abegi abeggi ejoo
+        so therefore hence then please pls plz plss pleas plse pliz plis plea pleaseo pl
+        abeg abegi abeggi ejoo
         biko bikonu ejo jowo ejowo jo jor jare joor kindly dakun edakun just simply sir ma madam
         sirs oga ogas bros bro sis brother sister dear friend friends mr mrs mister aunty uncle
-        boss chairman ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na
+         ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na
         sha
         sef nau now thanks thank thankyou thx tnx tanks thankz tank appreciate hi hello hey helo
         hallo
@@ -138,6 +144,10 @@ CLASSES: dict[str, str] = {
     """,
     # Says nothing that counts.
     "F": """
+        any mistake mistakenly error accident asise kuskure mmejo twice thrice still till
+        sori sibi nkankan maa pada mani kun za ne komai wurinku masu tsarin dinga kawai banza
+        shirme amfani kwa ubochi bula obula naka kita ebe nzuzu ihe bu ta kuka know eleyi
+        se niyen yake eji eme
         am are is be was been being the a an of to should would shall let s
         it its this that these those dis dat dem your yours ur youre from frm fo into
         by via through all everything altogether totally completely permanently once
@@ -146,7 +156,7 @@ CLASSES: dict[str, str] = {
         daughter child children
         pikin baby today tomorrow always everytime time times daily
         constantly constant forever here already have has had having do does did
-        really very much too so such people pple ppl guys folks team office thing things
+        really very much too such people pple ppl guys folks team office thing things
         tins tin kind kinda one ones instantly quickly kpatakpata straightaway
         forth onwards dey de dy sure ensure try said say saying talk talking asked ask
         request requesting requested demand insist repeat told tell telling warn warning
@@ -162,26 +172,63 @@ CLASSES: dict[str, str] = {
     """,
     # What comes behind one of these adds to our messages: "stop texting me about the rally".
     "p": """
-        about with regarding concerning at every each like when whenever during for on in while
+        about with regarding concerning at every each like when whenever during pelu for
+        on in while
     """,
     # The one who speaks or is spoken to.
     "U": "i you u una yu ye ina",
     # What our messages are about: no object of their own before "messages" ("political texts").
     "O": """
-        whatsapp us our we political politics politic campaign campaigns party bulk obi obidient
+        whatsapp them us our we political politics politic campaign campaigns party bulk
+        obi obidient
         obidients peter
         labour lp election elections unnecessary silly boring junk endless mass spammy fake
         automated auto fundraising donation volunteer meeting rally event movement
     """,
 }
 
+#: Beginnings of words that take many endings, mostly of Hausa and Igbo -> their class.
+STEMS = {
+    "unsubscr": "S",
+    "daina": "S",
+    "kwusi": "S",
+    "wepu": "R",
+    "hichap": "R",
+    "hapu": "L",
+    "turo": "s",
+    "tura": "s",
+    "aiko": "s",
+    "aika": "s",
+    "kirana": "s",
+    "iziga": "s",
+    "izite": "s",
+    "ezite": "s",
+    "eziga": "s",
+    "sakon": "T",
+    "sakwan": "T",
+    "ifiran": "T",
+    "ateji": "T",
+    "lamba": "n",
+}
+#: Igbo says "don't send", "don't call", "don't write" in one word: one of these stems, and an end.
+DONT_STEMS = ("ezi", "akpo", "kpo", "ede", "enye")
+DONT_ENDS = ("la", "na")
+
 #: These begin a new clause wherever they stand.
 BREAKS = frozenset(
     """
     because becos becuz bcos bcoz bcus bc cos coz cus before b4 else otherwise or but unless except
-    nitori amma saboda domin maka
+    zan nitori amma saboda domin maka
     """.split()
 )
+#: A reported STOP asks for one when it is said to have been in vain.
+IN_VAIN = frozenset("still twice thrice already times yet".split())
+#: What happens to us when we text "again".
+THREATS = frozenset(
+    "report sue police court lawyer ncc ndpc block thunder strike regret kara curse arrest".split()
+)
+#: Takes back a STOP that is told beside it.
+MISTAKES = frozenset("mistake mistakenly error accident asise kuskure mmejo".split())
 #: Said of oneself. What comes of a text about other people's affairs is for a person to see.
 ONESELF = frozenset("i im me my mine myself mi m ni min emi n ina na nomba lambata".split())
 #: The affairs of the country: a lone "Stop!" beside one of these is addressed to somebody else.
