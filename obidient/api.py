@@ -1,13 +1,13 @@
 """What every HTTP endpoint shares: the app with its OpenAPI document, problems, pages, scopes.
 
-A package's own `api.py` makes a blueprint here, declares pydantic models, and guards each
-endpoint with `accounts.tokens.requires(scope)`.
+A package's own `api.py` makes a blueprint here and declares pydantic models. Every endpoint takes a
+Bearer token, checked before anything else; `accounts.tokens` says which.
 """
 
 import logging
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -33,6 +33,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from obidient import __version__, bodies
+from obidient.accounts import tokens
 from obidient.config import ROOT, Settings
 from obidient.errors import Invalid, Problem, first_line
 from obidient.extensions import csrf
@@ -41,8 +42,6 @@ logger = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
 BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
-#: Largest JSON body; uploads set their own limit.
-MAX_JSON = 8 * 1024 * 1024
 MAX_LIMIT = 200
 #: Networks' callbacks: their token is checked before anything is read, and nothing is refused.
 WEBHOOKS = "/api/communications/webhooks/"
@@ -140,10 +139,19 @@ _PROBLEM_RESPONSE = {
 }
 
 
-def blueprint(name: str, prefix: str, tag: str, description: str = "") -> APIBlueprint:
+class Guarded(APIBlueprint):
+    """A blueprint whose endpoints take a token with one of the scopes that `needs` returns.
+
+    None at all: any live token. `tokens.requires` and `tokens.public` go before this.
+    """
+
+    needs: Callable[[], tuple[str, ...]] = tuple
+
+
+def blueprint(name: str, prefix: str, tag: str, description: str = "") -> Guarded:
     """A blueprint whose endpoints document the problems that every endpoint may answer."""
     statuses = (400, 401, 403, 404, 409, 413, 415, 422, 429)
-    made = APIBlueprint(
+    made = Guarded(
         name,
         __name__,
         url_prefix=prefix,
@@ -269,19 +277,19 @@ def check_json_body() -> None:
     """Before each API request: a body that is no JSON is refused here, not found empty later."""
     if not request.path.startswith("/api/") or request.method not in {"POST", "PUT", "PATCH"}:
         return
-    if request.path.startswith(WEBHOOKS):
+    if request.endpoint is None or request.path.startswith(WEBHOOKS):
         return
     if request.mimetype == "application/json":
-        bodies.unpack(MAX_JSON)
-        if not request.get_data():
+        bodies.unpack(request.max_content_length or bodies.USUAL)
+        data = request.get_data()
+        if not data:
             # Many clients name a type for no body; where one is needed, its fields are missed.
             return
+        bodies.measure(data)
         try:
             body = request.get_json()
         except BadRequest:
             raise Invalid("The body is no valid JSON. Correct it and send it again.") from None
-        except RecursionError:
-            raise Invalid("The body is nested too deep.") from None
         if isinstance(body, str):
             raise Invalid(NO_OBJECT)
 
@@ -310,11 +318,13 @@ def build_app(settings: Settings) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=bool(settings.public_url and settings.public_url[:6] == "https:"),
-        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
     )
     app.add_url_rule("/openapi/openapi.json", "openapi", lambda: json_response(app.api_doc))
     app.before_request(_note_request_id)
     app.after_request(_return_request_id)
+    # In this order: who asks, how much may be sent, what was sent.
+    app.before_request(tokens.admit)
+    bodies.init_app(app)
     app.before_request(check_json_body)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_crash)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from flask import current_app, g, request
 
@@ -18,6 +18,7 @@ from obidient.roles import SCOPES, scopes_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 PREFIX = "obi_"
 #: How often a process writes what was used: once per request would be a write per read.
@@ -128,16 +129,46 @@ def authorize(header: str, scopes: tuple[str, ...]) -> User:
     return token.user
 
 
+# ---- endpoints ----------------------------------------------------------------------------------
+
+
 def requires(*scopes: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Require a Bearer token that has one of these scopes, or whose user's role allows one."""
+    """Require a Bearer token that holds one of these scopes, or whose user's role does."""
 
     def decorate(view: Callable[P, T]) -> Callable[P, T]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            authorize(request.headers.get("Authorization", ""), scopes)
+            # `admit` has been here, unless a view is called by another.
+            if g.get("admitted_for") != scopes:
+                authorize(request.headers.get("Authorization", ""), scopes)
             return view(*args, **kwargs)
 
         guarded.__obidient_scopes__ = scopes  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def public(view: F) -> F:
+    """Take requests without a token: this endpoint is for everybody, or has a proof of its own."""
+    view.__obidient_public__ = True  # type: ignore[attr-defined]
+    return view
+
+
+def admit() -> None:
+    """Before anything of a request to the API is read or looked up: its token.
+
+    An endpoint that says nothing of tokens takes any live one, so a forgotten mark shuts a door
+    and opens none.
+    """
+    if request.endpoint is None or not request.path.startswith("/api/"):
+        return
+    view = current_app.view_functions[request.endpoint]
+    if getattr(view, "__obidient_public__", False):
+        return
+    scopes: tuple[str, ...] | None = getattr(view, "__obidient_scopes__", None)
+    if scopes is None:
+        needs = getattr(current_app.blueprints.get(request.blueprint or ""), "needs", tuple)
+        scopes = needs()
+    authorize(request.headers.get("Authorization", ""), scopes)
+    g.admitted_for = scopes

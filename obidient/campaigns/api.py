@@ -7,7 +7,6 @@ from flask import Flask, Response, g, request
 from peewee import ModelSelect
 
 from obidient import api
-from obidient.accounts.tokens import authorize
 from obidient.campaigns import control, decisions, networks, progress
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import AudioAsset
@@ -46,12 +45,12 @@ def register(app: Flask) -> None:
     api.register(app, campaigns_api)
 
 
-@campaigns_api.before_request
-def check_token() -> None:
-    """The token before the body: a stranger learns nothing from what is wrong with theirs."""
+def _needs() -> tuple[str, ...]:
     reading = request.method in ("GET", "HEAD", "OPTIONS")
-    scopes = ("campaigns:read", "campaigns:write") if reading else ("campaigns:write",)
-    authorize(request.headers.get("Authorization", ""), scopes)
+    return ("campaigns:read", "campaigns:write") if reading else ("campaigns:write",)
+
+
+campaigns_api.needs = _needs
 
 
 def _out(campaign: Campaign) -> CampaignOut:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, request, send_file
+from flask import Flask, Response, current_app, g, send_file
 from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, Field
 
-from obidient import api, jobs
+from obidient import api, bodies, jobs
 from obidient.accounts import actor, audit
-from obidient.accounts.tokens import authorize
 from obidient.clock import isoformat
 from obidient.contacts import imports
 from obidient.contacts.columns import assign
@@ -156,6 +155,7 @@ def problems_file(job: Job) -> Path:
 
 
 @contacts_api.post("/import", responses={202: Started}, security=api.BEARER)
+@bodies.takes(MAX_UPLOAD)
 def import_contacts(form: ImportForm, query: ImportQuery) -> Response:
     """Import a CSV of supporters; answers at once with the job that does it."""
     if len(query.mapping) > MOST_MAPPING:
@@ -193,17 +193,13 @@ def _mapping(given: Any) -> dict[str, str]:
     return mapping
 
 
-@contacts_api.before_request
-def check_upload() -> None:
-    """The token first: nobody without one makes us store half a gigabyte."""
-    request.max_content_length = MAX_UPLOAD
-    authorize(request.headers.get("Authorization", ""), ("contacts:write",))
+contacts_api.needs = lambda: ("contacts:write",)
 
 
 def _job(job_id: int) -> Job:
     """A job its asker may see: their own, or any for an admin."""
     job = jobs.get(job_id)
-    user = authorize(request.headers.get("Authorization", ""), ())
+    user = g.api_user
     if job.created_by_id != user.id and user.role != "admin":
         raise NotFound("There is no such job; it may have been cleared away.")
     return job

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from obidient import api
 from obidient.accounts import audit
-from obidient.accounts.tokens import requires
+from obidient.accounts.tokens import public, requires
 from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
 from obidient.results import generation, review
@@ -198,6 +198,7 @@ def serve(copy: Copy) -> Response:
 
 
 @results_api.get("/elections", responses={200: ElectionsOut})
+@public
 def list_elections(query: ElectionsQuery) -> Response:
     """All elections, the newest first."""
     rows, cursor = newest(query.limit, query.cursor)
@@ -209,12 +210,14 @@ def list_elections(query: ElectionsQuery) -> Response:
 
 
 @results_api.get("/elections/<id>/live-summary", responses={200: LiveSummaryOut})
+@public
 def live_summary(path: ElectionPath) -> Response:
     """The count of one election as it stands."""
     return serve(copies.summary_copy(path.id))
 
 
 @results_api.get("/elections/<id>/areas/<code>", responses={200: AreaOut})
+@public
 def area(path: AreaPath) -> Response:
     """One area and its children; "NG" is the root."""
     return serve(copies.area_copy(path.id, path.code))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from obidient import api, group_commit, queues
+from obidient import api, bodies, group_commit, queues
 from obidient.accounts.tokens import requires
 from obidient.api import ApiModel, json_response
 from obidient.errors import Invalid, NotFound
@@ -18,6 +18,8 @@ from obidient.sync import devices, limits
 sync_api = api.blueprint("sync_api", "/api/sync", "sync", "Results from polling agents")
 
 MOST = 500
+#: Bytes of 500 sheets, unpacked.
+LARGEST = 8 * 2**20
 _ID = r"^[A-Za-z0-9_.:-]+$"
 Status = Literal["received", "accepted", "superseded", "duplicate", "rejected"]
 Standing = Literal["counted", "agrees", "decided", "second"]
@@ -92,6 +94,7 @@ def _sender() -> Sender:
 
 @sync_api.post("/submissions", responses={202: ReceivedList}, security=api.BEARER)
 @requires("sync")
+@bodies.takes(LARGEST)
 def submit(body: SubmissionsIn) -> Response:
     """Store up to 500 sheets, all or none; sending them again is harmless."""
     limits.check(limits.SHEETS, "sheets", g.token.id)

@@ -4,11 +4,11 @@ from flask import Flask, Response, g, request
 from flask_limiter.util import get_remote_address
 from pydantic import Field
 
-from obidient import api
+from obidient import api, bodies
 from obidient.accounts.login import PER_ACCOUNT, PER_ADDRESS
 from obidient.accounts.models import User
 from obidient.accounts.passwords import verify
-from obidient.accounts.tokens import requires
+from obidient.accounts.tokens import public, requires
 from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
 from obidient.errors import Forbidden, Unauthorized
@@ -17,6 +17,8 @@ from obidient.sync import devices
 
 device_api = api.blueprint("sync_devices", "/api/sync", "sync", "Results from polling agents")
 
+#: Bytes of a sign-in, which comes without a token.
+LARGEST = 8 * 1024
 WRONG = "That email and password don't match an account. Check both and try again."
 TOO_MANY = "Too many tries with a wrong password. Wait fifteen minutes, then try again."
 
@@ -90,6 +92,8 @@ def _is_wrong(response: Response) -> bool:
     PER_ADDRESS, key_func=get_remote_address, deduct_when=_is_wrong, error_message=TOO_MANY
 )
 @limiter.limit(PER_ACCOUNT, key_func=_account_key, deduct_when=_is_wrong, error_message=TOO_MANY)
+@bodies.takes(LARGEST)
+@public
 def sign_in(body: SignIn) -> Response:
     """Trust this device for thirty days; returns its token and what it needs without network."""
     user: User | None = User.get_or_none(User.email == body.email.lower(), User.active)

@@ -4,9 +4,8 @@ from typing import Any, Literal
 
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, Field
-from werkzeug.exceptions import RequestEntityTooLarge
 
-from obidient import api
+from obidient import api, bodies
 from obidient.accounts.tokens import requires
 from obidient.api import ApiModel, json_response
 from obidient.sync import limits, photos
@@ -92,12 +91,8 @@ def state(path: PhotoPath) -> Response:
     openapi_extensions=_PIECE,
 )
 @requires("sync")
+@bodies.takes(photos.PIECE, told="A piece may have 1 MB at most.")
 def piece(path: PiecePath) -> Response:
     """Add a piece that begins at a byte; a piece sent again changes nothing."""
     limits.check(limits.PHOTOS, "photos", g.token.id)
-    request.max_content_length = photos.PIECE
-    try:
-        data = request.get_data()
-    except RequestEntityTooLarge:
-        raise RequestEntityTooLarge("A piece may have 1 MB at most.") from None
-    return _out(photos.take(g.api_user, path.photoId, path.offset, data))
+    return _out(photos.take(g.api_user, path.photoId, path.offset, request.get_data()))

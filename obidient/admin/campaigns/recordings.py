@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
+from obidient import bodies
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
 from obidient.campaigns import networks
 from obidient.campaigns.models.voice import AudioAsset
@@ -54,17 +54,14 @@ class Recordings(SecureView):
         )
 
     @expose("/upload", methods=("POST",))
+    @bodies.takes(api.LARGEST_BODY, SCOPE, recordings.TOO_LARGE)
     @needs(SCOPE, "add recordings")
     def upload(self) -> Response:
-        request.max_content_length = recordings.LARGEST + 64 * 1024
         return done(self._upload, "Added. Listen to it once.", self.get_url(".index"))
 
     @staticmethod
     def _upload() -> None:
-        try:
-            file = request.files.get("file")
-        except RequestEntityTooLarge:
-            raise Invalid(f"The file is larger than {recordings.LARGEST // 2**20} MB.") from None
+        file = request.files.get("file")
         if file is None or not file.filename:
             raise Invalid("Choose a file first.")
         name = file.filename.replace("\x00", "").rpartition("/")[2]

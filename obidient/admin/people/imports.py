@@ -10,7 +10,7 @@ from flask_login import current_user
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from obidient import jobs
+from obidient import bodies, jobs
 from obidient.admin.base import CONTACTS, STOP_POLLING, SecureView, expose
 from obidient.contacts import api as contacts_api
 from obidient.contacts import imports
@@ -38,6 +38,7 @@ class Imports(SecureView):
     lead = "Bring in supporters from a CSV file. You see what would happen before anything does."
 
     @expose("/", methods=("GET", "POST"))
+    @bodies.takes(contacts_api.MAX_UPLOAD, CONTACTS)
     def index(self) -> Any:
         if request.method == "POST":
             return self._take_in()

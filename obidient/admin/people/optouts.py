@@ -3,11 +3,11 @@
 from typing import Any
 
 from flask import flash, redirect, request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 from wtforms import Form, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
+from obidient import bodies
 from obidient.admin import formats
 from obidient.admin.base import CONTACTS, PAGE, SecureView, done, expose
 from obidient.contacts import optout_import, suppression
@@ -85,9 +85,9 @@ class OptOuts(SecureView):
             raise Conflict("This number is on the list already.")
 
     @expose("/import", methods=("POST",))
+    @bodies.takes(LARGEST_FILE, CONTACTS, "The file is larger than 2 MB: import it on the server.")
     def take_in(self) -> Response:
         """Numbers of a CSV; the notice says what became of its rows."""
-        request.max_content_length = LARGEST_FILE
         try:
             file = request.files.get("file")
             if file is None or not file.filename:
@@ -96,8 +96,6 @@ class OptOuts(SecureView):
             if channel not in (EVERY_CHANNEL, *queues().channels):
                 raise Invalid("Choose which messages they don't want.")
             report = optout_import.run(optout_import.decoded(file.read()), channel, MOST_ROWS)
-        except RequestEntityTooLarge:
-            flash("The file is larger than 2 MB: import it on the server.", "error")
         except Problem as error:
             flash(error.detail, "error")
         else:

@@ -13,6 +13,7 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from obidient import api, queues
+from obidient.accounts.tokens import public
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.receipts import applying
 from obidient.campaigns.receipts.forms import parsed
@@ -122,6 +123,7 @@ def _json(pairs: Any) -> str:
     responses={200: {"description": "Stored; voice networks get their instructions as XML"}},
     openapi_extensions=_DESCRIBED,
 )
+@public
 def callback() -> Response:
     """Take a network's callback: stored before it is answered, applied by a worker."""
     _check_token()

@@ -6,9 +6,9 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
-from obidient import api
+from obidient import api, bodies
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.schemas import CampaignPath
 from obidient.campaigns.sending import lifecycle
@@ -20,7 +20,7 @@ from obidient.idempotency import idempotent
 
 _TITLE = r"^[^\x00]*[^\x00\s][^\x00]*$"
 #: The form's own fields come on top of the file.
-_LARGEST_BODY = recordings.LARGEST + 64 * 1024
+LARGEST_BODY = recordings.LARGEST + 64 * 1024
 
 
 class AudioIn(api.ApiModel):
@@ -116,6 +116,7 @@ def register(blueprint: APIBlueprint) -> None:
         security=api.BEARER,
         openapi_extensions=_BODY,
     )
+    @bodies.takes(LARGEST_BODY, told=recordings.TOO_LARGE)
     @idempotent
     def create_audio_asset() -> Response:
         """Upload a recording (multipart, field `file`), or name one by its https address."""
@@ -144,14 +145,7 @@ def register(blueprint: APIBlueprint) -> None:
 
 
 def _upload() -> AudioAsset:
-    request.max_content_length = _LARGEST_BODY
-    try:
-        file: FileStorage | None = request.files.get("file")
-    except RequestEntityTooLarge:
-        limit = recordings.LARGEST // 2**20
-        raise RequestEntityTooLarge(
-            f"The file is larger than {limit} MB. Save it at a lower quality."
-        ) from None
+    file: FileStorage | None = request.files.get("file")
     if file is None or not file.filename:
         raise Invalid("Send the recording in the field `file`.")
     name = file.filename.replace("\x00", "")

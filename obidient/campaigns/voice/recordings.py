@@ -28,6 +28,7 @@ from obidient.providers import registry
 
 #: A quarter of an hour of a good MP3; networks fetch it once and keep it.
 LARGEST = 16 * 1024 * 1024
+TOO_LARGE = f"The file is larger than {LARGEST // 2**20} MB. Save it at a lower quality."
 #: Nobody listens longer, and each second of each call is paid for.
 LONGEST = 600.0
 #: Networks keep what they fetched; a recording never changes under its address.
@@ -131,7 +132,7 @@ def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
     """Keep an uploaded recording. Raises Invalid with the reason why it can't be used."""
     size = file.seek(0, 2)
     if size > LARGEST:
-        raise Invalid(f"The file is larger than {LARGEST // 2**20} MB. Save it at a lower quality.")
+        raise Invalid(TOO_LARGE)
     sound = examine(file)
     taken = taken_types()
     if sound.content_type not in taken:
