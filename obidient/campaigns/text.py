@@ -24,7 +24,12 @@ FIELDS = {
 #: More than this is refused by networks.
 MOST_PARTS = 10
 
-_FIELD = re.compile(r"\{\{\s*([^{}|]*?)\s*(?:\|([^{}]*))?\}\}")
+#: Characters of a template, fields and all: ten parts are 1,530, and a field has a default.
+LONGEST = 5_000
+
+#: What is between double braces is taken apart afterwards (`_field`): neighbouring runs that match
+#: the same characters would make the time grow with the cube of the length.
+_FIELD = re.compile(r"\{\{([^{}]*)\}\}")
 #: A known field within single braces is a slip; any other word in them is the writer's own.
 _HALF_FIELD = re.compile(r"\{\s*(?:" + "|".join(FIELDS) + r")\s*(?:\|[^{}]*)?\}")
 _GSM = (
@@ -145,14 +150,26 @@ def _allowed() -> str:
     return "Use one of: " + ", ".join(f"{{{{{field}}}}}" for field in FIELDS) + "."
 
 
+def _field(inside: str) -> tuple[str, str]:
+    """(name, default) of what is between a field's braces."""
+    name, _, default = inside.partition("|")
+    return name.strip(), default
+
+
+def _fields(template: str) -> list[tuple[str, str]]:
+    return [_field(inside) for inside in _FIELD.findall(template)]
+
+
 def validate(template: str) -> str:
-    """The template in NFC; raises Invalid for an unknown field, stray braces or no text."""
+    """The template in NFC; raises Invalid for an unknown field, stray braces, or its length."""
+    if len(template) > LONGEST:
+        raise Invalid(f"The message is too long: write {LONGEST:,} characters at most.")
     template = normal(template).strip()
     if not template:
         raise Invalid("Write a message first.")
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\f" for c in template):
         raise Invalid("There is a control character in the message. Type it anew, without it.")
-    for name, _default in _FIELD.findall(template):
+    for name, _default in _fields(template):
         if name not in FIELDS:
             raise Invalid(f"There is no field {{{{{name[:40]}}}}}. {_allowed()}")
     rest = _FIELD.sub("", template)
@@ -166,12 +183,12 @@ def validate(template: str) -> str:
 
 def fields(template: str) -> list[str]:
     """The fields a template uses, in order of appearance."""
-    return list(dict.fromkeys(name for name, _ in _FIELD.findall(template)))
+    return list(dict.fromkeys(name for name, _ in _fields(template)))
 
 
 def without_default(template: str) -> list[str]:
     """The fields that leave a gap for people of whom they are not known."""
-    found = _FIELD.findall(template)
+    found = _fields(template)
     return list(dict.fromkeys(n for n, default in found if n in FIELDS and not default.strip()))
 
 
@@ -185,7 +202,8 @@ def _pieces(template: str) -> list[tuple[str, str, str]]:
     found = []
     end = 0
     for match in _FIELD.finditer(template):
-        found.append((template[end : match.start()], match[1], (match[2] or "").strip()))
+        name, default = _field(match[1])
+        found.append((template[end : match.start()], name, default.strip()))
         end = match.end()
     found.append((template[end:], "", ""))
     return found

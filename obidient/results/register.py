@@ -25,8 +25,7 @@ from obidient.results.sheets import MOST_VOTES
 BATCH = 2_000
 #: Letters of one cell; more means that a quotation mark is not closed.
 LONGEST_CELL = 131_072
-#: A line break within a cell and a unit's code behind it: rows that an open quote swallowed.
-_ROWS = re.compile(r"\n(?s:.*?)\b\d{2}[-/]\d{2}[-/]\d{2}[-/]\d{3}\b")
+_UNIT = re.compile(r"\b\d{2}[-/]\d{2}[-/]\d{2}[-/]\d{3}\b")
 _NEEDED = ("polling_unit_code", "polling_unit")
 
 
@@ -124,9 +123,15 @@ def _read(
                 progress(5_000)
 
 
+def _has_rows(cell: str) -> bool:
+    """A line break and a unit's code behind it: rows that an open quote swallowed."""
+    break_at = cell.find("\n")
+    return break_at >= 0 and _UNIT.search(cell, break_at) is not None
+
+
 def _check_cells(line: int, row: dict[str, Any], report: Report) -> None:
     """Report a row that was cut wrongly, and keep of it only what can be trusted."""
-    swallowed = [name for name, cell in row.items() if isinstance(cell, str) and _ROWS.search(cell)]
+    swallowed = [name for name, cell in row.items() if isinstance(cell, str) and _has_rows(cell)]
     for name in swallowed:
         row[name] = row[name].lstrip().splitlines()[0]
         sentence = "a quotation mark is not closed, so the rows below are lost in this one."

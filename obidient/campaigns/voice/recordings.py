@@ -239,8 +239,8 @@ def _asks_sensibly(given: str, size: int) -> bool:
 
     Several parts at once, other units and nonsense are overlooked: the whole recording is sent.
     """
-    found = re.fullmatch(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})", given.strip())
-    first, last = found.groups() if found else ("", "")
+    found = re.fullmatch(r"bytes\s*=\s*(?:([0-9]{1,18})\s*)?-\s*([0-9]{0,18})", given.strip())
+    first, last = found.groups("") if found else ("", "")
     start, end = int(first or 0), min(int(last or size - 1), size - 1)
     if not first and last:
         # The last so many bytes, of which there may be fewer.
