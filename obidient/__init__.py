@@ -17,6 +17,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         accounts,
         admin,
         api,
+        breaker,
         cache,
         campaigns,
         contacts,
@@ -38,6 +39,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     operations.init_logging(app, settings)
     database.init_app(app, settings)
     security.init_app(app, settings)
+    breaker.init_app(app, settings)
     extensions.init_app(app, settings)
     cache.init_app(app, settings)
     group_commit.init_app(app)

@@ -4,8 +4,6 @@ Values are JSON under their plain keys, so that `redis-cli GET live-results:ID` 
 """
 
 import logging
-import threading
-import time
 from typing import Any
 
 import orjson
@@ -18,13 +16,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from obidient.breaker import Breaker
 from obidient.config import Settings
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "live-results:"
-#: While Redis is away a thread of its own asks for it this often, seconds: no request does.
-PROBE_EVERY = 0.5
 #: The one call that finds Redis gone waits no longer than this, seconds.
 PATIENCE = 0.25
 #: Documents kept in the memory of a process.
@@ -48,13 +45,16 @@ class JSONValues(BaseSerializer):
 class ResilientCache(BaseCache):
     """Redis, with the memory of this process to fall back on; memory alone without REDIS_URL."""
 
-    def __init__(self, redis: Any | None, memory: Any, default_timeout: int) -> None:
+    def __init__(
+        self, redis: Any | None, memory: Any, default_timeout: int, breaker: Breaker
+    ) -> None:
         super().__init__(default_timeout=default_timeout)
         self.redis, self.memory = redis, memory
-        self._down = redis is None
-        self._lock = threading.Lock()
+        self._breaker = breaker
         #: Keys whose deletion Redis has not heard of.
         self._unsaid: set[str] = set()
+        if redis is not None:
+            breaker.when_back(self._catch_up)
 
     @property
     def serializer(self) -> Any:
@@ -72,16 +72,17 @@ class ResilientCache(BaseCache):
         cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
     ) -> "ResilientCache":
         timeout = kwargs["default_timeout"]
+        breaker: Breaker = app.extensions["obidient.breaker"]
         memory = SimpleCache(threshold=MOST_KEPT, default_timeout=timeout)
         if not config.get("CACHE_REDIS_URL"):
-            return cls(None, memory, timeout)
+            return cls(None, memory, timeout, breaker)
         options = {
             "socket_connect_timeout": PATIENCE,
             "socket_timeout": PATIENCE,
             "retry": Retry(NoBackoff(), 0),
         }
         redis = RedisCache.factory(app, config | {"CACHE_OPTIONS": options}, [], dict(kwargs))
-        return cls(redis, memory, timeout)
+        return cls(redis, memory, timeout, breaker)
 
     def get(self, key: str) -> Any:
         return self._call("get", key)
@@ -98,7 +99,7 @@ class ResilientCache(BaseCache):
     def delete(self, key: str) -> Any:
         self.memory.delete(key)
         deleted = self._call("delete", key)
-        if self._down and self.redis is not None:
+        if self.redis is not None and not self._use_redis():
             self._unsaid.add(key)
         return deleted
 
@@ -108,51 +109,35 @@ class ResilientCache(BaseCache):
         for kept in list(self.memory._cache):
             if kept.startswith(f"{key}:"):
                 self.memory.delete(kept)
-        if self.redis is not None and not self._down:
+        if self.redis is not None and self._use_redis():
             try:
                 for name in self.redis._read_client.scan_iter(match=f"{PREFIX}{key}:*", count=500):
                     self.redis._write_client.delete(name)
             except (RedisError, OSError) as error:
-                self._trip(error)
+                self._breaker.trip(error)
 
     def forget_here(self, key: str) -> None:
         """Delete a key from the memory of this process only."""
         self.memory.delete(key)
 
-    # -- the circuit breaker --
+    def _use_redis(self) -> bool:
+        return self.redis is not None and not self._breaker.problem()
 
     def _call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        if not self._down:
+        if self._use_redis():
             try:
                 return getattr(self.redis, operation)(*args, **kwargs)
             except (RedisError, OSError) as error:
-                self._trip(error)
+                self._breaker.trip(error)
         return getattr(self.memory, operation)(*args, **kwargs)
 
-    def _trip(self, error: Exception) -> None:
-        with self._lock:
-            if self._down:
-                return
-            self._down = True
-            logger.warning("Redis is away (%s): the cache is in memory meanwhile", error)
-            threading.Thread(target=self._wait, name="cache-probe", daemon=True).start()
-
-    def _wait(self) -> None:
-        """Until Redis answers again; what it should have forgotten meanwhile goes first."""
+    def _catch_up(self) -> None:
+        """Redis answers again: what it should have forgotten meanwhile goes first."""
         assert self.redis is not None  # noqa: S101 - only a cache with Redis can lose it
-        while True:
-            time.sleep(PROBE_EVERY)
-            try:
-                self.redis._write_client.ping()
-                for key in list(self._unsaid):
-                    self.redis.delete(key)
-                    self._unsaid.discard(key)
-            except (RedisError, OSError):
-                continue
-            self.memory.clear()
-            self._down = False
-            logger.info("Redis is back")
-            return
+        for key in list(self._unsaid):
+            self.redis.delete(key)
+            self._unsaid.discard(key)
+        self.memory.clear()
 
 
 cache = Cache()

@@ -3,18 +3,20 @@
 import sqlite3
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from huey.registry import Message
 from huey.serializer import Serializer
-from huey.storage import RedisStorage, SqliteStorage
+from huey.storage import SqliteStorage
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from obidient.breaker import Breaker
 from obidient.config import ROOT, Settings
+from obidient.standby import Standby, SteadyStorage
 
 
 class JSONSerializer(Serializer):  # type: ignore[misc]
@@ -55,37 +57,28 @@ class JSONSerializer(Serializer):  # type: ignore[misc]
 HINT_PATIENCE = 0.5
 
 
-class RedisQueueStorage(RedisStorage):  # type: ignore[misc]
-    """Huey's Redis storage under the operators' key names, `<prefix>:<queue>:wait` and so on.
+class RedisQueueStorage(SteadyStorage):
+    """Huey's Redis storage under the operators' key names, `<prefix>:<queue>:wait` and so on."""
 
-    Jobs are put in over connections of their own, `hints`, which give up soon: whoever has
-    committed a row must not wait for a queue.
-    """
-
-    def __init__(self, name: str, hints: ConnectionPool, **options: Any) -> None:
-        super().__init__(name, clean_name=False, **options)
-        self._hints = self.redis_client(connection_pool=hints)
+    def __init__(
+        self, name: str, hints: ConnectionPool, breaker: Breaker, standby: Standby, **options: Any
+    ) -> None:
+        super().__init__(name, hints, breaker, standby, **options)
         self.queue_key = f"{name}:wait"
         self.schedule_key = f"{name}:delayed"
         self.result_key = f"{name}:results"
         self.counter_key = f"{name}:counters"
         self.notify_prefix = f"{name}:notify:"
 
-    def enqueue(self, data: bytes, priority: Any = None) -> None:
-        self._hints.lpush(self.queue_key, data)
-
-    def add_to_schedule(self, data: bytes, ts: datetime) -> None:
-        self._hints.zadd(self.schedule_key, {data: self.convert_ts(ts)})
-
     def take_out(self, data: bytes) -> bool:
         """Remove a job that waits or is scheduled; False when a worker has it by now."""
-        removed = self.conn.lrem(self.queue_key, 1, data)
-        return bool(removed or self.conn.zrem(self.schedule_key, data))
+        removed = self.ask().lrem(self.queue_key, 1, cast("str", data))
+        return bool(removed or self.ask().zrem(self.schedule_key, data))
 
     def to_front(self, data: bytes, due: bytes) -> bool:
         """Make a job the next to be taken, as `due`; False when a worker has it by now."""
         keys = (self.queue_key, self.schedule_key)
-        return bool(self.conn.eval(TO_FRONT, len(keys), *keys, data, due))
+        return bool(self.ask().eval(TO_FRONT, len(keys), *keys, data, due))
 
 
 #: In one step: a job that a worker has just taken must not come twice.

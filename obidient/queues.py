@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, current_app
 from huey import Huey
 from huey.storage import BaseStorage
+from redis import Redis
 from redis.exceptions import RedisError
 
 from obidient import consumer_app, database
+from obidient.breaker import Breaker
 from obidient.config import Settings
 from obidient.consumer import Consumer
 from obidient.queue_storage import (
@@ -30,6 +32,7 @@ from obidient.queue_storage import (
     queue_file,
     redis_pool,
 )
+from obidient.standby import Standby
 
 if TYPE_CHECKING:
     sms: Huey
@@ -84,6 +87,8 @@ class Queues:
         self.app = app
         self.settings = settings
         self.channels = list(dict.fromkeys([*CORE_CHANNELS, *channels]))
+        self._breaker: Breaker = app.extensions["obidient.breaker"]
+        self.standby = Standby()
         self._pool = None if settings.embedded else redis_pool(settings)
         self._hints = None if settings.embedded else redis_pool(settings, HINT_PATIENCE)
         #: Until then nothing is enqueued: the queue did not answer just now.
@@ -102,7 +107,7 @@ class Queues:
         storage: dict[str, Any]
         if self._pool is not None:
             storage = {"storage_class": RedisQueueStorage, "connection_pool": self._pool}
-            storage["hints"] = self._hints
+            storage |= {"hints": self._hints, "breaker": self._breaker, "standby": self.standby}
         else:
             file = str(queue_file(self.settings))
             storage = {"storage_class": FileQueueStorage, "filename": file}
@@ -113,6 +118,10 @@ class Queues:
     @staticmethod
     def of_channel(channel: str) -> str:
         return f"{channel}-broadcast"
+
+    def full_name(self, channel: str) -> str:
+        """What a channel's queue is called in Redis, up to its kind of key."""
+        return f"{self.settings.queue_prefix}:{self.of_channel(channel)}"
 
     def names(self) -> list[str]:
         return list(self._queues)
@@ -169,6 +178,10 @@ class Queues:
             self._away_until = time.monotonic() + AWAY
             return False
         return True
+
+    def hints(self) -> Redis:
+        """Redis over connections that give up soon."""
+        return Redis(connection_pool=self._hints)
 
     def storage(self, queue: str) -> BaseStorage:
         return self[queue].storage

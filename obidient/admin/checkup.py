@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from obidient import database
 from obidient.admin import formats
+from obidient.campaigns import progress
 from obidient.campaigns.models.campaign import ProviderState
 from obidient.clock import utcnow
 from obidient.config import settings
@@ -41,7 +42,7 @@ class Line:
 
 def lines() -> list[Line]:
     """Everything the home page shows about the machinery."""
-    return [_database(), _redis(), _workers(), _sweeper(), *_channels(), *_queues()]
+    return [_database(), _redis(), _workers(), _sweeper(), *_channels(), *_queues(), *_stalled()]
 
 
 def _database() -> Line:
@@ -65,8 +66,8 @@ def _redis() -> Line:
     problem = health.redis_problem()
     where = describe_url(settings().redis_url or "")
     if problem:
-        detail = f"{where}: {problem}. Nothing is lost; sending goes on when it is back."
-        return Line("Redis", "down", "Can't be reached", detail)
+        detail = f"{problem}. Nothing is lost; workers go on from the database. "
+        return Line("Redis", "down", "Can't be used", detail + health.redis_advice())
     return Line("Redis", "ok", "Fine", where)
 
 
@@ -129,6 +130,13 @@ def _queues() -> list[Line]:
         waits = f"the oldest job waits {formats.short(oldest)}" if oldest else "nothing waits"
         shown.append(Line("Queues", "ok", "Fine", f"Each has a consumer; {waits}"))
     return shown
+
+
+def _stalled() -> list[Line]:
+    return [
+        Line("Campaigns", "down", "Stands still", progress.stalled_sentence(campaign))
+        for campaign in progress.stalled()
+    ]
 
 
 def _queue(state: health.QueueState, age: float) -> Line | None:

@@ -13,7 +13,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     jobs.init_app(app)
     jobs.register(app, api.IMPORT, api.run_import)
-    ticker.register(app, "jobs", jobs.run_due, every=2.0)
+    ticker.register(app, "jobs", jobs.run_due, every=2.0, standby=jobs.run_due)
     ticker.register(app, "clean-uploads", retention.clean, every=3600)
     erasure.init_app(app)
     api.register(app)

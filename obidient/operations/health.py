@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response
 from peewee import PeeweeException
-from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import api, database, queue_storage, queues
+from obidient import api, breaker, database, queue_storage, queues
+from obidient.campaigns import progress
 from obidient.config import settings
 from obidient.database import db, describe_url
 from obidient.errors import first_line
@@ -63,18 +63,22 @@ class Report:
 
 
 def redis_problem() -> str | None:
-    """None when Redis answers (or none is configured), else what is wrong; within a second."""
-    url = settings().redis_url
-    if url is None:
-        return None
-    connection = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
-    try:
-        connection.ping()
-    except (RedisError, OSError) as error:
-        return first_line(error)
-    finally:
-        connection.close()
-    return None
+    """What is wrong with Redis, as a sentence without its full stop, within a second.
+
+    None when it takes and gives what it is asked for, or when none is configured.
+    """
+    return breaker.current().look() or None
+
+
+def redis_advice() -> str:
+    """What to do about a Redis with a problem, in a sentence."""
+    where = describe_url(settings().redis_url or "")
+    if not breaker.current().reachable:
+        return f"Start it at {where}, or correct REDIS_URL."
+    return (
+        f"Give it more memory at {where} (maxmemory), with maxmemory-policy noeviction. Workers go "
+        "on from the database meanwhile."
+    )
 
 
 def queue_states() -> list[QueueState]:
@@ -112,11 +116,9 @@ def queue_health() -> Report:
     report = Report()
     problem = redis_problem()
     if problem is not None:
-        where = describe_url(settings().redis_url or "")
-        report.problems.append(
-            f"Redis can't be reached at {where}: {problem}. Start it, or correct REDIS_URL."
-        )
-        return report
+        report.problems.append(f"{problem}. {redis_advice()}")
+        if not breaker.current().reachable:
+            return report
     prefix = settings().queue_prefix
     if settings().embedded:
         path = queue_storage.queue_file(settings())
@@ -132,6 +134,7 @@ def queue_health() -> Report:
     except (RedisError, sqlite3.Error, OSError) as error:
         report.problems.append(f"The queue can't be read: {error}")
         return report
+    report.problems += [progress.stalled_sentence(one) for one in progress.stalled()]
     always = {queues.Queues.of_channel(channel) for channel in queues.CORE_CHANNELS}
     for state in states:
         if state.name in always or not state.empty:
@@ -160,7 +163,7 @@ def readyz() -> Response:
     redis = redis_problem()
     problems = [] if problem is None else [problem]
     if redis is not None:
-        problems.append(f"Redis can't be reached: {redis}")
+        problems.append(redis)
     status = "not ready" if problem else "degraded" if redis else "ready"
     return api.json_response({"status": status, "problems": problems}, 503 if problem else 200)
 

@@ -22,6 +22,7 @@ from typing import Any
 from flask import Flask
 
 from obidient import database
+from obidient.breaker import Breaker
 from obidient.clock import utcnow
 from obidient.queues import Queues
 from obidient.redact import redact
@@ -49,6 +50,8 @@ class Sweep:
     name: str
     run: Callable[[], None]
     every: float
+    #: What every process does of it while Redis takes no jobs: hints for its own queues.
+    standby: Callable[[], None] | None = None
     due: float = 0.0
     noted: float = 0.0
     error: str = ""
@@ -75,6 +78,7 @@ class Ticker:
         self._leading_until = 0.0
         self._ask_again = 0.0
         self._look_again = 0.0
+        self._stand_by_again = 0.0
         self._sweeping_since: float | None = None
 
     # -- begun by consumers --
@@ -196,6 +200,7 @@ class Ticker:
         while not stopping.is_set():
             with self.app.app_context():
                 self._guarded("sweeps", self._sweep)
+                self._guarded("standby", self._stand_by)
                 database.release()
             stopping.wait(STEP)
         with self.app.app_context():
@@ -217,6 +222,17 @@ class Ticker:
                 self._run_one(sweep)
         finally:
             self._sweeping_since = None
+
+    def _stand_by(self) -> None:
+        """While Redis takes no jobs, each process sees to its own: the leader can hint to none."""
+        now = time.monotonic()
+        breaker: Breaker = self.app.extensions["obidient.breaker"]
+        if now < self._stand_by_again or not breaker.problem():
+            return
+        self._stand_by_again = now + ASK
+        for sweep in self.sweeps:
+            if sweep.standby is not None:
+                sweep.standby()
 
     def _asked_for(self, now: float) -> list[Sweep]:
         """Sweeps that a person wants run now."""
@@ -285,10 +301,19 @@ class Ticker:
         ).execute()
 
 
-def register(app: Flask, name: str, run: Callable[[], None], every: float = 1.0) -> None:
-    """Have `run` called every `every` seconds by one worker process at a time."""
+def register(
+    app: Flask,
+    name: str,
+    run: Callable[[], None],
+    every: float = 1.0,
+    standby: Callable[[], None] | None = None,
+) -> None:
+    """Have `run` called every `every` seconds by one worker process at a time.
+
+    While Redis takes no jobs, `standby` is called every second by each of them.
+    """
     ticker: Ticker = app.extensions["obidient.ticker"]
-    ticker.sweeps.append(Sweep(name, run, every))
+    ticker.sweeps.append(Sweep(name, run, every, standby))
 
 
 def init_app(app: Flask) -> None:

@@ -158,7 +158,7 @@ def test_while_redis_is_away_memory_serves_the_count_and_redis_takes_over_again(
             generation.invalidate("abc123")
             assert client.get(URL).json["summary"]["pollingUnitsReported"] == 3 + number
         come_back()
-        wait_for(lambda: not copies._backend()._down, what="Redis to be used again")
+        wait_for(lambda: not copies._backend()._breaker.problem(), what="Redis to be used again")
         generation.invalidate("abc123")
         fresh = client.get(URL)
         assert fresh.json["summary"]["pollingUnitsReported"] == 5

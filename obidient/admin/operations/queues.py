@@ -200,7 +200,7 @@ def _states() -> tuple[list[health.QueueState], str]:
     """The queues, or why they can't be read."""
     problem = health.redis_problem()
     if problem:
-        return [], f"Redis can’t be reached: {problem}. Nothing is lost; jobs come back with it."
+        return [], f"{problem}. Nothing is lost; jobs come back with it."
     try:
         return health.queue_states(), ""
     except (RedisError, sqlite3.Error, OSError) as error:

@@ -37,7 +37,10 @@ def feed(campaign: Campaign) -> int:
 def hint(campaign: Campaign, batch_id: int, delay: float = 0) -> None:
     """Queue one job: look at this batch, now or in `delay` seconds."""
     queue = queues.Queues.of_channel(campaign.channel)
-    queues.current().enqueue(queue, "send_batch", delay, campaignId=campaign.id, batchId=batch_id)
+    ids = {"campaignId": campaign.id, "batchId": batch_id}
+    if not queues.current().enqueue(queue, "send_batch", delay, **ids):
+        # No queue takes it: whichever worker keeps its own jobs meanwhile may have the batch.
+        forget(batch_id)
 
 
 def stage_soon(campaign: Campaign) -> None:

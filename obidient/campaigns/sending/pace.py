@@ -16,7 +16,7 @@ from peewee import InterfaceError, OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import queues
+from obidient import breaker, queues
 from obidient.campaigns.models.campaign import PaceBucket
 from obidient.config import settings
 from obidient.database import db, locked
@@ -68,11 +68,11 @@ def take(buckets: Sequence[Bucket], wanted: int) -> tuple[int, float]:
     """
     slowest = min(bucket.rate for bucket in buckets)
     least = max(1, min(wanted, int(slowest / 10)))
-    if not settings().embedded:
+    if _counts_in_redis():
         try:
             return _take_redis(buckets, wanted, least)
-        except (RedisError, OSError):
-            pass
+        except (RedisError, OSError) as error:
+            breaker.current().trip(error)
     return _take_database(buckets, wanted, least)
 
 
@@ -80,7 +80,7 @@ def give_back(buckets: Sequence[Bucket], number: int) -> None:
     """Return tokens that were taken and not spent, if that can be done: nothing hangs on it."""
     if number <= 0:
         return
-    if not settings().embedded:
+    if _counts_in_redis():
         with contextlib.suppress(RedisError, OSError):
             for bucket in buckets:
                 _redis().hincrbyfloat(_key(bucket), "tokens", number)
@@ -92,8 +92,13 @@ def give_back(buckets: Sequence[Bucket], number: int) -> None:
         ).execute()
 
 
+def _counts_in_redis() -> bool:
+    """A Redis that is full counts nothing, or forgets what it has counted."""
+    return not settings().embedded and not breaker.current().problem()
+
+
 def _redis() -> Redis:
-    connection: Redis = queues.current()[queues.MAINTENANCE].storage.conn
+    connection: Redis = queues.current().hints()
     return connection
 
 

@@ -6,6 +6,7 @@ restarted database left behind is found, however long ago it was.
 
 from datetime import timedelta
 
+from obidient import queues
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
 from obidient.campaigns.sending import hints, lifecycle, staging, states
 from obidient.campaigns.sending.hints import feed
@@ -33,6 +34,16 @@ def sweep() -> None:
     half_staged = (Campaign.status == "paused") & ~Campaign.staged
     for campaign in Campaign.select().where(half_staged):
         _stage(campaign)
+
+
+def stand_by() -> None:
+    """Go on with the channels that this very process works on, while no queue takes hints."""
+    registered = queues.current()
+    consumed = registered.standby.consumed()
+    channels = [name for name in registered.channels if registered.full_name(name) in consumed]
+    mine = (Campaign.status == "sending") & Campaign.channel.in_(channels)
+    for campaign in Campaign.select().where(mine).order_by(Campaign.id):
+        _revive(campaign)
 
 
 def begin_scheduled() -> None:

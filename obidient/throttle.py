@@ -1,0 +1,71 @@
+"""Where throttling counts: in Redis for all processes together, or in the memory of each."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from limits.storage import MemoryStorage, MovingWindowSupport, RedisStorage, Storage
+from redis.exceptions import RedisError
+
+from obidient.breaker import PATIENCE, Breaker
+
+T = TypeVar("T")
+AWAY = (RedisError, OSError)
+
+
+class FallbackStorage(Storage, MovingWindowSupport):
+    """Redis while it takes what is counted, else memory: no path fails, and none goes uncounted."""
+
+    STORAGE_SCHEME = ["obidient"]
+
+    def __init__(
+        self, uri: str, wrap_exceptions: bool = False, *, redis_url: str, breaker: Breaker
+    ) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+        self._breaker = breaker
+        self._memory = MemoryStorage()
+        self._url = redis_url
+        self._redis: RedisStorage | None = None
+
+    def _count(self, do: Callable[[Any], T]) -> T:
+        if self._url and not self._breaker.problem():
+            try:
+                if self._redis is None:
+                    # Its constructor registers scripts, so it comes with the first use.
+                    self._redis = RedisStorage(
+                        self._url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE
+                    )
+                return do(self._redis)
+            except AWAY as error:
+                self._breaker.trip(error)
+        return do(self._memory)
+
+    @property
+    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
+        return AWAY
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        return int(self._count(lambda store: store.incr(key, expiry, amount)))
+
+    def get(self, key: str) -> int:
+        return int(self._count(lambda store: store.get(key)))
+
+    def get_expiry(self, key: str) -> float:
+        return float(self._count(lambda store: store.get_expiry(key)))
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int | None:
+        number: int | None = self._count(lambda store: store.reset())
+        return number
+
+    def clear(self, key: str) -> None:
+        self._memory.clear(key)
+        self._count(lambda store: store.clear(key))
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        return bool(self._count(lambda store: store.acquire_entry(key, limit, expiry, amount)))
+
+    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        began, number = self._count(lambda store: store.get_moving_window(key, limit, expiry))
+        return float(began), int(number)
