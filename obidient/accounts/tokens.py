@@ -21,6 +21,8 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 PREFIX = "obi_"
+#: What the name of a phone's token begins with.
+DEVICE = "device "
 #: How often a process writes what was used: once per request would be a write per read.
 WRITE_EVERY = timedelta(seconds=10)
 
@@ -61,6 +63,27 @@ def revoke(token: ApiToken) -> None:
     ApiToken.update(revoked_at=utcnow()).where(
         ApiToken.id == token.id, ApiToken.revoked_at.is_null()
     ).execute()
+
+
+def is_device(token: ApiToken) -> bool:
+    """Whether it is a trusted phone's."""
+    return bool(token.name.startswith(DEVICE)) and state(token) == "live"
+
+
+def revoke_devices(user_id: int) -> int:
+    """Make the tokens of all of a person's phones worthless; returns how many phones there were."""
+    mine = (ApiToken.user == user_id) & ApiToken.name.startswith(DEVICE)
+    return _revoke_all(mine)
+
+
+def revoke_all(user_id: int) -> int:
+    """Make all tokens of a person worthless."""
+    return _revoke_all(ApiToken.user == user_id)
+
+
+def _revoke_all(which: Any) -> int:
+    live = which & ApiToken.revoked_at.is_null()
+    return int(ApiToken.update(revoked_at=utcnow()).where(live).execute())
 
 
 def state(token: ApiToken) -> str:

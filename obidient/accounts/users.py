@@ -5,7 +5,7 @@ import secrets
 
 from peewee import IntegrityError
 
-from obidient.accounts import audit
+from obidient.accounts import audit, tokens
 from obidient.accounts.models import SignIn, User
 from obidient.accounts.passwords import hash_password
 from obidient.areas import UNIT_RE
@@ -87,7 +87,7 @@ def by_email(email: str) -> User:
 
 
 def set_password(user: User, password: str) -> None:
-    """Change a password; every session of the user ends."""
+    """Change a password; every session of the user ends, and no phone is trusted any more."""
     password_hash = hash_password(password)
     with db.atomic():
         User.update(password_hash=password_hash).where(User.id == user.id).execute()
@@ -96,13 +96,23 @@ def set_password(user: User, password: str) -> None:
 
 
 def end_sessions(user: User) -> None:
-    """Sign a user out everywhere."""
+    """Sign a user out everywhere, on phones as well."""
     with db.atomic():
         _sign_out(user)
         audit.record("user.sessions", f"Ended all sessions of {user.email}", "user", user.id)
 
 
+def forget_phones(user: User) -> int:
+    """A phone is lost: none of this person's is trusted any more. Returns how many there were."""
+    with db.atomic():
+        number = tokens.revoke_devices(user.id)
+        audit.record("user.phones", f"Shut out all phones of {user.email}", "user", user.id)
+    return number
+
+
 def _sign_out(user: User) -> None:
+    """Whatever lets this person in without a password; in the caller's transaction."""
+    tokens.revoke_devices(user.id)
     User.update(session_key=secrets.token_hex(16)).where(User.id == user.id).execute()
     SignIn.delete().where(SignIn.user_id == user.id).execute()
 
@@ -113,12 +123,14 @@ def _last_admin(user: User) -> bool:
 
 
 def set_active(user: User, active: bool) -> None:
-    """Close or reopen an account; closing ends its sessions, and its tokens stop working."""
+    """Close or reopen an account; closing ends its sessions and its tokens, for good."""
     if not active and _last_admin(user):
         raise Conflict("This is the last active admin: make another one first.")
     with db.atomic():
         User.update(active=active).where(User.id == user.id).execute()
         _sign_out(user)
+        if not active:
+            tokens.revoke_all(user.id)
         word = "Reopened" if active else "Closed"
         action = "user.reopened" if active else "user.closed"
         audit.record(action, f"{word} the account of {user.email}", "user", user.id)

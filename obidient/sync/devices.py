@@ -17,6 +17,8 @@ from obidient.results.models import Election, Submission
 from obidient.sync.models import AgentHeard
 
 TRUSTED_FOR = timedelta(days=30)
+#: Phones of one agent that are trusted at once; the one that signed in first goes.
+MOST = 10
 #: What an agent's key begins with, their id follows.
 USER = "user:"
 #: Certified results take nothing more, so agents need not see them.
@@ -35,15 +37,27 @@ def sign_in(user: User, device_id: str) -> tuple[str, datetime]:
         ApiToken.update(revoked_at=utcnow()).where(
             ApiToken.user == user, ApiToken.name == name, ApiToken.revoked_at.is_null()
         ).execute()
+        _make_room(user)
         token = tokens.issue(user, name, ["sync"], expires)
         User.update(last_login_at=utcnow()).where(User.id == user.id).execute()
         audit.record("device.signed-in", f"{user.email} signed in on a phone", "user", user.id)
     return token, expires
 
 
+def _make_room(user: User) -> None:
+    live = ApiToken.select(ApiToken.id).where(
+        ApiToken.user == user,
+        ApiToken.name.startswith(tokens.DEVICE),
+        ApiToken.revoked_at.is_null(),
+    )
+    too_many = [row.id for row in live.order_by(ApiToken.id.desc()).offset(MOST - 1)]
+    if too_many:
+        ApiToken.update(revoked_at=utcnow()).where(ApiToken.id.in_(too_many)).execute()
+
+
 def device_name(device_id: str) -> str:
     """What a device's tokens are called."""
-    return f"device {device_id}"
+    return f"{tokens.DEVICE}{device_id}"
 
 
 def sign_out(token: ApiToken) -> None:

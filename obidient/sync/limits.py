@@ -1,10 +1,10 @@
-"""How often one device may ask: plenty for one that catches up, a stop for one that runs wild.
+"""How often an agent may ask: plenty for phones that catch up, a stop for one that runs wild.
 
 Counted by request, never by sheet: a device that comes back after a day may send 500 at once. Each
 web process counts for itself, so nothing is slower or refused while Redis is away.
 """
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -21,10 +21,12 @@ def init_app(app: Flask) -> None:
     app.extensions["obidient.sync_pace"] = SlidingWindowCounterRateLimiter(MemoryStorage())
 
 
-def check(limit: RateLimitItem, kind: str, token_id: int) -> None:
-    """Raises 429, with the seconds to wait, when a token asks too often."""
+def check(limit: RateLimitItem, kind: str) -> None:
+    """Raises 429, with the seconds to wait, when an agent asks too often, or a program's token."""
     limiter: SlidingWindowCounterRateLimiter = current_app.extensions["obidient.sync_pace"]
-    if not limiter.hit(limit, kind, str(token_id)):
+    # More phones are no more reports; a program that forwards those of many has a token for each.
+    who = f"user:{g.api_user.id}" if g.api_user.role == "agent" else f"token:{g.token.id}"
+    if not limiter.hit(limit, kind, who):
         raise TooManyRequests(
             "This device asks too often. Nothing is lost: wait a little, then send many sheets "
             "in one request.",

@@ -73,7 +73,7 @@ def _out(photo: Photo) -> Response:
 @requires("sync")
 def announce(body: PhotoIn) -> Response:
     """Announce a photo, or learn how much of it is here already."""
-    limits.check(limits.PHOTOS, "photos", g.token.id)
+    limits.check(limits.PHOTOS, "photos")
     return _out(photos.begin(g.api_user, **body.model_dump()))
 
 
@@ -94,5 +94,5 @@ def state(path: PhotoPath) -> Response:
 @bodies.takes(photos.PIECE, told="A piece may have 1 MB at most.")
 def piece(path: PiecePath) -> Response:
     """Add a piece that begins at a byte; a piece sent again changes nothing."""
-    limits.check(limits.PHOTOS, "photos", g.token.id)
+    limits.check(limits.PHOTOS, "photos")
     return _out(photos.take(g.api_user, path.photoId, path.offset, request.get_data()))

@@ -119,6 +119,7 @@ class People(SecureView):
             this_key=current_user.sign_in_key,
             unit_name=area_name(user.polling_unit_code) if user.polling_unit_code else "",
             device=sessions.device,
+            phones=sum(tokens.is_device(token) for token in all_tokens),
         )
 
     @expose("/<int:user_id>/details", methods=("POST",))
@@ -154,6 +155,13 @@ class People(SecureView):
         user = _get(user_id)
         sentence = f"{user.name} is signed out everywhere."
         return self._do(user, lambda: users.end_sessions(user), sentence)
+
+    @expose("/<int:user_id>/phones/forget", methods=("POST",))
+    def forget_phones(self, user_id: int) -> Response:
+        """For an agent whose phone is lost or stolen."""
+        user = _get(user_id)
+        sentence = f"No phone of {user.name} is trusted any more: they sign in again on theirs."
+        return self._do(user, lambda: users.forget_phones(user), sentence)
 
     @expose("/<int:user_id>/sessions/<int:sign_in_id>/end", methods=("POST",))
     def end_session(self, user_id: int, sign_in_id: int) -> Response:
