@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from obidient import redis_client
 from obidient.config import Settings
 from obidient.errors import first_line
 
@@ -40,10 +41,14 @@ ALMOST_FULL = 0.95
 
 
 class Breaker:
-    """Kept in `app.extensions["obidient.breaker"]`; does nothing without REDIS_URL."""
+    """Kept in `app.extensions["obidient.breaker"]`; does nothing without REDIS_URL.
 
-    def __init__(self, settings: Settings) -> None:
-        self._url, self._prefix = settings.redis_url, settings.queue_prefix
+    `url` is another Redis to watch; one that `may_evict` is fit for a cache, not for jobs.
+    """
+
+    def __init__(self, settings: Settings, url: str | None = None, may_evict: bool = False) -> None:
+        self._url, self._prefix = url or settings.redis_url, settings.queue_prefix
+        self._may_evict = may_evict
         self._lock = threading.Lock()
         self._back: list[Callable[[], object]] = []
         self._begin()
@@ -120,6 +125,8 @@ class Breaker:
             kept = self._redis.get(key)
         except (RedisError, OSError) as error:
             return _sentence(error), not _is_away(error)
+        if self._may_evict:
+            return "", True
         return self._throws_away(told, kept is not None and kept.decode() == value), True
 
     def _throws_away(self, told: dict[str, Any], kept: bool) -> str:
@@ -159,7 +166,7 @@ class Breaker:
 
 def client(url: str, patience: float = PATIENCE) -> Redis:
     """A client of its own that never waits longer than `patience`; opens nothing yet."""
-    made: Redis = Redis.from_url(
+    made: Redis = redis_client.client(
         url,
         socket_connect_timeout=patience,
         socket_timeout=patience,

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from obidient import redis_client
 from obidient.breaker import Breaker
 from obidient.config import Settings
 
@@ -72,16 +73,20 @@ class ResilientCache(BaseCache):
         cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
     ) -> "ResilientCache":
         timeout = kwargs["default_timeout"]
+        settings: Settings = app.extensions["obidient.settings"]
         breaker: Breaker = app.extensions["obidient.breaker"]
+        if settings.cache_redis_url:
+            breaker = Breaker(settings, settings.cache_redis_url, may_evict=True)
         memory = SimpleCache(threshold=MOST_KEPT, default_timeout=timeout)
         if not config.get("CACHE_REDIS_URL"):
             return cls(None, memory, timeout, breaker)
-        options = {
-            "socket_connect_timeout": PATIENCE,
-            "socket_timeout": PATIENCE,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        redis = RedisCache.factory(app, config | {"CACHE_OPTIONS": options}, [], dict(kwargs))
+        client = redis_client.client(
+            config["CACHE_REDIS_URL"],
+            socket_connect_timeout=PATIENCE,
+            socket_timeout=PATIENCE,
+            retry=Retry(NoBackoff(), 0),
+        )
+        redis = RedisCache(host=client, key_prefix=config.get("CACHE_KEY_PREFIX"), **kwargs)
         return cls(redis, memory, timeout, breaker)
 
     def get(self, key: str) -> Any:
@@ -152,6 +157,6 @@ def init_app(app: Flask, settings: Settings) -> None:
             "CACHE_DEFAULT_TIMEOUT": settings.live_results_ttl,
             "CACHE_KEY_PREFIX": PREFIX,
             "CACHE_SERIALIZER": JSONValues(),
-            "CACHE_REDIS_URL": settings.redis_url,
+            "CACHE_REDIS_URL": settings.cache_redis_url or settings.redis_url,
         },
     )

@@ -22,6 +22,7 @@ COMMANDS = {
     "contacts": "obidient.contacts.commands",
     "db": "obidient.operations.commands",
     "demo": "obidient.operations.demo",
+    "doctor": "obidient.operations.doctor.commands",
     "election": "obidient.results.commands",
     "plugins": "obidient.providers.commands",
     "queue": "obidient.operations.commands",

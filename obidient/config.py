@@ -58,7 +58,12 @@ class Settings:
         "sqlite:///var/obidient.db", value.database_url, "sqlite:///FILE or postgresql://…"
     )
     redis_url: str | None = setting(
-        "", value.redis_url, "redis://… or rediss://…; empty: embedded queue file, in-memory cache"
+        "",
+        value.redis_url,
+        "redis://…, rediss://… or redis+sentinel://…; empty: embedded queue file, in-memory cache",
+    )
+    cache_redis_url: str | None = setting(
+        "", value.redis_url, "A Redis of the cache's own, which may evict; empty: REDIS_URL"
     )
     queue_prefix: str = setting(
         "bulk-communications", value.text, "Every queue key in Redis starts with this"

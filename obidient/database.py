@@ -167,6 +167,8 @@ def build_database(url: str) -> Database:
     pooled: Database = PooledPostgresqlDatabase(
         unquote(parts.path.lstrip("/")),
         prefer_psycopg3=True,
+        # PgBouncer in transaction mode hands a session on: a statement prepared there is another's.
+        prepare_threshold=None,
         host=parts.hostname or options.pop("host", None),
         port=parts.port,
         user=unquote(parts.username) if parts.username else None,

@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from obidient import redis_client
 from obidient.breaker import Breaker
 from obidient.config import ROOT, Settings
 from obidient.standby import Standby, SteadyStorage
@@ -137,7 +138,7 @@ def redis_pool(settings: Settings, patience: float = 5) -> ConnectionPool:
     """A pool whose calls fail at once when Redis is gone, and after `patience` seconds when it is
     silent; opens nothing yet.
     """
-    return ConnectionPool.from_url(
+    return redis_client.pool(
         settings.redis_url or "",
         max_connections=300,
         socket_connect_timeout=min(1, patience),

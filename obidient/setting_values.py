@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from obidient import redis_client
 from obidient.roles import ROLES
 
 #: The folder of `wsgi.py`: plugins/, templates/, var/ and relative paths live here.
@@ -103,8 +104,12 @@ def database_url(value: str) -> str:
 def redis_url(value: str) -> str | None:
     if not value.strip():
         return None
-    if not re.match(r"^(rediss?|unix)://", value.strip()):
-        raise ValueError("must start with redis:// or rediss://")
+    if not re.match(r"^(rediss?(\+sentinel)?|unix)://", value.strip()):
+        raise ValueError("must start with redis://, rediss:// or redis+sentinel://")
+    if redis_client.is_sentinel(value.strip()):
+        redis_client.sentinel_hosts(value.strip())
+        redis_client.sentinel_service(value.strip())
+        return value.strip()
     check_port(value.strip())
     path = urlsplit(value.strip()).path.strip("/")
     if not value.strip().startswith("unix") and path and not re.fullmatch("[0-9]+", path):

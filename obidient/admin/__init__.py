@@ -41,6 +41,7 @@ def _views() -> list[Any]:
     from obidient.admin.campaigns.replies import Inbox
     from obidient.admin.operations.audit import Audit
     from obidient.admin.operations.callbacks import Callbacks
+    from obidient.admin.operations.doctor import Doctor
     from obidient.admin.operations.plugins import Plugins
     from obidient.admin.operations.queues import Queues
     from obidient.admin.operations.team import People
@@ -71,6 +72,7 @@ def _views() -> list[Any]:
         Review("Results room", "Results", "admin_review", "review"),
         Intake("Intake", "Results", "admin_intake", "intake"),
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
+        Doctor("Doctor", "Operations", "admin_doctor", "doctor"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),
         Callbacks("Callbacks", "Operations", "admin_callbacks", "callbacks"),
         People("Team and tokens", "Operations", "admin_people", "team"),

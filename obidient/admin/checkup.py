@@ -3,9 +3,7 @@
 import sqlite3
 import time
 from dataclasses import dataclass
-from decimal import Decimal
 
-from flask import current_app
 from redis.exceptions import RedisError
 
 from obidient import database
@@ -16,14 +14,11 @@ from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import describe_url
 from obidient.operations import health
-from obidient.plugin import Health, Provider, ProviderStopped
 from obidient.providers import registry
 from obidient.workers import waiting
 from obidient.workers.living import living_workers
 from obidient.workers.models import SweepRun
 
-#: A network is asked how it is at most this often, however many people look.
-ASK_EVERY = 60.0
 #: The sweeper runs every second; it is missed after this many.
 SWEEP_LATE = 20
 #: A job that waits longer than this is told, in seconds.
@@ -152,38 +147,3 @@ def _queue(state: health.QueueState, age: float) -> Line | None:
         word = formats.plural(state.failed, "failed job")
         return Line(name, "warning", word, "See Queues and workers")
     return None
-
-
-# ---- networks, asked once a minute at most -------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ProviderStatus:
-    """What a network said about our account, and when."""
-
-    health: Health
-    balance: tuple[Decimal, str] | None
-    asked_at: float
-
-
-def ask(provider: Provider, again: bool = False) -> ProviderStatus:
-    """A provider's own check and balance; kept for a minute in this process."""
-    kept: dict[str, ProviderStatus] = current_app.extensions.setdefault(
-        "obidient.provider_answers", {}
-    )
-    known = kept.get(provider.name)
-    if known is not None and not again and time.monotonic() - known.asked_at < ASK_EVERY:
-        return known
-    database.release()
-    balance = None
-    try:
-        found = provider.check()
-        money = provider.balance() if found.ok else None
-        balance = (money.amount, money.currency) if money else None
-    except ProviderStopped as error:
-        found = Health(False, str(error))
-    except Exception as error:
-        provider.log.exception("check of %s failed", provider.name)
-        found = Health(False, f"{type(error).__name__}: {error}")
-    kept[provider.name] = ProviderStatus(found, balance, time.monotonic())
-    return kept[provider.name]

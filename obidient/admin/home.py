@@ -17,7 +17,7 @@ from obidient.campaigns.models.campaign import Campaign, CampaignError, Throughp
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact, Suppression
-from obidient.providers import registry
+from obidient.providers import asking, registry
 from obidient.results.models import Election, Tally
 
 EPOCH = datetime(1970, 1, 1)
@@ -54,7 +54,7 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
         found = registry.current()
         chosen = [found.for_channel(channel) for channel in found.channels()]
         answers = [
-            (provider, checkup.ask(provider))
+            (provider, asking.ask(provider))
             for provider in dict.fromkeys(chosen)
             if provider is not None and found.why_not(provider) is None
         ]

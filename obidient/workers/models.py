@@ -1,6 +1,6 @@
 """What operators look at: worker processes, sweeper runs, failed jobs."""
 
-from peewee import CharField, DoubleField, IntegerField, JSONField, TextField
+from peewee import BigIntegerField, CharField, DoubleField, IntegerField, JSONField, TextField
 
 from obidient.clock import utcnow
 from obidient.database import BaseModel, UtcDateTimeField
@@ -18,6 +18,11 @@ class WorkerProcess(BaseModel):
     active = JSONField(default=dict)
     #: the jobs themselves: queue, task, ids, and since when
     current = JSONField(null=True)
+    #: null: a worker of a version that did not say
+    version = CharField(null=True)
+    #: bytes, and seconds of processor time since it began
+    memory = BigIntegerField(null=True)
+    cpu = DoubleField(null=True)
     started_at = UtcDateTimeField(default=utcnow)
     beat_at = UtcDateTimeField(default=utcnow)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from flask import Flask
 
-from obidient import database
+from obidient import __version__, database, process
 from obidient.breaker import Breaker
 from obidient.clock import utcnow
 from obidient.queues import Queues
@@ -164,6 +164,9 @@ class Ticker:
             WorkerProcess.queues: queues,
             WorkerProcess.active: active,
             WorkerProcess.current: current,
+            WorkerProcess.version: __version__,
+            WorkerProcess.memory: process.memory(),
+            WorkerProcess.cpu: process.cpu_seconds(),
             WorkerProcess.beat_at: utcnow(),
         }
         WorkerProcess.insert(
@@ -173,6 +176,7 @@ class Ticker:
             queues=queues,
             active=active,
             current=current,
+            version=__version__,
         ).on_conflict(conflict_target=[WorkerProcess.name], update=values).execute()
         since = self._sweeping_since
         if since is not None and time.monotonic() - since < LONGEST_SWEEP:

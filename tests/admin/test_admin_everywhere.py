@@ -33,6 +33,7 @@ WHO = {
     "admin_review": (REVIEWERS, REVIEWERS),
     "admin_intake": (REVIEWERS, REVIEWERS),
     "admin_queues": (ADMIN, ADMIN),
+    "admin_doctor": (ADMIN, ADMIN),
     "admin_plugins": (ADMIN, ADMIN),
     "admin_callbacks": (ADMIN, ADMIN),
     "admin_people": (ADMIN, ADMIN),

@@ -41,10 +41,11 @@ class Missing(Exception):
 
 
 class RedisServer:
-    """A private Redis without persistence."""
+    """A private Redis without persistence; `options` as on its command line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.binary = self._find()
+        self.options = options
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +64,7 @@ class RedisServer:
     def start(self) -> None:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._process = subprocess.Popen(
-            [self.binary, *options, "--appendonly", "no"],
+            [self.binary, *options, "--appendonly", "no", *self.options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

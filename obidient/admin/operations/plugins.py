@@ -5,14 +5,13 @@ from typing import Any
 from flask import flash, redirect, request
 from wtforms import BooleanField, SelectMultipleField
 
-from obidient.admin import checkup
 from obidient.admin.base import STOP_POLLING, SecureView, done, expose
 from obidient.admin.campaigns import trial
 from obidient.admin.operations import provider as provider_view
 from obidient.campaigns.models.texts import TextAnswer
 from obidient.config import settings
 from obidient.errors import Problem
-from obidient.providers import registry
+from obidient.providers import asking, registry
 from obidient.providers.settings import MASK, secret_fields
 
 
@@ -40,7 +39,7 @@ class Plugins(SecureView):
     def health(self, provider_name: str) -> Any:
         """What the network says; asked for after the page, since it may take its time."""
         provider = registry.current().get(provider_name)
-        answer = checkup.ask(provider, again=request.args.get("again") == "1")
+        answer = asking.ask(provider, again=request.args.get("again") == "1")
         return self.render("admin/operations/_health.html", provider=provider, answer=answer)
 
     @expose("/<provider_name>/test", methods=("POST",))

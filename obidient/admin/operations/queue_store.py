@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import queue_storage
+from obidient import queue_storage, redis_client
 from obidient.admin import formats
 from obidient.config import settings
 from obidient.database import describe_url
@@ -30,7 +29,7 @@ def _file() -> list[tuple[str, str]]:
 
 def _redis() -> tuple[list[tuple[str, str]], str]:
     url = settings().redis_url or ""
-    connection = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
+    connection = redis_client.asking(url)
     try:
         told: Any = connection.info()
     finally:
