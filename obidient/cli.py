@@ -18,6 +18,7 @@ T = TypeVar("T")
 #: Where each command lives; a module is imported only when one of its commands is asked for.
 COMMANDS = {
     "agent": "obidient.sync.commands",
+    "backup": "obidient.operations.backups.commands",
     "campaign": "obidient.campaigns.commands",
     "contacts": "obidient.contacts.commands",
     "db": "obidient.operations.commands",
@@ -27,6 +28,7 @@ COMMANDS = {
     "plugins": "obidient.providers.commands",
     "queue": "obidient.operations.commands",
     "register": "obidient.results.commands",
+    "restore": "obidient.operations.backups.commands",
     "results": "obidient.results.commands",
     "setup": "obidient.operations.setup",
     "token": "obidient.accounts.commands",

@@ -37,6 +37,10 @@ _KNOWN = {
         "The network's answer could not be understood",
         "Wait for delivery reports, then send again or give up. Sending again may repeat some.",
     ),
+    "restored": (
+        "The system was restored from a backup, and may have written to them since it",
+        "Wait for delivery reports, then send again or give up. Sending again may repeat some.",
+    ),
     "retries-used-up": ("Every try failed", "Look at the reason; retry the failed in a while."),
     "retry": ("Refused for now; tried again by itself", "Nothing to do."),
     "deferred": ("Not allowed at this hour", "Nothing to do: it goes out by itself later."),

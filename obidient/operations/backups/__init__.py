@@ -1,0 +1,1 @@
+"""Backups: the database with photos and recordings in one file, and back, without writing twice."""
