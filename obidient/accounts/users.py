@@ -2,7 +2,9 @@
 
 import re
 import secrets
+from collections.abc import Callable
 
+from flask import Flask, current_app
 from peewee import IntegrityError
 
 from obidient.accounts import audit, tokens
@@ -16,6 +18,11 @@ from obidient.roles import ROLES
 #: What is kept of a person besides email and role, in words.
 _FIELDS = {"name": "name", "phone": "phone number", "polling_unit_code": "polling unit"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def listen(app: Flask, moved: Callable[[User], None]) -> None:
+    """Have `moved` called, in the transaction, with a person who was given another unit."""
+    app.extensions.setdefault("obidient.moved", []).append(moved)
 
 
 def check_role(role: str) -> None:
@@ -74,8 +81,16 @@ def change(user: User, name: str, phone: str | None, polling_unit_code: str | No
         return
     with db.atomic():
         User.update(**given).where(User.id == user.id).execute()
+        if "polling_unit_code" in changed:
+            tell_moved(user)
         named = " and ".join(_FIELDS[field] for field in changed)
         audit.record("user.changed", f"Changed the {named} of {user.email}", "user", user.id)
+
+
+def tell_moved(user: User) -> None:
+    """Tell whoever listens that this person's polling unit is another one now."""
+    for moved in current_app.extensions.get("obidient.moved", ()):
+        moved(user)
 
 
 def by_email(email: str) -> User:

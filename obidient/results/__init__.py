@@ -8,7 +8,7 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the pages and the worker's job."""
-    from obidient.results import api, deciding, recount
+    from obidient.results import api, deciding, provisional, recount, redeciding
     from obidient.results.generation import Generation
     from obidient.results.live import pages
     from obidient.results.live.copies import LiveResults
@@ -22,6 +22,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, "process", lambda: deciding.process_waiting() and None)
     ticker.register(app, "submissions", deciding.sweep, every=1.0)
+    registered.task(queues.RESULTS_SYNC, provisional.TASK, redeciding.work)
+    ticker.register(app, "sheets-again", redeciding.sweep, every=1.0)
     jobs.register(app, recount.JOB, recount.run)
     api.register(app)
     app.register_blueprint(pages.blueprint)

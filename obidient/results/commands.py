@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from obidient.accounts import audit
 from obidient.cli import with_app
-from obidient.errors import Invalid
-from obidient.results import deciding, elections, generation, recount
+from obidient.errors import Conflict, Invalid
+from obidient.results import deciding, elections, generation, provisional, recount, redeciding
 from obidient.results import register as registers
 from obidient.results.models import ELECTION_STATUSES, Election
 
@@ -164,3 +164,32 @@ def verify(election_id: str, repair: bool) -> None:
     generation.invalidate(election_id)
     audit.record("election.repaired", f"Recounted {election_id}", "election", election_id)
     click.echo("Repaired.")
+
+
+@results.command(
+    "redecide", help="Decide sheets again that were refused for our records' sake, here and now."
+)
+@click.argument("election_id")
+@click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice(provisional.REASONS),
+    help="Only those refused for this reason; may be repeated.",
+)
+@with_app
+def redecide(election_id: str, reasons: tuple[str, ...]) -> None:
+    g.audit_actor = "command line"
+    found = elections.get(election_id)
+    if found.status == "certified":
+        raise Conflict(f"{found.name} is certified: open it again before its sheets are decided.")
+    changed = redeciding.run(election_id, reasons or provisional.REASONS)
+    generation.invalidate(election_id)
+    for reason, number in sorted(changed.items()):
+        click.echo(f"{reason:32} {abs(number):>9,} {'fewer' if number > 0 else 'more'}")
+    number = sum(changed.values())
+    sentence = "Nothing has another outcome now"
+    if number:
+        sentence = f"{number:,} sheet{'' if number == 1 else 's'} refused before are taken now"
+    audit.record("results.redecided", f"Decided again: {sentence}", "election", election_id)
+    click.echo(f"{sentence}.")

@@ -2,25 +2,29 @@
 
 All sheets of an election are decided by one worker at a time (it holds the election's row), a
 chunk in one transaction together with the totals they change. So whatever order sheets come in,
-and however many processes take them, the totals are the sums of what counts unit by unit.
+and however many processes take them, the totals are the sums of what counts unit by unit. Of the
+agents of a unit the one whose sheet was received first counts, whenever it was accepted.
 """
 
 import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from peewee import chunked
 
 from obidient import queues
+from obidient.accounts.models import User
 from obidient.areas import Area
+from obidient.bulk import insert
 from obidient.clock import utcnow
 from obidient.database import db, is_postgres
 from obidient.results import flags, tally
 from obidient.results.desk import Desk
 from obidient.results.elections import lies_in, names_of, parties_of
-from obidient.results.models import AgentSheet, Election, Submission
+from obidient.results.models import AgentSheet, Election, FormerVerdict, Submission
 from obidient.results.received import Sender, decode, receive
 from obidient.results.sheets import Figures, OverVoting, Refused, check, snake_keys
 from obidient.stopping import stopping
@@ -29,6 +33,10 @@ from obidient.stopping import stopping
 CHUNK = 1_000
 #: On SQLite, which has one writer: fewer, and then a rest in which those who wait get their turn.
 SQLITE_CHUNK, REST = 250, 0.02
+#: PostgreSQL's lock of those who decide, in common, and of who waits for all of them. Any number.
+DECIDING = 6_174_002
+#: Of an agent's name in `Submission.agent`.
+USER = "user:"
 
 
 class Outcome(NamedTuple):
@@ -60,6 +68,7 @@ def sweep() -> None:
 def _process_chunk() -> int:
     waiting = Submission.select().where(Submission.status == "received").order_by(Submission.id)
     with db.atomic():
+        share()
         first = waiting.first()
         if first is None:
             return 0
@@ -71,6 +80,19 @@ def _process_chunk() -> int:
     return len(rows)
 
 
+def share() -> None:
+    """Tell, until the transaction ends, that somebody decides by the records as they are now."""
+    if is_postgres():
+        db.execute_sql("SELECT pg_advisory_xact_lock_shared(%s)", (DECIDING,))
+
+
+def wait_for_others() -> None:
+    """Until everybody who is deciding now is done (SQLite has one writer at a time anyway)."""
+    if is_postgres():
+        with db.atomic():
+            db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (DECIDING,))
+
+
 def decide(rows: Sequence[Submission], election: Election | None) -> None:
     """Decide sheets of one election, which the caller's transaction holds."""
     desk = _open_desk(rows, election)
@@ -79,6 +101,47 @@ def decide(rows: Sequence[Submission], election: Election | None) -> None:
         outcomes[row.id] = _outcome(row, desk, outcomes)
     _write_outcomes(outcomes, {row.id for row in rows})
     desk.save()
+
+
+def decide_again(rows: Sequence[Submission], election: Election) -> list[Submission]:
+    """Decide sheets that were refused before; returns those that have another outcome now.
+
+    What a reviewer has decided stays: a sheet that differs only brings the unit back to them.
+    """
+    desk = _open_desk(rows, election)
+    outcomes: dict[int, Outcome] = {}
+    for row in rows:
+        outcomes[row.id] = _outcome(row, desk, outcomes)
+    changed = [row for row in rows if outcomes[row.id] != (row.status, row.reason, row.message)]
+    for row in rows:
+        if row.reason == "over_voting" and outcomes[row.id].status != "rejected":
+            desk.withdraw(row.unit_code, flags.OVER_VOTING, row.id)
+    _note_former(changed)
+    others = {row.id for row in rows} - {row.id for row in changed}
+    _write_outcomes(
+        {row_id: outcome for row_id, outcome in outcomes.items() if row_id not in others},
+        {row.id for row in changed},
+    )
+    desk.save()
+    return changed
+
+
+def _note_former(rows: Sequence[Submission]) -> None:
+    """Keep what sheets were refused for until now."""
+    now = utcnow()
+    former = [
+        {
+            "submission": row.id,
+            "reason": row.reason,
+            "message": row.message,
+            "decided_at": row.processed_at,
+            "at": now,
+        }
+        for row in rows
+    ]
+    if former:
+        names = ("submission", "reason", "message", "decided_at", "at")
+        insert(FormerVerdict, names, former, "")
 
 
 def _open_desk(rows: Sequence[Submission], election: Election | None) -> Desk:
@@ -96,12 +159,22 @@ def _open_desk(rows: Sequence[Submission], election: Election | None) -> Desk:
         desk.listed = dict(units.tuples())
     if codes and election is not None:
         desk.load(codes)
+    strays = [row for row in rows if row.own_unit is not None and row.own_unit != row.unit_code]
+    if strays:
+        desk.own_units = _own_units({row.agent for row in strays})
     if ids:
         firsts = Submission.select().where(
             Submission.submission_id.in_(ids), Submission.repeat == 0
         )
         desk.firsts = {row.submission_id: row.digest for row in firsts}
     return desk
+
+
+def _own_units(agents: Set[str]) -> dict[str, str | None]:
+    """The polling units of agents as they are now: a coordinator may have corrected them."""
+    ids = [int(agent[len(USER) :]) for agent in agents if agent.startswith(USER)]
+    rows = User.select(User.id, User.polling_unit_code).where(User.id.in_(ids))
+    return {f"{USER}{row.id}": row.polling_unit_code for row in rows}
 
 
 def _outcome(row: Submission, desk: Desk, outcomes: dict[int, Outcome]) -> Outcome:
@@ -111,30 +184,48 @@ def _outcome(row: Submission, desk: Desk, outcomes: dict[int, Outcome]) -> Outco
         return Outcome("duplicate") if same else Outcome("rejected", "id_reused")
     try:
         unit, figures = check(snake_keys(decode(row.payload)), desk.parties, desk.listed)
-        _check_place(row, unit, desk.election)
+        _check_place(row, unit, desk)
     except Refused as refusal:
-        if isinstance(refusal, OverVoting):
+        # What was refused for it before has been looked at, or waits to be.
+        if isinstance(refusal, OverVoting) and row.reason != "over_voting":
             _note_over_voting(row, refusal.figures, desk)
         return Outcome("rejected", refusal.reason, refusal.message)
     return _take(row, unit, figures, desk, outcomes)
 
 
-def _check_place(row: Submission, unit: str, election: Election | None) -> None:
-    """Whether this unit may be reported here, now and by this sender."""
+def takes(election: Election, received_at: datetime) -> bool:
+    """Whether an election takes what was received then: what came before it closed counts."""
+    if election.status == "certified":
+        return False
+    closed: datetime | None = election.closed_at
+    return bool(election.status == "ongoing" or (closed is not None and received_at <= closed))
+
+
+def _check_place(row: Submission, unit: str, desk: Desk) -> None:
+    """Whether this unit may be reported here, at that time and by this sender."""
+    election = desk.election
     if election is None:
         raise Refused("unknown_election")
-    if election.status != "ongoing":
-        raise Refused("election_not_open")
+    if not takes(election, row.received_at):
+        raise Refused("election_not_open", _NOT_OPEN.get(election.status, ""))
     if not lies_in(unit, election):
         raise Refused("outside_area")
-    if row.own_unit is not None and row.own_unit != unit:
+    if row.own_unit not in (None, unit) and desk.own_units.get(row.agent) != unit:
         raise Refused("not_your_unit")
+
+
+#: What an agent is told of an election that takes nothing, by its status.
+_NOT_OPEN = {
+    "scheduled": "This election is not open yet.",
+    "ended": "This election was closed before the sheet came in.",
+    "certified": "The figures of this election are final.",
+}
 
 
 def _note_over_voting(row: Submission, figures: Figures, desk: Desk) -> None:
     """The results room sees it, if it might have counted at all."""
     try:
-        _check_place(row, row.unit_code, desk.election)
+        _check_place(row, row.unit_code, desk)
     except Refused:
         return
     evidence = {"submission": row.id, "accredited": figures.accredited, "valid": figures.valid}
@@ -147,10 +238,15 @@ def _take(
     """A sheet that passed: its agent's newest or not, counted or not."""
     mine = desk.sheets.setdefault(unit, {})
     known = mine.get(row.agent)
+    # The id breaks ties, so that the order of arrival never matters.
+    order = (row.revision, row.submission_id)
+    if known is not None and order <= (known.revision, known.submission_id):
+        if row.id < known.first:
+            known.first_id = row.id
+            desk.changed_sheets.add((unit, row.agent))
+            _let_first_count(desk, unit)
+        return Outcome("superseded")
     if known is not None:
-        # The id breaks ties, so that the order of arrival never matters.
-        if (row.revision, row.submission_id) <= (known.revision, known.submission_id):
-            return Outcome("superseded")
         outcomes[known.submission] = Outcome("superseded")
     text = figures.dumps()
     mine[row.agent] = AgentSheet(
@@ -161,17 +257,23 @@ def _take(
         revision=row.revision,
         submission_id=row.submission_id,
         figures=text,
+        first_id=min(row.id, known.first if known is not None else row.id),
     )
     desk.changed_sheets.add((unit, row.agent))
     result = desk.unit(unit)
-    if result.settled:
+    if result.settled and text != result.figures:
         # A person has decided: a newer sheet asks them to look again, and changes no total.
-        if text != result.figures:
-            desk.raise_flag(unit, flags.REOPENED, {"submission": row.id, "valid": figures.valid})
-    elif result.agent in ("", row.agent):
-        desk.count(unit, row.agent, row.id, figures)
+        desk.raise_flag(unit, flags.REOPENED, {"submission": row.id, "valid": figures.valid})
+    _let_first_count(desk, unit)
     desk.compare(unit)
     return Outcome("accepted")
+
+
+def _let_first_count(desk: Desk, unit: str) -> None:
+    """Count the newest sheet of the agent who was first, unless a person has decided."""
+    result, first = desk.unit(unit), desk.first_sheet(unit)
+    if not result.settled and first is not None and result.submission != first.submission:
+        desk.count(unit, first.agent, first.submission, Figures.loads(first.figures))
 
 
 def _write_outcomes(outcomes: Mapping[int, Outcome], fresh: Set[int]) -> None:

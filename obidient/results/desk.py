@@ -28,6 +28,8 @@ class Desk:
     sheets: dict[str, dict[str, AgentSheet]] = field(default_factory=dict)
     #: Submission id -> digest of the first that came under it.
     firsts: dict[str, str] = field(default_factory=dict)
+    #: Agent -> the unit they may report now, of agents who reported another.
+    own_units: dict[str, str | None] = field(default_factory=dict)
     changed_sheets: set[tuple[str, str]] = field(default_factory=set)
     _units: dict[str, UnitResult] = field(default_factory=dict)
     #: What changed units were worth before.
@@ -100,6 +102,11 @@ class Desk:
         result.high = False
         self._recounted.discard(code)
 
+    def first_sheet(self, code: str) -> AgentSheet | None:
+        """The newest sheet of the agent from whom a sheet of this unit was received first."""
+        sheets = self.sheets.get(code, {}).values()
+        return min(sheets, key=lambda sheet: sheet.first, default=None)
+
     # -- doubts --
 
     def raise_flag(self, code: str, kind: str, evidence: dict[str, Any]) -> None:
@@ -125,6 +132,11 @@ class Desk:
             self._raised.discard((code, kind))
         else:
             self._lowered.add((code, kind))
+
+    def withdraw(self, code: str, kind: str, submission: int) -> None:
+        """Lower a flag if it was this sheet that raised it."""
+        if self._open.get(code, {}).get(kind, {}).get("submission") == submission:
+            self.lower_flag(code, kind)
 
     def close_all(self, code: str) -> None:
         for kind in list(self._open.get(code, ())):

@@ -13,14 +13,17 @@ from obidient.areas import LGAS, ROOT_CODE, STATES, Area, ancestors, find_state,
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import generation
+from obidient.results import generation, provisional
 from obidient.results.models import (
     ELECTION_STATUSES,
     ELECTION_TYPES,
+    AgentSheet,
     Election,
     Party,
+    Redecision,
     Submission,
     Tally,
+    UnitResult,
 )
 from obidient.results.sheets import party_key
 from obidient.results.tally import TICK, lock_election
@@ -128,11 +131,15 @@ def create(document: Mapping[str, Any], is_demo: bool = False) -> Election:
     parties = _parties(values["id"], document["parties"])
     try:
         with db.atomic():
-            election: Election = Election.create(is_demo=is_demo, **values)
+            opened = utcnow() if values["status"] == "ongoing" else None
+            election: Election = Election.create(is_demo=is_demo, opened_at=opened, **values)
             Party.insert_many(parties).execute()
             audit.record(
                 "election.created", f"Made the election {election.name}", "election", election.id
             )
+            # Phones may have sent sheets for it before it was made here.
+            if Submission.select().where(Submission.election_id == election.id).exists():
+                provisional.request(election.id)
     except IntegrityError:
         raise Conflict(f"There is an election {values['id']} already.") from None
     return election
@@ -155,6 +162,7 @@ def change(election_id: str, document: Mapping[str, Any]) -> Election:
         Party.delete().where(Party.election_id == election_id).execute()
         Party.insert_many(parties).execute()
         audit.record("election.changed", f"Changed {values['name']}", "election", election_id)
+        provisional.request(election_id, ("unknown_party", "outside_area"))
     generation.invalidate(election_id)
     return get(election_id)
 
@@ -185,8 +193,13 @@ def _check_readable(
     election: Election, values: Mapping[str, Any], parties: Sequence[Mapping[str, Any]]
 ) -> None:
     """The sheets that came in name parties and units: those must keep their meaning."""
-    if values["area_code"] != election.area_code:
-        raise Conflict("Sheets have come in: where the election is held can't change any more.")
+    if values["area_code"] != election.area_code and _has_units_outside(
+        election.id, values["area_code"]
+    ):
+        raise Conflict(
+            "Sheets have come in from outside that area: where the election is held can't change "
+            "so that they would no longer lie in it."
+        )
     after = {party_key(name): party["code"] for party in parties for name in _names(party)}
     for name, code in names_of(parties_of(election.id)).items():
         if after.get(name) != code:
@@ -194,6 +207,18 @@ def _check_readable(
                 f"Sheets have come in: keep the party {code} with its code and aliases. "
                 "You can change its name, colour and place, and add to its aliases."
             )
+
+
+def _has_units_outside(election_id: str, area: str) -> bool:
+    """Whether anything was taken from a unit that does not lie in an area."""
+    if area == ROOT_CODE:
+        return False
+    return any(
+        table.select()
+        .where(table.election_id == election_id, ~table.unit_code.startswith(area))
+        .exists()
+        for table in (AgentSheet, UnitResult)
+    )
 
 
 def _parties(election_id: str, raw: Sequence[Any]) -> list[dict[str, Any]]:
@@ -281,10 +306,38 @@ def set_status(election_id: str, status: str) -> Election:
         election = lock_election(election_id)
         if election is None:
             raise NotFound("There is no such election.")
-        Election.update(status=status, updated_at=moment_of_change(election)).where(
-            Election.id == election_id
-        ).execute()
+        if status == "certified":
+            _check_decided(election)
+        Election.update(
+            status=status, updated_at=moment_of_change(election), **_moments(election, status)
+        ).where(Election.id == election_id).execute()
+        if election.status == "certified" != status:
+            provisional.request(election_id)
+        elif status != election.status:
+            provisional.request(election_id, ("election_not_open",))
         sentence = f"Changed {election.name} from {election.status} to {status}"
         audit.record("election.status", sentence, "election", election_id)
     generation.invalidate(election_id)
     return get(election_id)
+
+
+def _moments(election: Election, status: str) -> dict[str, datetime]:
+    """When it opens or closes by this change, if it does."""
+    if status == "ongoing" != election.status:
+        return {"opened_at": utcnow()}
+    if election.status == "ongoing" != status:
+        return {"closed_at": utcnow()}
+    return {}
+
+
+def _check_decided(election: Election) -> None:
+    """Nothing that counts may be left out of figures that are final."""
+    waiting = Submission.select().where(
+        Submission.election_id == election.id, Submission.status == "received"
+    )
+    again = Redecision.select().where(Redecision.election_id == election.id)
+    if waiting.exists() or again.exists():
+        raise Conflict(
+            "Sheets of this election still wait to be decided: see Intake, and certify it when "
+            "none is left. A worker has to run for that."
+        )

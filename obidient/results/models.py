@@ -36,6 +36,10 @@ class Election(BaseModel):
     area_code = CharField(max_length=12, default="NG")
     status = CharField(default="scheduled")
     is_demo = BooleanField(default=False)
+    #: When it last began and last ceased to be ongoing: a sheet that was received before it closed
+    #: counts, whenever it is decided.
+    opened_at = UtcDateTimeField(null=True)
+    closed_at = UtcDateTimeField(null=True)
     created_at = UtcDateTimeField(default=utcnow)
     #: The last change of the election itself; what is counted in it has times of its own.
     updated_at = UtcDateTimeField(default=utcnow)
@@ -87,6 +91,33 @@ class Submission(BaseModel):
         )
 
 
+class FormerVerdict(BaseModel):
+    """What a sheet was refused for before it was decided again."""
+
+    id = BigAutoField()
+    submission = BigIntegerField(index=True)
+    reason = CharField(max_length=40)
+    message = TextField(default="")
+    decided_at = UtcDateTimeField(null=True)
+    at = UtcDateTimeField(default=utcnow)
+
+
+class Redecision(BaseModel):
+    """Sheets refused for a reason that are to be decided again, since our records have changed.
+
+    A row lives until all of them were looked at; `cursor` is the last one's row.
+    """
+
+    id = None
+    election_id = CharField(max_length=64)
+    reason = CharField(max_length=40)
+    cursor = BigIntegerField(default=0)
+    made_at = UtcDateTimeField(default=utcnow)
+
+    class Meta:
+        primary_key = CompositeKey("election_id", "reason")
+
+
 class AgentSheet(BaseModel):
     """Each agent's newest accepted sheet of a polling unit."""
 
@@ -99,6 +130,13 @@ class AgentSheet(BaseModel):
     submission_id = CharField(max_length=100)
     #: The figures, in one canonical form: two sheets agree when these are equal.
     figures = TextField()
+    #: The row of the first sheet from this agent that was taken. Of several agents the one who was
+    #: first counts, in whatever order their sheets are decided. Null: `submission`.
+    first_id = BigIntegerField(null=True)
+
+    @property
+    def first(self) -> int:
+        return int(self.first_id or self.submission)
 
     class Meta:
         primary_key = CompositeKey("election_id", "unit_code", "agent")
@@ -113,7 +151,7 @@ class UnitResult(BaseModel):
     id = None
     election_id = CharField(max_length=64)
     unit_code = CharField(max_length=12)
-    #: Whose sheet counts: the first agent whose sheet was accepted, or whom a reviewer chose.
+    #: Whose sheet counts: that of the agent who was first, or whom a reviewer chose.
     agent = CharField(max_length=120, default="")
     submission = BigIntegerField(null=True)
     #: As in AgentSheet; empty when nothing counts.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from obidient.results.models import AgentSheet, Submission, UnitResult
+from obidient.results.provisional import REASONS
 from obidient.results.sheets import MESSAGES, STATUS_MESSAGES, Figures
 
 #: How an accepted sheet stands beside what counts for its polling unit.
@@ -15,6 +16,10 @@ STANDINGS = {
         "Accepted; another agent's sheet came first and counts until the results room decides."
     ),
 }
+
+
+#: Added to a refusal that our records may be the cause of.
+KEPT = "The sheet is kept, and decided again by itself when that changes."
 
 
 class Told(NamedTuple):
@@ -88,4 +93,6 @@ def _message(row: Submission) -> str:
     reason = MESSAGES.get(row.reason, "")
     if row.reason == "over_voting":
         return f"{row.message} Check the sheet; the results room looks at it as well."
+    if row.reason in REASONS:
+        return f"{row.message or reason} {KEPT}"
     return row.message or reason or STATUS_MESSAGES[row.status]

@@ -114,7 +114,7 @@ def _lgas(election_id: str) -> list[str]:
 def _count_lga(
     found: Found, election_id: str, bounds: tuple[str, str], parties: dict[str, str]
 ) -> Found:
-    newest = _newest(election_id, bounds)
+    newest, firsts = _newest(election_id, bounds)
     stored = {
         (row.unit_code, row.agent): row
         for row in AgentSheet.select().where(
@@ -123,18 +123,23 @@ def _count_lga(
     }
     for (unit, agent), row in newest.items():
         sheet = _sheet_of(row, parties, found)
+        sheet.first_id = firsts[unit, agent]
         found.sheets.setdefault(unit, {})[agent] = sheet
         kept = stored.pop((unit, agent), None)
-        if kept is None or (kept.submission, kept.figures) != (row.id, sheet.figures):
+        right = (row.id, sheet.figures, sheet.first)
+        if kept is None or (kept.submission, kept.figures, kept.first) != right:
             found.wrong.append(f"{unit}: the newest sheet of {agent} is not the one kept")
     found.wrong += [f"{unit}: {agent} sent no accepted sheet" for unit, agent in stored]
     _check_units(found, election_id, bounds)
     return found
 
 
-def _newest(election_id: str, bounds: tuple[str, str]) -> dict[tuple[str, str], Submission]:
-    """Each agent's accepted sheet with the highest revision, from what was received."""
+def _newest(
+    election_id: str, bounds: tuple[str, str]
+) -> tuple[dict[tuple[str, str], Submission], dict[tuple[str, str], int]]:
+    """Each agent's accepted sheet with the highest revision, and the row of their first one."""
     newest: dict[tuple[str, str], Submission] = {}
+    firsts: dict[tuple[str, str], int] = {}
     accepted = Submission.select().where(
         Submission.election_id == election_id,
         Submission.unit_code.between(*bounds),
@@ -142,11 +147,12 @@ def _newest(election_id: str, bounds: tuple[str, str]) -> dict[tuple[str, str], 
     )
     for row in accepted:
         key = (row.unit_code, row.agent)
+        firsts[key] = min(row.id, firsts.get(key, row.id))
         known = newest.get(key)
         order = (row.revision, row.submission_id)
         if known is None or order > (known.revision, known.submission_id):
             newest[key] = row
-    return newest
+    return newest, firsts
 
 
 def _sheet_of(row: Submission, parties: dict[str, str], found: Found) -> AgentSheet:
@@ -182,7 +188,7 @@ def _check_units(found: Found, election_id: str, bounds: tuple[str, str]) -> Non
     certified = get(election_id).status == "certified"
     register = {} if certified else _register(bounds)
     for code, unit in found.units.items():
-        agent, submission, figures = _right(code, unit, found, decided)
+        agent, submission, figures = _right(code, found, decided)
         _set(
             found,
             unit,
@@ -236,9 +242,7 @@ def _register(bounds: tuple[str, str]) -> dict[str, int | None]:
     return dict(rows.tuples())
 
 
-def _right(
-    code: str, unit: UnitResult, found: Found, decided: dict[str, Decision]
-) -> tuple[str, int | None, str]:
+def _right(code: str, found: Found, decided: dict[str, Decision]) -> tuple[str, int | None, str]:
     """Agent, submission and figures that should count for a unit."""
     if code in decided:
         last = decided[code]
@@ -246,10 +250,8 @@ def _right(
     mine = found.sheets.get(code)
     if not mine:
         return "", None, ""
-    # Who was first is a fact of the moment; where it is lost, the first received stands for it.
-    first = min(mine.values(), key=lambda sheet: sheet.submission)
-    sheet = mine.get(unit.agent, first)
-    return sheet.agent, sheet.submission, sheet.figures
+    first = min(mine.values(), key=lambda sheet: sheet.first)
+    return first.agent, first.submission, first.figures
 
 
 def _agent_of(decision: Decision) -> str:

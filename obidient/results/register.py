@@ -17,7 +17,7 @@ from peewee import EXCLUDED, chunked, fn
 from obidient.areas import LGAS, STATES, UNIT_RE, Area, ancestors
 from obidient.database import db
 from obidient.errors import Invalid
-from obidient.results import tally
+from obidient.results import provisional, tally
 from obidient.results.desk import Desk
 from obidient.results.models import Election, RegisterTotal, UnitResult
 from obidient.results.sheets import MOST_VOTES
@@ -98,6 +98,7 @@ def import_file(path: Path, progress: Callable[[int], None] = lambda rows: None)
         raise Invalid(f"{path.name} can't be unpacked: it is damaged or no gzip file.") from None
     _write(wards, units)
     add_up()
+    provisional.request_everywhere(provisional.OF_REGISTER)
     relist()
     report.units, report.wards = len(units), len(wards)
     return report

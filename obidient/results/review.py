@@ -17,6 +17,7 @@ from obidient.results.models import (
     AgentSheet,
     Decision,
     Election,
+    FormerVerdict,
     ReviewFlag,
     Submission,
     UnitResult,
@@ -302,6 +303,9 @@ def _received(election_id: str, unit_code: str) -> list[Event]:
         .where(Submission.election_id == election_id, Submission.unit_code == unit_code)
         .order_by(Submission.id)
     )
+    former: dict[int, list[FormerVerdict]] = {}
+    for one in FormerVerdict.select().where(FormerVerdict.submission.in_([row.id for row in rows])):
+        former.setdefault(one.submission, []).append(one)
     events = _rivalry([row for row in rows if row.status in ("accepted", "superseded")])
     for row in rows:
         sentence = f"Sheet {row.submission_id}, revision {row.revision}, came from {who(row.agent)}"
@@ -310,11 +314,18 @@ def _received(election_id: str, unit_code: str) -> list[Event]:
         except Refused:
             sentence += ", and can't be read as figures"
         events.append(Event(row.received_at, f"{sentence}.", row.id))
+        events += [_refused(row, one.decided_at or one.at, one) for one in former.get(row.id, ())]
         if row.processed_at is not None and row.status in ("duplicate", "rejected"):
-            why = f": {row.message or MESSAGES.get(row.reason, row.reason)}" if row.reason else "."
-            verb = "is a repeat" if row.status == "duplicate" else f"was {row.status}"
-            events.append(Event(row.processed_at, f"Sheet {row.submission_id} {verb}{why}", row.id))
+            events.append(_refused(row, row.processed_at, row))
     return events
+
+
+def _refused(row: Submission, at: datetime, verdict: Submission | FormerVerdict) -> Event:
+    """Why a sheet was not taken, now or until it was decided again."""
+    if not verdict.reason:
+        return Event(at, f"Sheet {row.submission_id} is a repeat.", row.id)
+    why = verdict.message or MESSAGES.get(verdict.reason, verdict.reason)
+    return Event(at, f"Sheet {row.submission_id} was refused: {why}", row.id)
 
 
 def _rivalry(rows: Sequence[Submission]) -> list[Event]:

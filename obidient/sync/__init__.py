@@ -7,8 +7,10 @@ from obidient.config import Settings
 
 
 def init_app(app: Flask, settings: Settings) -> None:
+    from obidient.accounts import users
     from obidient.campaigns.texts import incoming
-    from obidient.sync import api, device_api, erasure, limits, pages, photo_api, texts
+    from obidient.results import provisional, redeciding
+    from obidient.sync import api, device_api, devices, erasure, limits, pages, photo_api, texts
     from obidient.workers import ticker
 
     limits.init_app(app)
@@ -18,6 +20,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     photo_api.register(app)
     app.register_blueprint(pages.blueprint)
     incoming.listen(app, texts.keep)
+    redeciding.listen(app, texts.tell_again)
+    users.listen(app, lambda user: provisional.request_for(devices.agent_key(user)))
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, texts.TASK, texts.work)
     ticker.register(app, "texts", texts.sweep, every=1.0)

@@ -7,6 +7,7 @@ for a reviewer and counts nothing, since sender numbers can be forged.
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,8 @@ from obidient.sync.models import TextReport
 logger = logging.getLogger(__name__)
 
 TASK = "texts"
+#: What the ids of sheets begin with that came by text.
+SHEET = "sms-"
 #: Texts looked at in one job.
 CHUNK = 100
 #: Answers a number gets in a day: texting costs money, and a forged number is somebody's.
@@ -202,7 +205,7 @@ def _named(text: str, open_now: list[Election]) -> Election:
 
 def _take(row: TextReport, agent: User, election: Election, report: Report) -> None:
     """An ordinary sheet, under the agent's name, with their next revision."""
-    row.submission_id = f"sms-{secrets.token_hex(8)}"
+    row.submission_id = f"{SHEET}{secrets.token_hex(8)}"
     sheet = report.sheet() | {
         "submissionId": row.submission_id,
         "electionId": election.id,
@@ -247,6 +250,15 @@ def _tell_outcome(row: TextReport) -> None:
         mine = (TextReport.id == row.id) & (TextReport.answer == "due")
         if TextReport.update(answer="told").where(mine).execute():
             _say(row, reply)
+
+
+def tell_again(rows: Sequence[Submission]) -> None:
+    """Sheets have another outcome now: answer the texts that they came by once more."""
+    ids = [row.submission_id for row in rows if row.submission_id.startswith(SHEET)]
+    if ids:
+        TextReport.update(answer="due").where(
+            TextReport.submission_id.in_(ids), TextReport.answer == "told"
+        ).execute()
 
 
 def _read_as(row: TextReport) -> str:

@@ -15,7 +15,7 @@ from obidient.accounts import tokens
 from obidient.accounts.models import User
 from obidient.campaigns.models.texts import InboundText
 from obidient.clock import utcnow
-from obidient.results import deciding
+from obidient.results import deciding, provisional, redeciding
 from obidient.results.models import Submission
 from obidient.sync import devices, photos, pins, texts
 from obidient.sync.models import AgentHeard, TextReport
@@ -173,3 +173,20 @@ def test_organisers_and_strangers_stay_outside(
     other = Desk(app.test_client(), make_user("organiser"))
     assert other.client.get(ADMIN).status_code == 403
     assert other.client.get(f"{ADMIN}photos/photo-0001.jpg").status_code == 403
+
+
+@pytest.mark.both
+def test_sheets_refused_for_one_reason_are_decided_again_from_the_room(
+    agents: list[User], client: FlaskClient, desk: Desk
+) -> None:
+    send(client, agents[0], sheet("theirs", UNITS[1]), sheet("sums", UNITS[0], votesCast=1))
+    deciding.process_waiting()
+    User.update(polling_unit_code=UNITS[1]).where(User.id == agents[0].id).execute()
+    assert "Decide again" in desk.see()
+    assert "being decided again now" in desk.press("again", reason="not_your_unit")
+    while provisional.is_waiting():
+        redeciding.work()
+    rows = {row.submission_id: row.status for row in Submission.select()}
+    assert rows == {"theirs": "accepted", "sums": "rejected"}
+    page = desk.see()
+    assert "Decide again" not in page and "being decided again now" not in page

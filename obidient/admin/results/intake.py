@@ -8,13 +8,14 @@ from flask import Response as FlaskResponse
 from flask import flash, redirect, request
 from werkzeug.wrappers import Response
 
-from obidient.accounts import users
+from obidient.accounts import audit, users
 from obidient.accounts.models import User
 from obidient.admin.base import SecureView, done, expose, needs
 from obidient.areas import UNIT_RE, area_name
 from obidient.cache import cache
+from obidient.database import db
 from obidient.errors import NotFound, Problem
-from obidient.results import outcomes
+from obidient.results import outcomes, provisional
 from obidient.results.models import Election, Submission
 from obidient.results.received import decode
 from obidient.sync import overview, photos, pins, texts
@@ -49,7 +50,25 @@ class Intake(SecureView):
             reasons=reasons,
             silence=_silence(),
             texts=overview.texts_to_review(),
+            provisional=provisional.REASONS,
+            is_deciding_again=provisional.is_waiting(),
         )
+
+    @expose("/again", methods=("POST",))
+    def again(self) -> Response:
+        """Decide sheets again that were refused for one reason that may have passed, or for any."""
+        reason = request.form.get("reason", "")
+        if reason and reason not in provisional.REASONS:
+            raise NotFound("Sheets refused for that are wrong in themselves.")
+
+        def ask() -> None:
+            with db.atomic():
+                provisional.request_everywhere([reason] if reason else provisional.REASONS)
+                what = reason.replace("_", " ") if reason else "any reason that may have passed"
+                audit.record("results.redecided", f"Had sheets decided again: {what}")
+
+        sentence = "Decided again in the background. Sheets that pass now count in a moment."
+        return done(ask, sentence, self.get_url(".index", _anchor="reasons-title"))
 
     @expose("/live")
     def live(self) -> Any:
