@@ -77,11 +77,6 @@ class Settings:
     trusted_proxies: int = setting(
         "0", value.whole(0, 5), "How many reverse proxies in front may set X-Forwarded-*"
     )
-    at_username: str = setting("", value.text, "Africa's Talking user name (`sandbox` for trials)")
-    at_api_key: str = setting("", value.text, "Africa's Talking API key")
-    at_sms_sender_id: str = setting("", value.text, "Registered sender name or short code")
-    at_voice_caller_id: str = setting("", value.text, "Your Africa's Talking phone number")
-    at_base_url: str | None = setting("", value.base_url, "Another host that speaks their API")
     communications_webhook_token: str = setting(
         "", value.text, "Secret in the callback addresses; without it callbacks are refused"
     )

@@ -21,6 +21,7 @@ from obidient.plugin_messages import (
     Defer,
     DeliveryReport,
     Event,
+    Explanation,
     Health,
     IncomingMessage,
     Message,
@@ -43,10 +44,12 @@ __all__ = [
     "Accepted",
     "Balance",
     "CallProgress",
+    "Channel",
     "Choice",
     "Defer",
     "DeliveryReport",
     "Event",
+    "Explanation",
     "Form",
     "Health",
     "IncomingMessage",
@@ -64,6 +67,7 @@ __all__ = [
     "Script",
     "Stop",
     "Unknown",
+    "VoiceProvider",
     "WebhookRequest",
     "periodic_task",
     "task",
@@ -125,27 +129,36 @@ class ProviderContext:
     host: Host | None = None
 
 
+class Channel(str):
+    """A channel of a plugin's own that says how it reaches people.
+
+    `Channel("town-crier", form="spoken")` is heard, as calls are; "written", the default, is read.
+    The composer, the review and test messages follow it.
+    """
+
+    WRITTEN: ClassVar[str] = "written"
+    SPOKEN: ClassVar[str] = "spoken"
+    form: str
+
+    def __new__(cls, name: str, form: str = WRITTEN) -> "Channel":
+        if form not in (cls.WRITTEN, cls.SPOKEN):
+            raise ValueError(f"A channel is written or spoken, not {form!r}.")
+        made = super().__new__(cls, name)
+        made.form = form
+        return made
+
+
 class Provider:
     """Carries one channel. Subclass it, name it, and write `send`."""
 
     #: Unique, lower case, dashes: `africastalking-sms`.
     name: ClassVar[str]
-    #: `sms`, `voice`, or a new one: a queue `<channel>-broadcast` is made for it.
+    #: `sms`, `voice`, or one of your own, which may be a `Channel`: it gets a queue of its own.
     channel: ClassVar[str]
     #: Recipients of one equal text per `send()`.
     max_batch: int = 100
     #: Seconds that one `send()` may take at the worst; a claim's lease is twice this.
     deadline: float = 60.0
-    #: Calls in progress at once, over all workers; 0: no limit. For voice, as the next four.
-    lines: int = 0
-    #: Seconds after which a call is over, even if its end was never reported.
-    longest_call: float = 600.0
-    #: How often a call that nobody took is made again on the same day.
-    redials: int = 0
-    #: Seconds until then.
-    redial_after: float = 3600.0
-    #: What the network can play.
-    audio_types: ClassVar[tuple[str, ...]] = ("audio/mpeg", "audio/wav")
     #: Callback events this provider understands, for the addresses shown to the operator.
     webhook_events: ClassVar[tuple[str, ...]] = ()
     #: Names the environment uses besides `<PROVIDER>_<FIELD>`: {"api_key": "AT_API_KEY"}.
@@ -209,6 +222,10 @@ class Provider:
         """What the network wants to hear at once; None: an empty 200."""
         return None
 
+    def explain(self, code: str) -> Explanation | None:
+        """What an error code of this network means to a person; None for one it does not know."""
+        return None
+
     def views(self) -> Iterable[Any]:
         """Flask-Admin views of this provider's own."""
         return ()
@@ -233,6 +250,21 @@ class Provider:
         if self._context.host is None:
             raise RuntimeError("This provider is not running inside Obidient.")
         return self._context.host.webhook_url(self.name, event)
+
+
+class VoiceProvider(Provider):
+    """Carries calls: what only a voice network has, and what a person hears."""
+
+    #: Calls in progress at once, over all workers; 0: no limit.
+    lines: int = 0
+    #: Seconds after which a call is over, even if its end was never reported.
+    longest_call: float = 600.0
+    #: How often a call that nobody took is made again on the same day.
+    redials: int = 0
+    #: Seconds until then.
+    redial_after: float = 3600.0
+    #: What the network can play.
+    audio_types: ClassVar[tuple[str, ...]] = ("audio/mpeg", "audio/wav")
 
     def script(
         self, provider_id: str, phone: str | None = None, reference: str = ""

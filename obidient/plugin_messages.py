@@ -154,9 +154,10 @@ class WebhookRequest:
 class DeliveryReport:
     """What became of a message. `status`: "sent" (on its way), "delivered" or "undelivered".
 
+    Of one that was not delivered: `reason` in words, and the network's `code` if it has one.
     `network` is the operator's code (MCC+MNC, e.g. 62130 for MTN Nigeria). Of a call: `duration` in
     seconds, `reference` as the request named it, and `unanswered` when nobody took it for a cause
-    that may be gone in an hour: it is then made again as often as `Provider.redials` says.
+    that may be gone in an hour: it is then made again as often as `VoiceProvider.redials` says.
     """
 
     provider_id: str
@@ -170,6 +171,7 @@ class DeliveryReport:
     suppress: bool = False
     reference: str = ""
     unanswered: bool = False
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -242,3 +244,11 @@ class Health:
 
     ok: bool
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What an error code means, and what to do about it: a short sentence each."""
+
+    meaning: str
+    advice: str

@@ -1,82 +1,49 @@
-"""Error codes and reasons in plain words: what happened, and what to do about it."""
+"""Error codes and reasons in plain words: what happened, and what to do about it.
 
-from dataclasses import dataclass
+Codes of our own are explained here, a network's by its provider.
+"""
 
+import logging
 
-@dataclass(frozen=True)
-class Explanation:
-    meaning: str
-    advice: str
+from obidient.plugin import Explanation
+from obidient.providers import registry
 
+logger = logging.getLogger(__name__)
 
-_KNOWN = {
-    "401": (
-        "The network held the message back as risky",
-        "Ask the network's support what their filter objects to.",
-    ),
-    "402": ("The sender name is not registered", "Correct the sender on the Plugins page."),
-    "403": ("Not a phone number the network knows", "Nothing to do: the number is marked invalid."),
-    "404": ("A kind of number that takes no messages", "Nothing to do for landlines and the like."),
-    "405": ("The account has no money left", "Top it up, then retry the failed."),
-    "406": (
-        "The person opted out with the network",
-        "Nothing to do: they are on the opt-out list.",
-    ),
-    "407": ("The network found no route", "Retry later; if it stays, ask the network's support."),
-    "409": ("Promotional messages rest at night", "Nothing to do: they go out in the morning."),
-    "500": ("The network had a fault of its own", "Retry the failed in a while."),
-    "501": ("The phone company's gateway had a fault", "Retry the failed in a while."),
-    "502": ("The phone company refused the message", "Check the sender name and the wording."),
+_IN_DOUBT = "Wait for delivery reports, then send again or give up. Sending again may repeat some."
+_OURS = {
     "opted-out": ("Asked for no more messages", "Nothing to do: we keep to it."),
     "cancelled": ("The campaign was cancelled", "Clone the campaign to reach these people."),
-    "no-answer": (
-        "The network's answer never came",
-        "Wait for delivery reports, then send again or give up. Sending again may repeat some.",
-    ),
-    "unknown": (
-        "The network's answer could not be understood",
-        "Wait for delivery reports, then send again or give up. Sending again may repeat some.",
-    ),
+    "no-answer": ("The network's answer never came", _IN_DOUBT),
+    "unknown": ("The network's answer could not be understood", _IN_DOUBT),
     "restored": (
         "The system was restored from a backup, and may have written to them since it",
-        "Wait for delivery reports, then send again or give up. Sending again may repeat some.",
+        _IN_DOUBT,
     ),
     "retries-used-up": ("Every try failed", "Look at the reason; retry the failed in a while."),
     "retry": ("Refused for now; tried again by itself", "Nothing to do."),
     "deferred": ("Not allowed at this hour", "Nothing to do: it goes out by itself later."),
-    "absentsubscriber": (
-        "The phone was off or out of reach for too long",
-        "Try these people at another time of day.",
-    ),
-    "userinblacklist": (
-        "The person blocked messages of this kind",
-        "Nothing to do: they don't want these messages.",
-    ),
-    "useraccountsuspended": ("The line is suspended", "Nothing to do."),
-    "userisinactive": ("The line is not in use", "Nothing to do; consider removing the number."),
-    "userdoesnotexist": (
-        "The number is not in use",
-        "Nothing to do; consider removing the number.",
-    ),
-    "notnetworksubcriber": ("The number has moved to another company", "Retry the failed once."),
-    "notnetworksubscriber": ("The number has moved to another company", "Retry the failed once."),
-    "insufficientcredit": ("The account has no money left", "Top it up, then retry the failed."),
-    "deliveryfailure": (
-        "The phone company could not deliver it",
-        "Often a do-not-disturb line or a filtered sender. Try another time or wording.",
-    ),
-    "donotdisturbrejection": (
-        "A do-not-disturb line, or promotional messages at night",
-        "Send by day; ask the network about a transactional sender.",
-    ),
-    "expired": ("The phone company threw it away", "Check the sender name and the wording."),
+    "unanswered": ("Nobody took the call; it is made again", "Nothing to do."),
     "undelivered": ("The network gave no reason", "Try these people at another time."),
 }
 
 
-def explain(code: str, reason: str = "") -> Explanation:
-    """What a code means; the reason as recorded when it is none we know."""
-    known = _KNOWN.get(code.strip().lower())
-    if known is None:
-        return Explanation(reason or code, "Read the reason; retry once it is mended.")
-    return Explanation(*known)
+def explain(code: str, reason: str = "", provider: str | None = None) -> Explanation:
+    """What a code means to the provider that gave it; the reason as recorded when nobody knows."""
+    ours = _OURS.get(code.strip().lower())
+    if ours is not None:
+        return Explanation(*ours)
+    known = _of_provider(provider, code)
+    return known or Explanation(reason or code, "Read the reason; retry once it is mended.")
+
+
+def _of_provider(name: str | None, code: str) -> Explanation | None:
+    """A provider's own words; a plugin that fails at it spoils no page."""
+    found = registry.current().find(name or "")
+    if found is None:
+        return None
+    try:
+        return found.explain(code)
+    except Exception:
+        logger.exception("%s could not explain a code", found.name)
+        return None

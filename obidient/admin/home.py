@@ -11,12 +11,13 @@ from peewee import fn
 from obidient.admin import checkup
 from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaigns.look import audience_words, looks
-from obidient.admin.error_words import Explanation, explain
+from obidient.admin.error_words import explain
 from obidient.cache import cache
 from obidient.campaigns.models.campaign import Campaign, CampaignError, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact, Suppression
+from obidient.plugin import Explanation
 from obidient.providers import asking, registry
 from obidient.results.models import Election, Tally
 
@@ -107,14 +108,17 @@ def _reasons() -> list[tuple[Explanation, int]]:
     """Why people were not reached in campaigns begun within a day, the most frequent first."""
     number = fn.SUM(CampaignError.count)
     rows: Any = (
-        CampaignError.select(CampaignError.code, fn.MAX(CampaignError.reason), number)
+        CampaignError.select(
+            CampaignError.code, fn.MAX(CampaignError.reason), Campaign.provider, number
+        )
+        .join(Campaign, on=(Campaign.id == CampaignError.campaign_id))
         .where(CampaignError.campaign_id.in_([row.id for row in _recent()]))
-        .group_by(CampaignError.code)
+        .group_by(CampaignError.code, Campaign.provider)
         .order_by(number.desc())
         .limit(6)
         .tuples()
     )
-    return [(explain(code, reason), int(times)) for code, reason, times in rows]
+    return [(explain(code, reason, name), int(times)) for code, reason, name, times in rows]
 
 
 def _month() -> list[tuple[int, str]]:

@@ -18,6 +18,7 @@ from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
+from obidient.plugin import Channel
 from obidient.providers import registry
 
 #: No campaign is planned farther ahead; at the calendar's end times can't be reckoned with.
@@ -82,7 +83,7 @@ def create(values: Mapping[str, Any]) -> Campaign:
     if not title:
         raise Invalid("Give the campaign a title.")
     checked["title"] = title
-    if checked.get("audio_asset_id") and checked.get("channel") != "voice":
+    if checked.get("audio_asset_id") and not _is_spoken(str(checked.get("channel", "sms"))):
         raise Invalid("Only calls play a recording: leave it out, or make the channel voice.")
     user = actor()
     with db.atomic():
@@ -116,13 +117,17 @@ def delete(campaign_id: int) -> None:
         lifecycle.audited(campaign, "deleted", f"Deleted the draft {campaign.title!r}")
 
 
+def _is_spoken(channel: str) -> bool:
+    return registry.current().form_of(channel) == Channel.SPOKEN
+
+
 def refusal(campaign: Campaign, word: str) -> Conflict:
     return Conflict(f"A campaign that is {campaign.status} can't be {word}.")
 
 
 def _check_content(campaign: Campaign) -> None:
     """Raises Invalid when people would get or hear nothing."""
-    if campaign.channel == "voice" and campaign.audio_asset_id is not None:
+    if campaign.audio_asset_id is not None and _is_spoken(campaign.channel):
         recordings.check_playable(campaign.audio_asset_id, lifecycle.carrier(campaign)[0])
     elif not campaign.message_template:
         raise Invalid("Write a message first.")

@@ -86,7 +86,7 @@ class Suppression(BaseModel):
 
     phone = CharField(max_length=16)
     channel = CharField(default=EVERY_CHANNEL)
-    #: stop-reply, provider, code-406, manual or import
+    #: stop-reply, provider, network, manual or import
     source = CharField()
     note = TextField(default="")
     created_at = UtcDateTimeField(default=utcnow)

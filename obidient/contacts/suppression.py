@@ -20,7 +20,7 @@ SOURCES = {
     "stop-reply": "Replied STOP",
     "stop-key": "Pressed the key for no more calls",
     "provider": "Opted out with the network",
-    "code-406": "The network refused: opted out",
+    "network": "The network refused: opted out",
     "manual": "Added by hand",
     "import": "Imported",
     "erased": "Erased, never to be contacted again",

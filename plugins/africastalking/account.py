@@ -8,6 +8,7 @@ from wtforms.validators import Length, NumberRange, Optional, Regexp
 from obidient.plugin import (
     BEGIN_WITHIN,
     Balance,
+    Explanation,
     Form,
     Health,
     Provider,
@@ -107,6 +108,9 @@ class AccountProvider(Provider):
         if missing:
             raise ProviderStopped(missing)
         return mapping.balance(self.client().user_data())
+
+    def explain(self, code: str) -> Explanation | None:
+        return mapping.explain(code)
 
     def balance_text(self) -> str:
         found = self.balance()

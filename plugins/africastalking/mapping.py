@@ -18,6 +18,7 @@ from obidient.plugin import (
     Balance,
     Defer,
     DeliveryReport,
+    Explanation,
     Message,
     Money,
     Outcome,
@@ -77,6 +78,59 @@ REASONS = {
     "Expired": "The network threw the message away",
 }
 _GONE = {"UserDoesNotExist"}
+
+#: Code of an answer, or reason of a report in small letters -> what happened, what to do about it.
+EXPLANATIONS = {
+    "401": (
+        "The network held the message back as risky",
+        "Ask the network's support what their filter objects to.",
+    ),
+    "402": ("The sender name is not registered", "Correct the sender on the Plugins page."),
+    "403": ("Not a phone number the network knows", "Nothing to do: the number is marked invalid."),
+    "404": ("A kind of number that takes no messages", "Nothing to do for landlines and the like."),
+    "405": ("The account has no money left", "Top it up, then retry the failed."),
+    "406": (
+        "The person opted out with the network",
+        "Nothing to do: they are on the opt-out list.",
+    ),
+    "407": ("The network found no route", "Retry later; if it stays, ask the network's support."),
+    "409": ("Promotional messages rest at night", "Nothing to do: they go out in the morning."),
+    "500": ("The network had a fault of its own", "Retry the failed in a while."),
+    "501": ("The phone company's gateway had a fault", "Retry the failed in a while."),
+    "502": ("The phone company refused the message", "Check the sender name and the wording."),
+    "absentsubscriber": (
+        "The phone was off or out of reach for too long",
+        "Try these people at another time of day.",
+    ),
+    "userinblacklist": (
+        "The person blocked messages of this kind",
+        "Nothing to do: they don't want these messages.",
+    ),
+    "useraccountsuspended": ("The line is suspended", "Nothing to do."),
+    "userisinactive": ("The line is not in use", "Nothing to do; consider removing the number."),
+    "userdoesnotexist": (
+        "The number is not in use",
+        "Nothing to do; consider removing the number.",
+    ),
+    "notnetworksubcriber": ("The number has moved to another company", "Retry the failed once."),
+    "notnetworksubscriber": ("The number has moved to another company", "Retry the failed once."),
+    "insufficientcredit": ("The account has no money left", "Top it up, then retry the failed."),
+    "deliveryfailure": (
+        "The phone company could not deliver it",
+        "Often a do-not-disturb line or a filtered sender. Try another time or wording.",
+    ),
+    "donotdisturbrejection": (
+        "A do-not-disturb line, or promotional messages at night",
+        "Send by day; ask the network about a transactional sender.",
+    ),
+    "expired": ("The phone company threw it away", "Check the sender name and the wording."),
+}
+
+
+def explain(code: str) -> Explanation | None:
+    """What one of their codes means, however it is written; None for one they have not told us."""
+    known = EXPLANATIONS.get(code.strip().lower())
+    return Explanation(*known) if known else None
 
 
 def money(text: Any) -> Money | None:
@@ -278,6 +332,7 @@ def delivery_report(form: Mapping[str, str]) -> DeliveryReport:
         status=status,
         phone=phone(form["phoneNumber"]) if form.get("phoneNumber") else None,
         reason=REASONS.get(code, code) if status == "undelivered" else "",
+        code=code if status == "undelivered" else "",
         network=form.get("networkCode", ""),
         invalid=code in _GONE,
         suppress=code == "UserInBlackList",

@@ -19,6 +19,7 @@ from obidient.plugin import (
     Rejected,
     Reply,
     Unknown,
+    VoiceProvider,
     WebhookRequest,
 )
 
@@ -29,7 +30,7 @@ from .transport import Uncertain
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
-class AfricasTalkingVoice(AccountProvider):
+class AfricasTalkingVoice(AccountProvider, VoiceProvider):
     """Calls through Africa's Talking: a recording is played or a text is spoken."""
 
     name = "africastalking-voice"

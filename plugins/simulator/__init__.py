@@ -16,6 +16,7 @@ from obidient.plugin import (
     Balance,
     DeliveryReport,
     Event,
+    Explanation,
     Form,
     Health,
     IncomingMessage,
@@ -29,7 +30,7 @@ from obidient.plugin import (
     task,
 )
 
-from .fate import Fate, Report
+from .fate import EXPLANATIONS, Fate, Report
 from .postman import Postman
 from .voice import VoiceSimulator
 
@@ -75,6 +76,10 @@ class SmsSimulator(Provider):
 
     def balance(self) -> Balance:
         return Balance(Decimal(1_000_000), "NGN")
+
+    def explain(self, code: str) -> Explanation | None:
+        known = EXPLANATIONS.get(code)
+        return Explanation(*known) if known else None
 
     # -- sending --
 

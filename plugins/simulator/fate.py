@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 NETWORKS = ("62130", "62120", "62150", "62160")
-REASONS = ("AbsentSubscriber", "DeliveryFailure", "UserIsInactive")
+#: Why a message is not delivered -> what that means, what to do about it.
+EXPLANATIONS = {
+    "AbsentSubscriber": (
+        "The phone was off or out of reach for too long",
+        "Try these people at another time of day.",
+    ),
+    "DeliveryFailure": (
+        "The phone company could not deliver it",
+        "Try another time or wording.",
+    ),
+    "UserIsInactive": ("The line is not in use", "Nothing to do; consider removing the number."),
+}
+REASONS = tuple(EXPLANATIONS)
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -20,10 +20,10 @@ from obidient.plugin import (
     Message,
     Money,
     Outcome,
-    Provider,
     ProviderContext,
     Reply,
     Script,
+    VoiceProvider,
     WebhookRequest,
     task,
 )
@@ -39,7 +39,7 @@ REASONS = {
 }
 
 
-class VoiceSimulator(Provider):
+class VoiceSimulator(VoiceProvider):
     """Calls without an account: pretended phones ring, listen, press keys and hang up."""
 
     name = "simulator-voice"

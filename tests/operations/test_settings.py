@@ -12,8 +12,11 @@ from click.testing import Result
 
 from obidient import create_app
 from obidient.config import ConfigError, Settings, documented_settings, parse_quiet_hours
+from obidient.providers.loading import load_plugin, local_plugins, providers_of
+from obidient.providers.settings import variable_names
 
 ROOT = Path(__file__).parents[2]
+OF_PLUGINS = "# -- Settings of plugins --"
 STRONG = "0123456789abcdef" * 4
 
 
@@ -22,9 +25,24 @@ def load(**values: str) -> Settings:
 
 
 def test_the_example_file_names_every_setting_with_its_default() -> None:
-    text = (ROOT / ".env.example").read_text()
-    shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
-    assert shown == {name: default for name, default, _ in documented_settings()}
+    text, _, _ = (ROOT / ".env.example").read_text().partition(OF_PLUGINS)
+    assert _shown(text) == {name: default for name, default, _ in documented_settings()}
+
+
+def test_the_example_file_names_what_plugins_read_by_themselves() -> None:
+    _, _, text = (ROOT / ".env.example").read_text().partition(OF_PLUGINS)
+    shown, known, aliases = _shown(text), set(), set()
+    for plugin in local_plugins(ROOT / "plugins"):
+        for provider in providers_of(load_plugin(plugin), plugin):
+            for field in provider.Settings()._fields:
+                known |= set(variable_names(provider, field))
+            aliases |= set(provider.aliases.values())
+    assert aliases <= set(shown) <= known
+    assert not any(shown.values())
+
+
+def _shown(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
 
 
 def test_the_example_file_explains_every_setting() -> None:

@@ -24,6 +24,7 @@ from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import ContactList, Tag
 from obidient.errors import Conflict, Problem
+from obidient.plugin import Channel
 from obidient.providers import registry
 from obidient.queues import current as queues
 
@@ -113,6 +114,7 @@ class Composer(SecureView):
             segments=texts.segments,
             batches=-(-found.people // settings().channel(campaign.channel).batch_size),
             trial_phone=trial.phone(),
+            form=registry.current().form_of(campaign.channel),
             **_approval(found),
             **_trials(campaign_id),
         )
@@ -261,7 +263,7 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "quiet_until": quiet_until or "08:00",
         "scheduled_local": f"{here:%Y-%m-%dT%H:%M}" if here else "",
         "audio_assets": list(AudioAsset.select().order_by(AudioAsset.title).limit(200))
-        if campaign.channel == "voice"
+        if registry.current().form_of(campaign.channel) == Channel.SPOKEN
         else [],
     }
 
@@ -290,6 +292,7 @@ def _side(found: drafts.Draft) -> dict[str, Any]:
         "segments": shown,
         "to_save": _to_save(shown) if found.estimate else 0,
         "is_sms": found.campaign.channel == "sms",
+        "form": registry.current().form_of(found.campaign.channel),
     }
 
 

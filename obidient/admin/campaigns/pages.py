@@ -1,5 +1,6 @@
 """Campaigns: the list, one campaign live, its recipients, and every control."""
 
+import functools
 from datetime import datetime
 from typing import Any
 
@@ -328,7 +329,7 @@ def _extras(shown: Any, tab: str) -> dict[str, Any]:
         errors = list(found.order_by(CampaignError.count.desc()).limit(12))
     return {
         "errors": errors,
-        "explain": explain,
+        "explain": functools.partial(explain, provider=campaign.provider),
         "provider": provider_title(campaign.provider),
         "audience": audience_words(campaign.audience),
         "price": _price(campaign),

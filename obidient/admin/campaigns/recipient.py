@@ -16,6 +16,7 @@ from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.database import db, is_postgres, mark
 from obidient.errors import NotFound
+from obidient.plugin import Explanation
 from obidient.redact import redact
 
 #: Reports are looked for this long before and after what the recipient's row says.
@@ -79,7 +80,7 @@ def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
         "person": person,
         "state": RecipientStatus(row.status).column,
         "meaning": MEANINGS[RecipientStatus(row.status).column],
-        "known": explain(row.error_code, row.error_reason) if row.error_code else None,
+        "known": _explained(campaign, row) if row.error_code else None,
         "tries": _tries(campaign, row),
         "keys": list(KeyPress.select().where(KeyPress.recipient_id == row.id)),
         "receipts": receipts(campaign, row),
@@ -90,6 +91,10 @@ def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
         "others": _others(campaign, row),
         "status_of": lambda one: RecipientStatus(one.status).column,
     }
+
+
+def _explained(campaign: Campaign, row: Recipient) -> Explanation:
+    return explain(row.error_code, row.error_reason, campaign.provider)
 
 
 def _tries(campaign: Campaign, row: Recipient) -> list[Try]:
@@ -104,7 +109,7 @@ def _tries(campaign: Campaign, row: Recipient) -> list[Try]:
     state = RecipientStatus(row.status)
     # The last try is in the row itself, unless it is among those already.
     if row.attempts and row.error_code not in notes.CODES and state is not RecipientStatus.QUEUED:
-        why = explain(row.error_code, row.error_reason).meaning if row.error_code else ""
+        why = _explained(campaign, row).meaning if row.error_code else ""
         at = row.sent_at or row.updated_at
         found.append(Try(row.attempts, at, state.column, "", why))
     return found

@@ -91,7 +91,7 @@ def note_numbers(channel: str, phones: Mapping[int, str], result: CallResult) ->
     `phones` is the number of each claimed recipient, by its id.
     """
     for one in result.suppress:
-        suppress(phones[one], channel, "code-406", "Refused by the network")
+        suppress(phones[one], channel, "network", "Refused by the network")
     if result.invalid:
         bad = [phones[one] for one in result.invalid]
         Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()

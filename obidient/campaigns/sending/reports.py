@@ -209,6 +209,6 @@ def _note_reasons(raised: list[tuple[Recipient, DeliveryReport]]) -> None:
     for row, report in raised:
         if report.status == "undelivered":
             Recipient.update(
-                error_code=(report.reason or "undelivered")[:100],
+                error_code=(report.code or report.reason or "undelivered")[:100],
                 error_reason=report.reason or "The network could not deliver it",
             ).where(Recipient.id == row.id).execute()

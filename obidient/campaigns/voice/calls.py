@@ -18,7 +18,7 @@ from obidient.campaigns.sending.reports import apply_reports
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.database import db, is_postgres, locked, mark
-from obidient.plugin import DeliveryReport, Provider
+from obidient.plugin import DeliveryReport, Provider, VoiceProvider
 from obidient.providers import registry
 
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
@@ -31,14 +31,25 @@ UNDELIVERED = RecipientStatus.UNDELIVERED
 
 def free_lines(provider: Provider, wanted: int) -> int:
     """How many of `wanted` calls may begin now."""
-    if provider.lines <= 0:
+    lines = _lines(provider)
+    if lines <= 0:
         return wanted
     (busy,) = db.execute_sql(
         f"SELECT count(*) FROM voice_call WHERE provider = {mark()} AND ended_at IS NULL "
         f"AND until > {mark()}",
         (provider.name, utcnow()),
     ).fetchone()
-    return max(0, min(wanted, provider.lines - int(busy)))
+    return max(0, min(wanted, lines - int(busy)))
+
+
+def _lines(provider: Provider) -> int:
+    """Calls at once; 0, as of a provider that knows nothing of lines: no limit."""
+    return provider.lines if isinstance(provider, VoiceProvider) else 0
+
+
+def _longest_call(provider: Provider) -> float:
+    voice = provider if isinstance(provider, VoiceProvider) else VoiceProvider
+    return voice.longest_call
 
 
 def claim(
@@ -46,7 +57,7 @@ def claim(
 ) -> list[Claimed]:
     """As `states.claim`, for no more recipients than there are lines free."""
     with db.atomic():
-        if is_postgres() and provider.lines > 0:
+        if is_postgres() and _lines(provider) > 0:
             # One at a time counts and takes; on SQLite the transaction itself sees to that.
             db.execute_sql(
                 "SELECT pg_advisory_xact_lock(hashtext(%s))", (f"lines:{provider.name}",)
@@ -62,7 +73,7 @@ def claim(
                 "recipient_id": one.id,
                 "phone": one.phone,
                 "attempt": one.attempt,
-                "until": one.lease_until + timedelta(seconds=provider.longest_call),
+                "until": one.lease_until + timedelta(seconds=_longest_call(provider)),
             }
             for one in claimed
         ]
@@ -76,9 +87,9 @@ def record(
 ) -> None:
     """As `states.record`; calls that did not begin give their lines back."""
     # Tells this claim's calls from any other to the same people, as its lease does.
-    claimed_until = lease_until + timedelta(seconds=provider.longest_call)
+    claimed_until = lease_until + timedelta(seconds=_longest_call(provider))
     with db.atomic():
-        until = utcnow() + timedelta(seconds=provider.longest_call)
+        until = utcnow() + timedelta(seconds=_longest_call(provider))
         for result in sorted(results, key=lambda one: one.id):
             mine = (
                 (VoiceCall.recipient_id == result.id)
@@ -250,7 +261,9 @@ def _call_again(call: VoiceCall, row: Recipient, report: DeliveryReport) -> bool
     """Put somebody who did not answer back in the queue, for later on the same day."""
     provider = registry.current().find(call.provider)
     campaign = Campaign.get_or_none(Campaign.id == call.campaign_id)
-    if provider is None or campaign is None or call.attempt > provider.redials:
+    if not isinstance(provider, VoiceProvider) or campaign is None:
+        return False
+    if call.attempt > provider.redials:
         return False
     due = utcnow() + timedelta(seconds=provider.redial_after)
     if campaign.status not in ("sending", "paused") or not _is_today(campaign, due):

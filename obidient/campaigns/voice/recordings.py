@@ -23,7 +23,7 @@ from obidient.campaigns.models.voice import AudioAsset
 from obidient.config import settings
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.plugin import Provider
+from obidient.plugin import Provider, VoiceProvider
 from obidient.providers import registry
 
 #: A quarter of an hour of a good MP3; networks fetch it once and keep it.
@@ -110,8 +110,12 @@ def _seconds(file: IO[bytes], kind: str) -> float | None:
 
 def taken_types() -> tuple[str, ...]:
     """What the network that carries calls can play."""
-    provider = registry.current().for_channel("voice")
-    return (provider or Provider).audio_types
+    return _playable(registry.current().for_channel("voice"))
+
+
+def _playable(provider: Provider | None) -> tuple[str, ...]:
+    voice = provider if isinstance(provider, VoiceProvider) else VoiceProvider
+    return voice.audio_types
 
 
 def check_playable(asset_id: int, provider: Provider | None) -> None:
@@ -122,7 +126,7 @@ def check_playable(asset_id: int, provider: Provider | None) -> None:
     row = get(asset_id)
     problem = "" if row.problem.startswith(UNREACHABLE) else row.problem
     kind = row.content_type
-    if not problem and provider and kind and kind not in provider.audio_types:
+    if not problem and provider and kind and kind not in _playable(provider):
         problem = f"The network can't play {NAMES.get(kind, kind)} files."
     if problem:
         raise Invalid(f"The recording {row.title!r} can't be played. {problem}")
