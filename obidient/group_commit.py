@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 Row = tuple[Any, ...]
 
 COLUMNS = (
-    "provider, event, received_at, content_type, headers, query, body, due_at, state, attempts, "
-    "error"
+    "provider, event, received_at, content_type, headers, query, body, due_at, method, state, "
+    "attempts, error"
 )
 #: Values of a row; the last three columns are the same for all.
-WIDTH = 8
+WIDTH = 9
 #: Rows of one statement.
 MOST = 500
 #: A request waits no longer than this for its commit; then the network is told to try again.

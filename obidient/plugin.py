@@ -38,9 +38,11 @@ from obidient.plugin_messages import (
     Unknown,
     WebhookRequest,
 )
+from obidient.plugin_transport import CONNECT, HttpResponse, Transport, Uncertain, retry_after
 
 __all__ = [
     "BEGIN_WITHIN",
+    "CONNECT",
     "Accepted",
     "Balance",
     "CallProgress",
@@ -52,6 +54,7 @@ __all__ = [
     "Explanation",
     "Form",
     "Health",
+    "HttpResponse",
     "IncomingMessage",
     "Message",
     "Money",
@@ -66,10 +69,13 @@ __all__ = [
     "Retry",
     "Script",
     "Stop",
+    "Transport",
+    "Uncertain",
     "Unknown",
     "VoiceProvider",
     "WebhookRequest",
     "periodic_task",
+    "retry_after",
     "task",
 ]
 
@@ -161,6 +167,12 @@ class Provider:
     deadline: float = 60.0
     #: Callback events this provider understands, for the addresses shown to the operator.
     webhook_events: ClassVar[tuple[str, ...]] = ()
+    #: Those of them that come by GET: reports with their fields in the address, handshakes.
+    get_events: ClassVar[tuple[str, ...]] = ()
+    #: Bytes that a callback may have at most.
+    callback_limit: ClassVar[int] = 64 * 1024
+    #: True when one message id is that of a whole request: reports must then name the phone too.
+    shared_ids: ClassVar[bool] = False
     #: Names the environment uses besides `<PROVIDER>_<FIELD>`: {"api_key": "AT_API_KEY"}.
     aliases: ClassVar[Mapping[str, str]] = {}
     #: Field names of Settings never shown again once saved.
@@ -213,6 +225,22 @@ class Provider:
     def balance(self) -> Balance | None:
         """What is left on the account; None where the network has no such question."""
         return None
+
+    def verify(self, name: str, request: WebhookRequest) -> bool:
+        """Whether the network itself has sent this callback, say by its signature.
+
+        Asked after the token was found right, before anything is kept; False is answered 403. An
+        exception counts as False. Compare in constant time: `hmac.compare_digest`.
+        """
+        return True
+
+    def ask(self, messages: list[Message]) -> Iterable[Outcome]:
+        """Ask the network what became of messages that nobody knows about; nothing is sent.
+
+        For those it has, `Accepted`; for those it refused, or has never heard of, `Rejected`. What
+        it does not know yet needs no outcome. `Message.provider_id` is its id, if it gave one.
+        """
+        return ()
 
     def events(self, name: str, request: WebhookRequest) -> Iterable[Event]:
         """Turn a stored callback into events; run by a worker, maybe more than once."""

@@ -28,7 +28,9 @@ class Message:
     """One message to one recipient.
 
     `id` is ours and unique for all time; `attempt` counts from 1. For voice, `audio_url` or
-    `text` (to be spoken) says what the person hears.
+    `text` (to be spoken) says what the person hears. `message_class` is "promotional", or
+    "transactional" for what people have asked for: it may have a sender and a route of its own.
+    `provider_id` is the network's id, where `Provider.ask` is to find out about a message.
     """
 
     id: int
@@ -37,6 +39,8 @@ class Message:
     campaign_id: int | None = None
     attempt: int = 1
     audio_url: str | None = None
+    message_class: str = "promotional"
+    provider_id: str | None = None
 
 
 # ---- outcomes: each takes the message first ---------------------------------------------------
@@ -136,7 +140,9 @@ class ProviderStopped(Exception):
 class WebhookRequest:
     """A callback as it arrived, after the core has checked the token.
 
-    `form` holds form fields or the top level of a JSON object; `raw` is the body.
+    `form` holds form fields or the top level of a JSON object; `query` the address's, without the
+    token; `raw` is the body. `url` is the whole address, token included, as the network knows it:
+    in `verify` and `respond` alone, it is not kept.
     """
 
     method: str
@@ -144,6 +150,7 @@ class WebhookRequest:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     raw: bytes = b""
+    url: str = ""
 
     def json(self) -> Any:
         """The body as JSON; raises ValueError when it is not."""

@@ -40,14 +40,19 @@ from obidient.plugin import (
 from obidient.providers import loading
 from obidient.providers.loading import load_plugin
 from obidient.providers.settings import evaluate
+from obidient.testing_callbacks import CallbackContract, request_of
 
 __all__ = [
+    "CallbackContract",
     "ChannelContract",
     "RecordingHost",
+    "explained",
     "load_plugin",
+    "loopback_only",
     "make_messages",
     "make_provider",
     "no_network",
+    "request_of",
     "webhook",
 ]
 
@@ -92,9 +97,9 @@ class RecordingHost:
 
 
 def make_provider(
-    provider: type[Provider], host: RecordingHost | None = None, **settings: Any
+    provider: type[Provider], host: RecordingHost | None = None, /, **settings: Any
 ) -> Provider:
-    """A provider outside the app, with its default settings and these."""
+    """A provider outside the app, with its default settings and these, one named `host` too."""
     defaults = {name: one.value for name, one in evaluate(provider, {}, {}).items()}
     return provider(ProviderContext(defaults | settings, host or RecordingHost()))
 
@@ -108,6 +113,13 @@ def make_messages(number: int, text: str = TEXT) -> list[Message]:
 def webhook(raw: bytes = b"", **form: str) -> WebhookRequest:
     """A callback as a provider's `events` and `respond` get it."""
     return WebhookRequest("POST", form, {}, {}, raw)
+
+
+def explained(provider: Provider, code: str) -> None:
+    """Fails unless a provider says of a code what happened and what to do."""
+    found = provider.explain(code)
+    assert found is not None, f"{code} is not explained"
+    assert found.meaning and found.advice
 
 
 @contextmanager
@@ -125,6 +137,35 @@ def no_network() -> Iterator[None]:
         socket.socket.connect = real  # type: ignore[method-assign]
 
 
+@contextmanager
+def loopback_only() -> Iterator[None]:
+    """Whoever asks for an outside host inside fails, before a name is looked up."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if isinstance(address, tuple):
+            _check_host(address[0])
+        return connect(self, address)
+
+    def looked_up(host: Any, *more: Any, **named: Any) -> Any:
+        _check_host(host)
+        return look_up(host, *more, **named)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign, assignment]
+    socket.getaddrinfo = looked_up
+    try:
+        yield
+    finally:
+        socket.socket.connect = connect  # type: ignore[method-assign]
+        socket.getaddrinfo = look_up
+
+
+def _check_host(host: Any) -> None:
+    name = host.decode() if isinstance(host, bytes) else str(host or "")
+    if not (name in ("", "localhost", "::1") or name.startswith("127.")):
+        raise AssertionError(f"a test tried to reach {name}: point the settings at a stand-in")
+
+
 class ChannelContract:
     """What the core relies on in every provider. Inherit it and set `provider_class`.
 
@@ -133,6 +174,11 @@ class ChannelContract:
     """
 
     provider_class: ClassVar[type[Provider]]
+
+    @pytest.fixture(autouse=True)
+    def no_outside_host(self) -> Iterator[None]:
+        with loopback_only():
+            yield
 
     @pytest.fixture
     def settings(self) -> Any:

@@ -235,9 +235,13 @@ class Registry(Choice):
         queue = queues.Queues.of_channel(self._providers[provider].channel)
         return self._of_app.enqueue(queue, f"{provider}.{task}", delay, **arguments)
 
+    def base_url(self) -> str:
+        """Where networks reach us."""
+        return self._settings.public_url or f"http://127.0.0.1:{self._settings.port}"
+
     def webhook_url(self, provider: str, event: str) -> str:
         """The address, token included, at which a network reports `event`."""
-        base = self._settings.public_url or f"http://127.0.0.1:{self._settings.port}"
+        base = self.base_url()
         token = quote(self._settings.communications_webhook_token, safe="")
         return f"{base}/api/communications/webhooks/{provider}/{event}?token={token}"
 

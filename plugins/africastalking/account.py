@@ -7,6 +7,7 @@ from wtforms.validators import Length, NumberRange, Optional, Regexp
 
 from obidient.plugin import (
     BEGIN_WITHIN,
+    CONNECT,
     Balance,
     Explanation,
     Form,
@@ -15,11 +16,11 @@ from obidient.plugin import (
     ProviderContext,
     ProviderStopped,
     RequestRetry,
+    Uncertain,
 )
 
 from . import mapping
 from .client import Account, Client
-from .transport import CONNECT, Uncertain
 
 DEFAULT_CONCURRENCY = 128
 DEFAULT_READ_TIMEOUT = 25.0

@@ -11,9 +11,14 @@ from typing import Any
 from africastalking.Application import ApplicationService
 from africastalking.SMS import SMSService
 from africastalking.Voice import VoiceService
-from obidient.plugin import ProviderStopped, RequestRetry
-
-from .transport import Response, Transport, Uncertain, retry_after
+from obidient.plugin import (
+    HttpResponse,
+    ProviderStopped,
+    RequestRetry,
+    Transport,
+    Uncertain,
+    retry_after,
+)
 
 #: In place of parsed JSON: the night ban as an HTTP status.
 NIGHT: dict[str, Any] = {"night": True}
@@ -96,7 +101,9 @@ class Client:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        transport = Transport(account.connections, account.read_timeout)
+        transport = Transport(
+            "Africa's Talking", account.connections, account.read_timeout, "AT_BASE_URL"
+        )
         self._sms = Sms(account, transport)
         self._voice = Voice(account, transport)
         self._application = Application(account, transport)
@@ -114,7 +121,7 @@ class Client:
         return self._application.fetch_application_data()
 
 
-def understood(answer: Response) -> Any:
+def understood(answer: HttpResponse) -> Any:
     """Parsed JSON, NIGHT, or an exception that says what class of failure it is."""
     status = answer.status
     if 200 <= status < 300:

@@ -23,13 +23,13 @@ from obidient.plugin import (
     Rejected,
     RequestRetry,
     Stop,
+    Uncertain,
     Unknown,
     WebhookRequest,
 )
 
 from . import mapping
 from .account import AccountProvider, AccountSettings
-from .transport import Uncertain
 
 #: The SDK refuses a whole request because of one number that is none.
 _E164 = re.compile(r"\+[1-9]\d{6,14}")

@@ -18,6 +18,7 @@ from obidient.plugin import (
     ProviderStopped,
     Rejected,
     Reply,
+    Uncertain,
     Unknown,
     VoiceProvider,
     WebhookRequest,
@@ -25,7 +26,6 @@ from obidient.plugin import (
 
 from . import mapping, voice_mapping, voice_xml
 from .account import AccountProvider, AccountSettings
-from .transport import Uncertain
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 

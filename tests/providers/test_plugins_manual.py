@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -21,7 +22,7 @@ from obidient.providers import registry
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", MANUAL, re.S)
-HELLO, TIDY, TESTS = BLOCKS
+HELLO, POST, TIDY, TESTS, SIGNED = BLOCKS
 PLACE = re.compile(r"`[^`]*`")
 
 
@@ -86,6 +87,23 @@ def test_the_jobs_of_the_manual_are_registered_as_printed(
 def test_the_tests_of_the_manual_are_whole(app: Flask) -> None:
     tree = ast.parse(TESTS)
     assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)] == ["TestHello"]
+
+
+def _as_printed(block: str, name: str) -> Any:
+    namespace: dict[str, Any] = {"__name__": __name__}
+    exec(compile(block, "docs/plugins.md", "exec"), namespace)
+    return namespace[name]
+
+
+class TestSigned(_as_printed(SIGNED, "TestSignedNetworksCallbacks")):  # type: ignore[misc]
+    """The manual's signing network, with the manual's own tests."""
+
+
+def test_the_requests_of_the_manual_know_what_did_not_leave() -> None:
+    provider = testing.make_provider(_as_printed(POST, "PostProvider"))
+    # Nobody listens there.
+    with pytest.raises(plugin.RequestRetry, match="The post office can't be reached"):
+        list(provider.send(testing.make_messages(1)))
 
 
 def test_every_public_name_is_in_the_manual() -> None:

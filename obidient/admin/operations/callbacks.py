@@ -20,7 +20,7 @@ NAMES = {
     "new": "Not looked at",
     "waiting": "Waiting for its message",
     "applied": "Applied",
-    "nothing": "Nothing to do",
+    "nothing": "Nothing new",
     "unmatched": "Of no known message",
     "unknown": "Unknown status",
     "failed": "Could not be read",

@@ -16,7 +16,7 @@ CALLBACK_STATES = {
     "new": "Stored, not looked at yet",
     "waiting": "Names a message we have not recorded (yet); tried again",
     "applied": "Understood and applied",
-    "nothing": "Understood; it asks for nothing to be done",
+    "nothing": "Understood; it changed nothing: a repetition, or no news",
     "unmatched": "Names a message that we never recorded",
     "unknown": "Holds a status that we do not know",
     "failed": "Could not be read or applied; `error` has the traceback",
@@ -39,6 +39,7 @@ class RawCallback(BaseModel):
     headers = TextField(default="{}")
     query = TextField(default="{}")
     body = BlobField(default=b"")
+    method = CharField(max_length=7, default="POST")
     state = CharField(max_length=10, default="new")
     attempts = IntegerField(default=0)
     #: Not looked at before this; while a worker has it, until its lease ends.

@@ -60,6 +60,10 @@ class Campaign(BaseModel):
     keypad = JSONField(null=True)
     #: Chosen by the writer, or fixed at launch.
     provider = CharField(null=True)
+    #: [[provider, weight], …] among which its messages may go, fixed at launch; null: `provider`.
+    route = JSONField(null=True)
+    #: promotional, or transactional for what people have asked for: that knows no quiet hours.
+    message_class = CharField(max_length=13, default="promotional")
     #: Messages an hour; null: only the provider's own limit.
     throttled_rate = IntegerField(null=True)
     scheduled_at = UtcDateTimeField(null=True)
@@ -141,6 +145,8 @@ class Recipient(BaseModel):
     next_attempt_at = UtcDateTimeField(null=True)
     lease_until = UtcDateTimeField(null=True)
     provider_id = CharField(null=True)
+    #: Who it was last claimed for, and who alone may have it; null: the campaign's, or nobody yet.
+    provider = CharField(null=True)
     error_code = CharField(default="")
     error_reason = TextField(default="")
     cost_e4 = BigIntegerField(null=True)
@@ -201,6 +207,28 @@ class ProviderState(BaseModel):
     trouble_since = UtcDateTimeField(null=True)
     failures = IntegerField(default=0)
     reason = TextField(default="")
+    #: Where there is another network, this one carries nothing before then; null: it is well.
+    left_until = UtcDateTimeField(null=True)
+    #: Requests taken in a row since it was left; see `rest`.
+    proofs = IntegerField(default=0)
+
+
+class CampaignProvider(BaseModel):
+    """What a campaign handed to one of its providers, and why that turned any of it away."""
+
+    id = None
+    campaign_id = IntegerField()
+    provider = CharField()
+    sent = IntegerField(default=0)
+    failed = IntegerField(default=0)
+    unconfirmed = IntegerField(default=0)
+    #: Surely not left: these went back to the queue, for another network maybe.
+    returned = IntegerField(default=0)
+    cost_e4 = BigIntegerField(default=0)
+    reason = TextField(default="")
+
+    class Meta:
+        primary_key = CompositeKey("campaign_id", "provider")
 
 
 class PaceBucket(BaseModel):

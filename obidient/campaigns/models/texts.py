@@ -58,3 +58,5 @@ class TextAnswer(BaseModel):
     created_by_id = IntegerField(null=True)
     created_at = UtcDateTimeField(default=utcnow)
     changed_at = UtcDateTimeField(default=utcnow)
+    #: Not tried before then.
+    due_at = UtcDateTimeField(null=True)

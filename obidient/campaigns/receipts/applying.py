@@ -22,7 +22,7 @@ from obidient.campaigns.models.campaign import Recipient
 from obidient.campaigns.receipts.forms import parsed
 from obidient.campaigns.sending import channels
 from obidient.campaigns.sending.counters import Counts
-from obidient.campaigns.sending.reports import apply_reports
+from obidient.campaigns.sending.reports import apply_reports, of_provider, the_one
 from obidient.campaigns.texts import answers as inbox
 from obidient.campaigns.texts import incoming
 from obidient.campaigns.voice import keys
@@ -60,6 +60,8 @@ class Reading:
     flaw_error: str = ""
     state: str = "new"
     error: str = ""
+    #: Whether anything is different for it; a repetition changes nothing.
+    changed: bool = False
 
     def reports(self) -> list[DeliveryReport]:
         return [event for event in self.events if isinstance(event, DeliveryReport)]
@@ -142,14 +144,16 @@ def claim(limit: int) -> list[RawCallback]:
         f"LIMIT {int(limit)} {lock}) UPDATE raw_callback SET due_at = {m} "
         f"WHERE id IN (SELECT id FROM due) AND state IN ('new', 'waiting') AND due_at <= {m} "
         "RETURNING id, provider, event, received_at, content_type, headers, query, body, "
-        "state, attempts",
+        "state, attempts, method",
         (now, now + LEASE, now),
     ).fetchall()
     return sorted((_row(values) for values in rows), key=lambda row: int(row.id))
 
 
 def _row(values: Iterable[Any]) -> RawCallback:
-    names = "id provider event received_at content_type headers query body state attempts".split()
+    names = (
+        "id provider event received_at content_type headers query body state attempts method"
+    ).split()
     row = RawCallback(**dict(zip(names, values, strict=True)))
     if isinstance(row.received_at, str):
         row.received_at = datetime.fromisoformat(row.received_at)
@@ -222,21 +226,25 @@ def _apply(readings: list[Reading]) -> None:
     """Everything of a chunk, in the caller's transaction; may be run again after a rollback."""
     for one in readings:
         one.state = one.flaw or ("applied" if one.events else "nothing")
-        one.error = one.flaw_error
+        one.error, one.changed = one.flaw_error, False
     counts = Counts()
     _lock_calls(readings)
     _apply_reports(readings, counts)
     for one in readings:
         for event in one.events:
             if isinstance(event, IncomingMessage):
-                incoming.keep(event, one.callback)
+                one.changed |= incoming.keep(event, one.callback)
             elif isinstance(event, OptOut):
-                incoming.opt_out(event, one.callback)
+                one.changed |= incoming.opt_out(event, one.callback)
             elif isinstance(event, CallProgress):
+                one.changed = True
                 known = keys.progress(one.callback.provider, event)
                 if not known:
                     _wait(one)
     counts.write()
+    for one in readings:
+        if one.state == "applied" and not one.changed:
+            one.state = "nothing"
     _finish(readings)
 
 
@@ -258,11 +266,15 @@ def _apply_reports(readings: list[Reading], counts: Counts) -> None:
         group = of_provider[provider]
         reports = [report for one in group for report in one.reports()]
         # First by their ids, since recipients are looked for by their number as well.
-        answers = inbox.apply_reports(provider, reports)
+        answers = inbox.apply_reports(provider, reports, counts)
         left = [report for report in reports if report not in answers]
         left = _channel(provider).settle(provider, left, counts)
         unmatched = set(apply_reports(provider, left, counts))
         for one in group:
+            mine = {(each.provider_id, each.phone, each.status) for each in one.reports()}
+            # Of equal reports the first is the one that did it.
+            one.changed |= bool(counts.changed & mine)
+            counts.changed -= mine
             if unmatched.intersection(one.reports()):
                 _wait(one)
         _note_numbers(provider, [report for report in reports if report not in unmatched])
@@ -286,14 +298,16 @@ def _note_numbers(provider: str, reports: list[DeliveryReport]) -> None:
     if not telling:
         return
     ids = [report.provider_id for report in telling]
-    rows = Recipient.select(Recipient.provider_id, Recipient.phone).where(
-        Recipient.provider_id.in_(ids)
-    )
-    phones = {row.provider_id: row.phone for row in rows}
+    rows = list(Recipient.select().where(Recipient.provider_id.in_(ids)))
+    named: dict[str, list[Recipient]] = {}
+    for row in of_provider(provider, rows):
+        named.setdefault(str(row.provider_id), []).append(row)
     found = registry.current().find(provider)
     channel = found.channel if found else "*"
     for report in telling:
-        phone = phones.get(report.provider_id)
+        shared = found is not None and found.shared_ids
+        one = the_one(named.get(report.provider_id, []), report.phone, shared)
+        phone = one.phone if one else None
         if phone and report.suppress:
             suppress(phone, channel, "provider", "A delivery report says so")
         if phone and report.invalid:

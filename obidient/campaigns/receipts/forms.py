@@ -13,14 +13,18 @@ from obidient.campaigns.models.callbacks import RawCallback
 from obidient.plugin import WebhookRequest
 
 
-def parsed(row: RawCallback) -> WebhookRequest:
-    """Never raises: what can't be read is an empty form, and `raw` has it all."""
+def parsed(row: RawCallback, url: str = "") -> WebhookRequest:
+    """Never raises: what can't be read is an empty form, and `raw` has it all.
+
+    `url` is where it came to, known only while it is being answered.
+    """
     return WebhookRequest(
-        method="POST",
+        method=row.method,
         form=form_of(row.content_type, bytes(row.body)),
         query=_object(row.query),
         headers=_object(row.headers),
         raw=bytes(row.body),
+        url=url,
     )
 
 

@@ -4,13 +4,14 @@ What a callback means is worked out later, by a worker; a network that gets its 
 send again, and nothing a plugin does wrong can lose what it sent.
 """
 
+import dataclasses
 import hmac
 import logging
 from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge
 
 from obidient import api, queues
 from obidient.accounts.tokens import public
@@ -26,8 +27,6 @@ from obidient.providers import registry
 
 logger = logging.getLogger(__name__)
 
-#: Networks send a few hundred bytes.
-LARGEST = 64 * 1024
 #: Not stored: they are somebody's keys, and say nothing about the message.
 _PRIVATE_HEADERS = {"Authorization", "Cookie", "Proxy-Authorization"}
 
@@ -55,7 +54,7 @@ _DESCRIBED: dict[str, Any] = {
         )
     ],
     "requestBody": {
-        "description": "Whatever the network sends; form or JSON, 64 KiB at most",
+        "description": "Whatever the network sends; form or JSON, 64 KiB at most as a rule",
         "content": {
             "application/x-www-form-urlencoded": {"schema": {"type": "object"}},
             "application/json": {"schema": {}},
@@ -84,22 +83,22 @@ def _provider(name: str, event: str) -> Provider:
     return found
 
 
-def _body() -> bytes:
+def _body(largest: int) -> bytes:
     # One more than allowed: a body that comes in chunks is otherwise cut off at the limit unsaid.
-    request.max_content_length = LARGEST + 1
-    too_large = RequestEntityTooLarge(f"A callback may have {LARGEST // 1024} KiB at most.")
-    if (request.content_length or 0) > LARGEST:
+    request.max_content_length = largest + 1
+    too_large = RequestEntityTooLarge(f"A callback may have {largest // 1024} KiB at most.")
+    if (request.content_length or 0) > largest:
         raise too_large
     body = request.get_data(cache=True, parse_form_data=False)
-    if len(body) > LARGEST:
+    if len(body) > largest:
         raise too_large
     return body
 
 
-def _store(provider: str, event: str, body: bytes) -> RawCallback:
-    """Returns when it is committed."""
+def _read(provider: str, event: str, body: bytes) -> RawCallback:
+    """The request as it would be kept."""
     now = utcnow()
-    row = RawCallback(
+    return RawCallback(
         provider=provider,
         event=event,
         received_at=now,
@@ -108,10 +107,52 @@ def _store(provider: str, event: str, body: bytes) -> RawCallback:
         query=_json((k, v) for k, v in request.args.items() if k != "token"),
         body=body,
         due_at=now,
+        method=request.method,
     )
+
+
+def _address() -> str:
+    """The request's address, byte for byte, as the network knows it: some sign it."""
+    base = registry.current().base_url()
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path
+    if not str(raw).startswith("/"):
+        # A proxy may be asked by the whole address.
+        raw = f"/{str(raw).partition('://')[2].partition('/')[2]}"
+    return f"{base}{raw}"
+
+
+def _check_sender(provider: Provider, event: str, row: RawCallback, url: str) -> None:
+    """Raises Forbidden unless the plugin finds that the network itself has sent it."""
+    if type(provider).verify is Provider.verify:
+        return
+    try:
+        # With the headers that are not kept: some networks show who they are by those.
+        whole = dataclasses.replace(parsed(row, url), headers=dict(request.headers))
+        genuine = provider.verify(event, whole)
+    except Exception:
+        logger.exception("%s could not verify %s", provider.name, event)
+        genuine = False
+    if genuine is not True:
+        logger.warning("callback refused: %s says that %s is forged", provider.name, event)
+        raise Forbidden("This callback is not signed as it should be. Check the shared secret.")
+
+
+def _store(row: RawCallback) -> None:
+    """Returns when it is committed."""
     box: Mailbox = current_app.extensions["obidient.mailbox"]
-    box.put((provider, event, now, row.content_type, row.headers, row.query, body, now))
-    return row
+    box.put(
+        (
+            row.provider,
+            row.event,
+            row.received_at,
+            row.content_type,
+            row.headers,
+            row.query,
+            row.body,
+            row.due_at,
+            row.method,
+        )
+    )
 
 
 def _json(pairs: Any) -> str:
@@ -129,18 +170,39 @@ def callback() -> Response:
     _check_token()
     path: dict[str, str] = request.view_args or {}
     name, event = path["provider"], path["event"]
+    return _take(_provider(name, event), event)
+
+
+@webhooks_api.get(
+    "/<provider>/<event>",
+    responses={200: {"description": "Stored, or a handshake answered"}},
+    openapi_extensions={"parameters": _DESCRIBED["parameters"]},
+)
+def callback_by_get() -> Response:
+    """Take a callback whose fields stand in the address, or a network's handshake."""
+    _check_token()
+    path: dict[str, str] = request.view_args or {}
+    name, event = path["provider"], path["event"]
     provider = _provider(name, event)
-    row = _store(name, event, _body())
-    queues.hint(applying.queue_of(name), applying.TASK)
-    return _answer(provider, event, row)
+    if event not in provider.get_events:
+        raise MethodNotAllowed(["POST"], f"{name} reports {event} by POST.")
+    return _take(provider, event)
 
 
-def _answer(provider: Provider, event: str, row: RawCallback) -> Response:
+def _take(provider: Provider, event: str) -> Response:
+    row, url = _read(provider.name, event, _body(provider.callback_limit)), _address()
+    _check_sender(provider, event, row, url)
+    _store(row)
+    queues.hint(applying.queue_of(provider.name), applying.TASK)
+    return _answer(provider, event, row, url)
+
+
+def _answer(provider: Provider, event: str, row: RawCallback, url: str) -> Response:
     """What the network wants to hear; a plugin's mistake there costs the callback nothing."""
     if type(provider).respond is Provider.respond:
         return Response("", 200, content_type="text/plain")
     try:
-        reply = provider.respond(event, parsed(row))
+        reply = provider.respond(event, parsed(row, url))
     except Exception:
         logger.exception("%s could not answer %s", provider.name, event)
         reply = None

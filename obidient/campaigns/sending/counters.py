@@ -10,6 +10,7 @@ from typing import Any
 
 from obidient.campaigns.models.campaign import RecipientStatus
 from obidient.database import db, mark
+from obidient.plugin import DeliveryReport
 
 
 def count(
@@ -47,6 +48,8 @@ class Counts:
         self._moves: dict[int, Counter[RecipientStatus]] = {}
         self._costs: Counter[int] = Counter()
         self._currencies: dict[int, str] = {}
+        #: (message id, phone, status) of reports that changed something.
+        self.changed: set[tuple[str, str | None, str]] = set()
 
     def move(self, campaign_id: int, moves: Mapping[RecipientStatus, int]) -> None:
         self._moves.setdefault(campaign_id, Counter()).update(moves)
@@ -55,6 +58,10 @@ class Counts:
         """Add a cost, in ten-thousandths of the currency's unit."""
         self._costs[campaign_id] += cost_e4
         self._currencies.setdefault(campaign_id, currency)
+
+    def note(self, report: DeliveryReport) -> None:
+        """This report changed something."""
+        self.changed.add((report.provider_id, report.phone, report.status))
 
     def write(self) -> None:
         for campaign_id in sorted(self._moves.keys() | self._costs.keys()):

@@ -1,6 +1,6 @@
 """Delivery reports raise the recipients they are about; used by the receipts worker."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peewee import SQL
@@ -10,8 +10,14 @@ from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientSta
 from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.sending.counters import Counts
 from obidient.clock import utcnow
+from obidient.contacts.phones import normalise
 from obidient.database import db, is_postgres, mark
 from obidient.plugin import DeliveryReport
+from obidient.providers import registry
+
+#: What a report is about: the message id, and the phone where it names one.
+Key = tuple[str, str]
+Pair = tuple[Recipient, DeliveryReport]
 
 _TARGETS = {
     "sent": RecipientStatus.SENT,
@@ -35,32 +41,50 @@ def apply_reports(
 ) -> list[DeliveryReport]:
     """Apply reports of one provider in one transaction; returns those that match nobody (yet).
 
-    A report finds its recipient by the provider's message id, else by phone when exactly one is
-    open and that one is unconfirmed, or awaits a retry that success makes needless. It only ever
-    raises. Who has more to do in the transaction gives `counts`, and writes them at its end.
+    A report finds its recipient by the provider's message id, and by the phone as well where one
+    id is that of several people. Else by phone alone when exactly one is open and that one is
+    unconfirmed, or awaits a retry that success makes needless. It only ever raises. Who has more to
+    do in the transaction gives `counts`, and writes them at its end.
     """
     mine = counts or Counts()
-    strongest: dict[str, DeliveryReport] = {}
+    strongest: dict[Key, DeliveryReport] = {}
     for report in reports:
-        known = strongest.get(report.provider_id)
+        known = strongest.get(_key(report))
         if known is None or _TARGETS[report.status] > _TARGETS[known.status]:
-            strongest[report.provider_id] = report
+            strongest[_key(report)] = report
     with db.atomic():
         open_reports, unmatched = strongest, set(strongest)
         for _ in range(_ROUNDS):
             found = _find(provider, list(open_reports.values()))
             unmatched -= set(found)
-            changed = _raise(found, open_reports, mine)
+            wanted = _strongest_of_each(found, open_reports)
+            changed = _raise(wanted, mine)
             open_reports = {
                 key: report
                 for key, report in open_reports.items()
-                if key in found and key not in changed and _would_raise(found[key], report)
+                if key in wanted and key not in changed and _would_raise(wanted[key][0], report)
             }
             if not open_reports:
                 break
         if counts is None:
             mine.write()
-    return [report for report in reports if report.provider_id in unmatched]
+    return [report for report in reports if _key(report) in unmatched]
+
+
+def _key(report: DeliveryReport) -> Key:
+    return report.provider_id, report.phone or ""
+
+
+def _strongest_of_each(
+    found: Mapping[Key, Recipient], reports: Mapping[Key, DeliveryReport]
+) -> dict[Key, Pair]:
+    """One report a recipient, even where one names the phone and another does not."""
+    best: dict[int, Key] = {}
+    for key, row in found.items():
+        known = best.get(row.id)
+        if known is None or _TARGETS[reports[key].status] > _TARGETS[reports[known].status]:
+            best[row.id] = key
+    return {key: (found[key], reports[key]) for key in best.values()}
 
 
 def _would_raise(row: Recipient, report: DeliveryReport) -> bool:
@@ -70,34 +94,73 @@ def _would_raise(row: Recipient, report: DeliveryReport) -> bool:
     return row.status < _TARGETS[report.status]
 
 
-def _find(provider: str, reports: list[DeliveryReport]) -> dict[str, Recipient]:
-    """The recipient of each message id, by that id, else by phone.
+def _find(provider: str, reports: list[DeliveryReport]) -> dict[Key, Recipient]:
+    """The recipient that each report is about, by the message id, else by phone.
 
     Which campaigns are the provider's is asked afterwards: in a join, a planner that has no
     figures yet of a new campaign walks through all its recipients.
     """
     ids = [report.provider_id for report in reports if report.provider_id]
     rows = list(Recipient.select().where(Recipient.provider_id.in_(ids)).order_by(Recipient.id))
-    ours = _of_provider(provider, rows)
-    found = {str(row.provider_id): row for row in rows if row.campaign_id in ours}
-    others = [one for one in reports if one.provider_id not in found and one.phone]
+    named: dict[str, list[Recipient]] = {}
+    for row in of_provider(provider, rows):
+        named.setdefault(str(row.provider_id), []).append(row)
+    shared = _shares_ids(provider)
+    found: dict[Key, Recipient] = {}
+    for report in reports:
+        match = the_one(named.get(report.provider_id, []), report.phone, shared)
+        if match is not None:
+            found[_key(report)] = match
+    others = [one for one in reports if _key(one) not in found and one.phone]
     open_rows = _only_open(provider, others)
     for report in others:
-        row = open_rows.get(str(report.phone))
-        if row is not None and (
-            row.status == RecipientStatus.UNCONFIRMED or report.status == "delivered"
+        open_row = open_rows.get(str(report.phone))
+        if open_row is not None and (
+            open_row.status == RecipientStatus.UNCONFIRMED or report.status == "delivered"
         ):
-            found[report.provider_id] = row
+            found[_key(report)] = open_row
     return found
 
 
-def _of_provider(provider: str, rows: list[Recipient]) -> set[int]:
-    """Those of the rows' campaigns that a provider carries."""
+def _shares_ids(provider: str) -> bool:
+    found = registry.current().find(provider)
+    return found is not None and found.shared_ids
+
+
+def the_one(rows: list[Recipient], phone: str | None, shared: bool) -> Recipient | None:
+    """Which of the recipients under one id a report is about; None when that can't be told.
+
+    `shared` says that the id is that of a whole request: then the phone has to agree even where
+    only one is left under it.
+    """
+    if len(rows) == 1 and not (shared and phone):
+        return rows[0]
+    same = [row for row in rows if _is_same(row.phone, phone)]
+    return same[0] if len(same) == 1 else None
+
+
+def _is_same(ours: str, theirs: str | None) -> bool:
+    """Whether two numbers are the same, however the network writes it."""
+    if not theirs or ours == theirs:
+        return bool(theirs)
+    try:
+        return normalise(theirs) == ours
+    except ValueError:
+        return False
+
+
+def of_provider(provider: str, rows: list[Recipient]) -> list[Recipient]:
+    """Those of the rows that a provider has, or had last."""
     campaigns = list({row.campaign_id for row in rows})
     query = Campaign.select(Campaign.id).where(
         Campaign.id.in_(campaigns), Campaign.provider == provider
     )
-    return {row.id for row in query}
+    ours = {row.id for row in query}
+    return [
+        row
+        for row in rows
+        if row.provider == provider or (row.provider is None and row.campaign_id in ours)
+    ]
 
 
 def _only_open(provider: str, reports: list[DeliveryReport]) -> dict[str, Recipient]:
@@ -116,11 +179,9 @@ def _only_open(provider: str, reports: list[DeliveryReport]) -> dict[str, Recipi
     named = sorted({row.phone for row in rows})
     # Peewee's queries answer to `+` themselves, hence extend.
     rows.extend(Recipient.select().where(in_flight, Recipient.phone.in_(named)))
-    ours = _of_provider(provider, rows)
     by_phone: dict[str, list[Recipient]] = {}
-    for row in rows:
-        if row.campaign_id in ours:
-            by_phone.setdefault(row.phone, []).append(row)
+    for row in of_provider(provider, rows):
+        by_phone.setdefault(row.phone, []).append(row)
     answered = _being_answered(provider, named)
     return {
         phone: found[0]
@@ -137,9 +198,8 @@ def _awaiting_retry(provider: str, reports: list[DeliveryReport]) -> list[Recipi
     phones = sorted({str(one.phone) for one in reports})
     if not phones:
         return []
-    campaigns = Campaign.select(Campaign.id).where(
-        Campaign.provider == provider, Campaign.status.in_(["sending", "paused"])
-    )
+    # Whichever network they were first launched through: `of_provider` looks at each.
+    campaigns = Campaign.select(Campaign.id).where(Campaign.status.in_(["sending", "paused"]))
     return list(
         Recipient.select().where(
             Recipient.campaign_id.in_([row.id for row in campaigns]),
@@ -160,14 +220,12 @@ def _being_answered(provider: str, phones: list[str]) -> set[str]:
     return {row.phone for row in rows}
 
 
-def _raise(
-    found: dict[str, Recipient], reports: dict[str, DeliveryReport], counts: Counts
-) -> set[str]:
-    """Raise what is still as it was read; returns the message ids of what was raised."""
+def _raise(found: Mapping[Key, Pair], counts: Counts) -> set[Key]:
+    """Raise what is still as it was read; returns the keys of what was raised."""
     wanted = [
-        (row, reports[key])
-        for key, row in found.items()
-        if row.status != RecipientStatus.SKIPPED and _would_raise(row, reports[key])
+        (row, report)
+        for row, report in found.values()
+        if row.status != RecipientStatus.SKIPPED and _would_raise(row, report)
     ]
     if not wanted:
         return set()
@@ -196,7 +254,8 @@ def _raise(
         counts.move(row.campaign_id, {old: -1, new: 1})
         if report.cost and row.cost_e4 is None:
             counts.spend(row.campaign_id, int(report.cost.amount * 10_000), report.cost.currency)
-    return {report.provider_id for _, report in raised}
+        counts.note(report)
+    return {_key(report) for _, report in raised}
 
 
 def _note_reasons(raised: list[tuple[Recipient, DeliveryReport]]) -> None:

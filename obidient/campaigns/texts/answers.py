@@ -15,6 +15,7 @@ from obidient.accounts import actor, audit
 from obidient.campaigns.models.campaign import RecipientStatus
 from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.sending import notes
+from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.outcomes import CallResult, Claimed, Retries, collect, raising
 from obidient.clock import utcnow
 from obidient.config import settings
@@ -241,7 +242,9 @@ def _record(answer_id: int, state: str, error: str, provider_id: str | None) -> 
     ).where(TextAnswer.id == answer_id, TextAnswer.state == "sending").execute()
 
 
-def apply_reports(provider: str, reports: list[DeliveryReport]) -> set[DeliveryReport]:
+def apply_reports(
+    provider: str, reports: list[DeliveryReport], counts: Counts
+) -> set[DeliveryReport]:
     """What delivery reports say of answers; returns those that are about one."""
     # "Delivered" is the last word, whatever else is said and in whichever order.
     wanted: dict[str, DeliveryReport] = {}
@@ -258,4 +261,6 @@ def apply_reports(provider: str, reports: list[DeliveryReport]) -> set[DeliveryR
             TextAnswer.update(state=report.status, error=report.reason, changed_at=utcnow()).where(
                 TextAnswer.id == row.id
             ).execute()
+            if row.state != report.status:
+                counts.note(report)
     return {report for report in reports if report.provider_id in known}

@@ -43,8 +43,8 @@ def _tell_listeners(provider: str, provider_id: str) -> None:
             listener(text)
 
 
-def keep(message: IncomingMessage, callback: RawCallback) -> None:
-    """Keep an incoming text unless it is known, and do what it asks for."""
+def keep(message: IncomingMessage, callback: RawCallback) -> bool:
+    """Keep an incoming text unless it is known, and do what it asks for; True when it is news."""
     phone = _phone(message.phone)
     meaning = keyword(message.text)
     contact = Contact.get_or_none(Contact.phone == phone)
@@ -82,6 +82,7 @@ def keep(message: IncomingMessage, callback: RawCallback) -> None:
             suppress(phone, EVERY_CHANNEL, "stop-reply", "Asked for it in a text")
         else:
             _allow_again(phone)
+    return bool(is_new)
 
 
 def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:
@@ -92,15 +93,19 @@ def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:
         ).execute()
 
 
-def opt_out(event: OptOut, callback: RawCallback) -> None:
-    """The network says that a person opted out; a repeat of an old notice changes nothing."""
+def opt_out(event: OptOut, callback: RawCallback) -> bool:
+    """The network says that a person opted out; a repeat of an old notice changes nothing.
+
+    True when it is news.
+    """
     phone = _phone(event.phone)
     lifted_since = Suppression.select().where(
         Suppression.phone == phone, Suppression.lifted_at > callback.received_at
     )
     if phone.startswith("+") and not lifted_since.exists():
         note = f"From {event.sender}" if event.sender else ""
-        suppress(phone, EVERY_CHANNEL, "provider", note)
+        return suppress(phone, EVERY_CHANNEL, "provider", note)
+    return False
 
 
 def _phone(given: str) -> str:

@@ -248,6 +248,7 @@ def _note_end(call: VoiceCall, report: DeliveryReport, counts: Counts) -> bool:
     )
     if not changed:
         return False
+    counts.note(report)
     if cost and report.cost:
         db.execute_sql(
             f"UPDATE recipient SET cost_e4 = coalesce(cost_e4, 0) + {mark()} WHERE id = {mark()}",

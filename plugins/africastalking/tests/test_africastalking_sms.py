@@ -29,10 +29,10 @@ from obidient.plugin import (
     Stop,
     Unknown,
     WebhookRequest,
+    retry_after,
 )
 from plugins.africastalking import AfricasTalkingSms
 from plugins.africastalking.mapping import LAGOS, money, next_morning
-from plugins.africastalking.transport import retry_after
 
 PHONES = ["+2348035550101", "+2348035550102", "+2348035550103"]
 
@@ -271,7 +271,7 @@ def test_an_answer_cut_short_leaves_every_recipient_unknown(network: StandIn) ->
 def test_an_answer_that_drips_is_given_up(
     network: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plugins.africastalking.transport.LARGEST", 100)
+    monkeypatch.setattr("obidient.plugin_transport.LARGEST", 100)
     assert [type(outcome) for outcome in send(network)] == [Unknown] * 3
 
 
@@ -357,7 +357,7 @@ def test_a_failed_tls_handshake_is_a_retry(network: StandIn) -> None:
 
 
 def test_a_tls_handshake_without_an_end_is_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plugins.africastalking.transport.CONNECT", 0.3)
+    monkeypatch.setattr("obidient.plugin_transport.CONNECT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(RequestRetry):
@@ -367,7 +367,7 @@ def test_a_tls_handshake_without_an_end_is_a_retry(monkeypatch: pytest.MonkeyPat
 def test_a_connection_that_does_not_come_about_in_time_is_a_retry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("plugins.africastalking.transport.CONNECT", 0.3)
+    monkeypatch.setattr("obidient.plugin_transport.CONNECT", 0.3)
     with socket.socket() as full, socket.socket() as first:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -394,7 +394,7 @@ def test_a_connection_idle_for_long_is_opened_anew(
     list(one.send(messages()))
     list(one.send(messages()))
     assert network.connections == 1
-    monkeypatch.setattr("plugins.africastalking.transport.IDLE", -1)
+    monkeypatch.setattr("obidient.plugin_transport.IDLE", -1)
     list(one.send(messages()))
     assert network.connections == 2
 

@@ -1,10 +1,13 @@
 """One HTTP request over kept-alive connections, and above all: whether it may have left.
 
+Authors import this from `obidient.plugin`, as everything else.
+
 A request that certainly did not leave can be repeated; one that may have left can't, for it may
 have reached people. Exceptions don't tell the two apart (a TLS handshake that takes too long looks
 like a slow answer), so connections note the moment when the first byte goes out.
 """
 
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +20,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError
 
-from obidient.plugin import ProviderStopped, RequestRetry
+from obidient.plugin_messages import ProviderStopped, RequestRetry
 
 #: Seconds; connecting is quick or not at all.
 CONNECT = 5.0
@@ -35,12 +38,19 @@ class Uncertain(Exception):
 
 
 @dataclass(frozen=True)
-class Response:
-    """An answer that was read to its end."""
+class HttpResponse:
+    """An answer that was read to its end, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
     text: str
+
+    def json(self) -> Any:
+        """The body as JSON. Raises Uncertain when it is not: nobody knows what came of it."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            raise Uncertain("The answer could not be read") from None
 
 
 class _Noting:
@@ -80,57 +90,82 @@ class _Fresh:
 
 
 class _HttpPool(_Fresh, urllib3.HTTPConnectionPool):
-    ConnectionCls = _Http  # type: ignore[assignment]
+    ConnectionCls = _Http
 
 
 class _HttpsPool(_Fresh, urllib3.HTTPSConnectionPool):
-    ConnectionCls = _Https  # type: ignore[assignment]
+    ConnectionCls = _Https
 
 
 class Transport:
-    """Requests to one service; safe to use from many threads."""
+    """Requests to one service; safe to use from many threads.
 
-    def __init__(self, connections: int, read_timeout: float) -> None:
+    `service` is what its errors call the network, `setting` the one that holds its address.
+    `read_timeout` is in seconds; one request takes at most `longest`.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        connections: int = 16,
+        read_timeout: float = 25.0,
+        setting: str = "the address in the settings",
+    ) -> None:
+        self._service, self._setting = service, setting
         self._read_timeout = read_timeout
         self._pool = urllib3.PoolManager(num_pools=4, maxsize=connections)
         self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
+    @property
+    def longest(self) -> float:
+        """Seconds: connecting, and an answer that comes in at the last moment."""
+        return CONNECT + self._read_timeout
+
     def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], fields: Mapping[str, Any]
-    ) -> Response:
-        """Raises RequestRetry when the request did not leave, Uncertain when it may have."""
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        fields: Mapping[str, Any] | None = None,
+        json: Any = None,
+    ) -> HttpResponse:
+        """One request, never repeated; `fields` go into the address of a GET, else into a form.
+
+        `json` is sent as the body in place of a form. Raises RequestRetry when the request did not
+        leave, Uncertain when it may have, ProviderStopped when the address is none. A status is no
+        error here.
+        """
         _here.departed = False
         try:
-            return self._exchange(method, url, headers, fields)
+            return self._exchange(method, url, headers or {}, _how(method, fields, json))
         except LocationValueError as error:
-            raise ProviderStopped(f"AT_BASE_URL is no address: {error}") from None
+            raise ProviderStopped(f"{self._setting} is no address: {error}") from None
         except (HTTPError, OSError) as error:
             said = type(error).__name__
             if not _here.departed:
-                raise RequestRetry(f"Africa's Talking can't be reached ({said})") from error
+                raise RequestRetry(f"{self._service} can't be reached ({said})") from error
             raise Uncertain(f"The connection broke before the answer ({said})") from error
 
     def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], fields: Mapping[str, Any]
-    ) -> Response:
-        give_up = time.monotonic() + CONNECT + self._read_timeout
+        self, method: str, url: str, headers: Mapping[str, str], how: Mapping[str, Any]
+    ) -> HttpResponse:
+        give_up = time.monotonic() + self.longest
         answer = self._pool.request(
             method,
             url,
-            fields={name: str(value) for name, value in fields.items() if value is not None},
             headers=dict(headers),
             retries=False,
             redirect=False,
             preload_content=False,
             timeout=urllib3.Timeout(connect=CONNECT, read=self._read_timeout),
-            **({"encode_multipart": False} if method == "POST" else {}),
+            **how,
         )
         try:
             body = self._body(answer, give_up)
         except BaseException:
             answer.close()
             raise
-        return Response(answer.status, answer.headers, body.decode("utf-8", "replace"))
+        return HttpResponse(answer.status, answer.headers, body.decode("utf-8", "replace"))
 
     @staticmethod
     def _body(answer: urllib3.BaseHTTPResponse, give_up: float) -> bytes:
@@ -141,6 +176,14 @@ class Transport:
             if time.monotonic() > give_up or len(body) > LARGEST:
                 raise Uncertain("The answer had no end")
         return body
+
+
+def _how(method: str, fields: Mapping[str, Any] | None, body: Any) -> dict[str, Any]:
+    """What urllib3 is to send."""
+    if body is not None:
+        return {"json": body}
+    given = {name: str(value) for name, value in (fields or {}).items() if value is not None}
+    return {"fields": given} | ({"encode_multipart": False} if method == "POST" else {})
 
 
 def retry_after(value: str | None) -> float | None:
