@@ -8,6 +8,8 @@ wards and polling units come from an imported register.
 import csv
 import re
 import unicodedata
+from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,26 @@ def find_lga(text: str, state_code: str | None = None) -> str | None:
         ways = " or ".join(f"{STATES[code[:2]]}/{LGAS[code]}" for code in codes)
         raise Ambiguous(f"There are {len(codes)} LGAs named {text}: write {ways}.")
     return codes[0] if codes else None
+
+
+def state_names() -> dict[str, str]:
+    """Squeezed name -> code of all states."""
+    return {_state_key(name): code for code, name in STATES.items()}
+
+
+def lga_names(state_code: str = "") -> dict[str, str]:
+    """Squeezed name -> code of the LGAs of a state; of all, those with a name of their own."""
+    found: dict[str, list[str]] = {}
+    for code, name in LGAS.items():
+        if code.startswith(state_code):
+            found.setdefault(_lga_key(name), []).append(code)
+    return {name: codes[0] for name, codes in found.items() if len(codes) == 1}
+
+
+def nearest(text: str, choices: Mapping[str, str | None]) -> str | None:
+    """The code of the one choice (squeezed name -> code) that a misspelt name comes close to."""
+    near = get_close_matches(_lga_key(_state_key(text)), choices, n=1, cutoff=0.75)
+    return choices[near[0]] if near else None
 
 
 def area_name(code: str) -> str:

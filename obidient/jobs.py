@@ -5,8 +5,9 @@ A kind of job is a function `run(job)` registered under its name. It reports thr
 every kind must be safe to run twice.
 """
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -65,6 +66,29 @@ def start(kind: str, user_id: int | None, total: int = 0, **params: Any) -> Job:
     registered = queues.current()
     db.after_commit(lambda: registered.enqueue(queues.MAINTENANCE, "run_job", jobId=job.id))
     return job
+
+
+@contextlib.contextmanager
+def by_hand(kind: str, user_id: int | None = None, total: int = 0, **params: Any) -> Iterator[Job]:
+    """A job that a command does itself, so that it has a number and is seen to run. Its report is
+    what the caller puts into `job.report`."""
+    now = utcnow()
+    job = Job.create(
+        kind=kind,
+        status="running",
+        created_by_id=user_id,
+        total=total,
+        params=params,
+        started_at=now,
+        heartbeat_at=now,
+    )
+    try:
+        yield job
+    except BaseException as error:
+        said = error.detail if isinstance(error, Problem) else "The command was cut off."
+        _finish(job, "failed", error=said)
+        raise
+    _finish(job, "done", report=job.report)
 
 
 def get(job_id: int) -> Job:

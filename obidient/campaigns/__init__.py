@@ -8,7 +8,7 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
-    from obidient.campaigns import api, erasure, merging
+    from obidient.campaigns import api, erasure, merging, written_to
     from obidient.campaigns.receipts import applying, webhooks
     from obidient.campaigns.sending import channels, jobs, sweeper
     from obidient.campaigns.texts import answers
@@ -33,5 +33,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "clean-receipts", applying.clean, every=3600)
     erasure.init_app(app)
     merging.init_app(app)
+    written_to.init_app(app)
     api.register(app)
     webhooks.register(app)

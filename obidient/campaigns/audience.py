@@ -44,6 +44,8 @@ class Counts:
     opted_out: int
     invalid: int
     duplicate: int = 0
+    #: Landlines and the like, which get no texts.
+    textless: int = 0
 
 
 def empty() -> dict[str, Any]:
@@ -141,19 +143,40 @@ def suppressed_sql() -> str:
     )
 
 
+def unfit_sql(channel: str) -> str:
+    """True of a contact `c` whose number can't receive what a channel sends."""
+    invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    return invalid if is_spoken(channel) else f"({invalid} OR c.textless IS NOT NULL)"
+
+
+def is_spoken(channel: str) -> bool:
+    """Whether a channel calls: landlines can be called, but get no texts."""
+    return channel == "voice"
+
+
+def left_out_sql(channel: str) -> str:
+    """Sums for a SELECT over `contact c`: invalid numbers, ones that get no texts, opted out.
+
+    Its parameters are those of `suppressed_sql`.
+    """
+    invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    unfit = unfit_sql(channel)
+    return (
+        f"sum(CASE WHEN {invalid} THEN 1 ELSE 0 END), "
+        f"sum(CASE WHEN {unfit} AND NOT ({invalid}) THEN 1 ELSE 0 END), "
+        f"sum(CASE WHEN NOT ({unfit}) AND {suppressed_sql()} THEN 1 ELSE 0 END)"
+    )
+
+
 def count(audience: Mapping[str, Any], channel: str) -> Counts:
     """Count a validated audience as staging would find it now."""
     chosen = selection(audience)
-    invalid = "c.phone_invalid"
     row = db.execute_sql(
-        "SELECT count(*), "
-        f"sum(CASE WHEN {invalid} THEN 1 ELSE 0 END), "
-        f"sum(CASE WHEN NOT ({invalid}) AND {suppressed_sql()} THEN 1 ELSE 0 END) "
-        f"FROM contact c WHERE {chosen.condition}",
+        f"SELECT count(*), {left_out_sql(channel)} FROM contact c WHERE {chosen.condition}",
         (channel, EVERY_CHANNEL, *chosen.params),
     ).fetchone()
-    everybody, bad, opted_out = (int(value or 0) for value in row)
-    return Counts(everybody - bad - opted_out, opted_out, bad)
+    everybody, bad, textless, opted_out = (int(value or 0) for value in row)
+    return Counts(everybody - bad - textless - opted_out, opted_out, bad, textless=textless)
 
 
 def sample(audience: Mapping[str, Any], channel: str, number: int = 200) -> list[Contact]:
@@ -182,12 +205,12 @@ def sample(audience: Mapping[str, Any], channel: str, number: int = 200) -> list
 def _some(audience: Mapping[str, Any], channel: str, among: range, most: int) -> list[int]:
     """Ids of people of an audience who can be written to, up to `most`."""
     chosen = selection(audience)
-    invalid = "c.phone_invalid"
     # SQLite would walk the ids; where areas are chosen their index leads to fewer people.
     by_area = not is_postgres() and any(audience.get(key) for key in _AREAS)
     key = "+c.id" if by_area else "c.id"
     rows = db.execute_sql(
-        f"SELECT c.id FROM contact c WHERE {chosen.condition} AND NOT ({invalid}) "
+        f"SELECT c.id FROM contact c WHERE {chosen.condition} "
+        f"AND NOT ({unfit_sql(channel)}) "
         f"AND NOT {suppressed_sql()} AND {key} >= {mark()} AND {key} < {mark()} LIMIT {int(most)}",
         (*chosen.params, channel, EVERY_CHANNEL, among.start, among.stop),
     ).fetchall()

@@ -49,10 +49,16 @@ def show(campaign_id: int) -> None:
         if number:
             click.echo(f"{status.column:>12} {number:>11,}")
     click.echo(f"{'total':>12} {row.total:>11,}")
-    left_out = row.excluded_opted_out + row.excluded_invalid + row.excluded_duplicate
+    left_out = (
+        row.excluded_opted_out
+        + row.excluded_invalid
+        + row.excluded_textless
+        + row.excluded_duplicate
+    )
     if left_out:
         click.echo(
             f"Left out: {row.excluded_opted_out:,} opted out, {row.excluded_invalid:,} invalid, "
+            f"{row.excluded_textless:,} that get no texts, "
             f"{row.excluded_duplicate:,} twice"
         )
     if row.cost_e4:

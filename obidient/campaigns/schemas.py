@@ -202,6 +202,7 @@ class Excluded(api.ApiModel):
     opted_out: int
     invalid: int
     duplicate: int
+    textless: int = Field(0, description="Landlines and the like, which get no texts")
 
 
 class Cost(api.ApiModel):
@@ -299,6 +300,7 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
         excluded=Excluded(
             opted_out=campaign.excluded_opted_out,
             invalid=campaign.excluded_invalid,
+            textless=campaign.excluded_textless,
             duplicate=campaign.excluded_duplicate,
         ),
         staged=campaign.staged,

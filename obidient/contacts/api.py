@@ -1,27 +1,20 @@
 """Import over HTTP, and the jobs that long work becomes."""
 
-import logging
 import secrets
-from pathlib import Path
 from typing import Any
 
-import orjson
-from flask import Flask, Response, current_app, g, send_file
+from flask import Flask, Response, g, request, send_file
 from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, Field
 
 from obidient import api, bodies, jobs
-from obidient.accounts import actor, audit
+from obidient.accounts.tokens import authorize
 from obidient.clock import isoformat
-from obidient.contacts import imports
-from obidient.contacts.columns import assign
-from obidient.contacts.csvfile import CsvFile
+from obidient.contacts.encodings import CHOICES
+from obidient.contacts.uploads import IMPORT, problems_file, start_unchecked, uploads_folder
 from obidient.errors import Invalid, NotFound
 from obidient.jobs import Job
 
-logger = logging.getLogger(__name__)
-
-IMPORT = "contacts-import"
 #: A million rows are about 80 MB.
 MAX_UPLOAD = 512 * 1024 * 1024
 
@@ -33,7 +26,9 @@ class ImportForm(BaseModel):
     """multipart/form-data. The file alone: in a form even a number is text, so that no schema
     could say of its other fields what is right."""
 
-    file: FileStorage = Field(description="The CSV file")
+    file: FileStorage = Field(
+        description="CSV or other text, .xlsx, .vcf, or a table of HTML, XML or JSON"
+    )
 
 
 MOST_MAPPING = 2_000
@@ -54,8 +49,27 @@ class ImportQuery(api.ApiModel):
     # Checked in the view: the web server itself refuses an address that is longer yet.
     mapping: str = Field(
         "",
-        description='JSON: field to column title, such as {"phone": "GSM number"}; '
+        description='JSON: field to column title, such as {"phone": "GSM number"}, or place of a '
+        'column to field, {"#2": "phone", "#3": "field:occupation", "#4": ""}; '
         f"{MOST_MAPPING:,} characters at most",
+    )
+    encoding: str = Field(
+        "",
+        max_length=20,
+        pattern=r"^[\w-]*$",
+        description=f"Of a text file, where it is not found out rightly: {', '.join(CHOICES)}",
+    )
+    sheet: str = Field(
+        "",
+        max_length=100,
+        pattern=r"^[^\x00]*$",
+        description="Of a workbook; its first with numbers",
+    )
+    titles: str = Field(
+        "",
+        max_length=6,
+        pattern=r"^[0-9]*$",
+        description="Line that names the columns, 0 where none does; found out when left open",
     )
 
 
@@ -89,88 +103,24 @@ def register(app: Flask) -> None:
     api.register(app, jobs_api)
 
 
-def uploads_folder() -> Path:
-    """Where uploads wait for their job."""
-    folder: Path = current_app.extensions["obidient.settings"].data_dir / "uploads"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def start_import(
-    path: Path,
-    name: str,
-    *,
-    mapping: dict[str, str] | None = None,
-    tags: list[str] | None = None,
-    list_name: str = "",
-    dry_run: bool = False,
-) -> Job:
-    """Make the job for a stored upload; the file's columns are checked at once."""
-    source = CsvFile(path)
-    try:
-        assign(source.header, mapping)
-    finally:
-        source.close()
-    user = actor()
-    return jobs.start(
-        IMPORT,
-        user.id if user else None,
-        total=path.stat().st_size,
-        path=str(path),
-        name=name,
-        mapping=mapping or {},
-        tags=tags or [],
-        list=list_name,
-        dryRun=dry_run,
-    )
-
-
-def run_import(job: Job) -> dict[str, Any]:
-    """The job itself, run by a worker."""
-    params = job.params
-    path = Path(params["path"])
-    if not path.exists():
-        raise Invalid("The uploaded file is gone. Upload it again.")
-
-    def progress(report: imports.Report, read: int, size: int) -> None:
-        jobs.progress(job, read, size, **report.as_json())
-
-    report = imports.run(
-        path,
-        mapping=_mapping(params["mapping"]),
-        tags=tuple(params["tags"]),
-        list_name=params["list"],
-        dry_run=params["dryRun"],
-        problems=problems_file(job),
-        progress=progress,
-    )
-    if not params["dryRun"]:
-        sentence = f"Imported {report.new:,} new and {report.updated:,} known contacts"
-        audit.record("contacts.imported", sentence, "job", job.id, file=params["name"])
-    return report.as_json()
-
-
-def problems_file(job: Job) -> Path:
-    return Path(job.params["path"]).with_suffix(".problems.csv")
-
-
 @contacts_api.post("/import", responses={202: Started}, security=api.BEARER)
 @bodies.takes(MAX_UPLOAD)
 def import_contacts(form: ImportForm, query: ImportQuery) -> Response:
-    """Import a CSV of supporters; answers at once with the job that does it."""
+    """Import a list of supporters; answers at once with the job that does it."""
     if len(query.mapping) > MOST_MAPPING:
         raise Invalid(f"`mapping` may have {MOST_MAPPING:,} characters at most.")
     stored = uploads_folder() / f"{secrets.token_hex(12)}.csv"
     form.file.save(stored)
-    user = actor()
     # What is wrong with the file as a whole is the job's to say: it is looked at in one place.
-    job = jobs.start(
-        IMPORT,
-        user.id if user else None,
-        total=stored.stat().st_size,
-        path=str(stored),
-        name=form.file.filename or "upload.csv",
+    job = start_unchecked(
+        stored,
+        form.file.filename or "upload.csv",
         mapping=query.mapping,
+        reading={
+            "encoding": query.encoding,
+            "sheet": query.sheet,
+            "titles": query.titles,
+        },
         tags=[tag.strip().lower() for tag in query.tags.split(",") if tag.strip()],
         list=query.list_name.strip(),
         dryRun=query.dry_run,
@@ -178,22 +128,11 @@ def import_contacts(form: ImportForm, query: ImportQuery) -> Response:
     return api.json_response(Started(id=job.id), 202, {"Location": f"/api/jobs/{job.id}"})
 
 
-def _mapping(given: Any) -> dict[str, str]:
-    """From the admin a dict, from the API JSON."""
-    if isinstance(given, dict):
-        return given
-    if not given.strip():
-        return {}
-    try:
-        mapping = orjson.loads(given)
-    except orjson.JSONDecodeError:
-        mapping = None
-    if not isinstance(mapping, dict) or not all(isinstance(v, str) for v in mapping.values()):
-        raise Invalid('`mapping` must be a JSON object such as {"phone": "GSM number"}.')
-    return mapping
-
-
-contacts_api.needs = lambda: ("contacts:write",)
+@contacts_api.before_request
+def check_upload() -> None:
+    """The token first: nobody without one makes us store half a gigabyte."""
+    request.max_content_length = MAX_UPLOAD
+    authorize(request.headers.get("Authorization", ""), ("contacts:write",))
 
 
 def _job(job_id: int) -> Job:

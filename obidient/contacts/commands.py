@@ -3,16 +3,21 @@
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import g
 from tqdm import tqdm
 
-from obidient.accounts import audit
+from obidient import jobs
 from obidient.cli import with_app
-from obidient.contacts import erasure, imports, optout_import, suppression
+from obidient.contacts import erasure, imports, optout_import, suppression, undo
+from obidient.contacts.encodings import CHOICES
+from obidient.contacts.lists import KINDS, Reading
 from obidient.contacts.phones import normalise
+from obidient.contacts.uploads import IMPORT, record
 from obidient.errors import Invalid
+from obidient.jobs import Job
 
 
 @click.group(help="Import supporters, and keep the list of who wants no messages.")
@@ -53,12 +58,20 @@ def _pairs(values: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-@contacts.command("import", help="Import a CSV of supporters; bad rows are listed, never fatal.")
+@contacts.command("import", help="Import a list of supporters; bad rows are listed, never fatal.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show what would happen, change nothing.")
 @click.option("--list", "list_name", default="", help="Put everybody on this list.")
 @click.option("--tag", "tags", multiple=True, help="Give everybody this tag.")
-@click.option("--map", "mapping", multiple=True, help="FIELD=COLUMN, e.g. phone=GSM.")
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    help="FIELD=COLUMN, e.g. phone=GSM; or #PLACE=FIELD, e.g. #2=phone, #5=field:occupation, #6=",
+)
+@click.option("--encoding", default="", help=f"Of a text file: {', '.join(CHOICES)}.")
+@click.option("--sheet", default="", help="Of a workbook.")
+@click.option("--titles", default="", help="Line that names the columns; 0 when none does.")
 @click.option("--errors", type=click.Path(path_type=Path), help="Write bad rows to this CSV.")
 @with_app
 def import_file(
@@ -68,35 +81,81 @@ def import_file(
     tags: tuple[str, ...],
     mapping: tuple[str, ...],
     errors: Path | None,
+    **reading: str,
 ) -> None:
+    """Exit code 0 when people came in, whatever was left out; 1 when nothing could be read."""
     g.audit_actor = "command line"
+    wanted: dict[str, Any] = {
+        "mapping": _pairs(mapping),
+        "reading": Reading.of(reading),
+        "tags": tuple(tag.strip().lower() for tag in tags),
+        "list_name": list_name,
+        "problems": errors,
+    }
+    if dry_run:
+        report = _run(file, None, dry_run=True, **wanted)
+    else:
+        with jobs.by_hand(
+            IMPORT,
+            total=file.stat().st_size,
+            path=str(file.resolve()),
+            name=file.name,
+            list=list_name,
+            dryRun=False,
+            command=True,
+        ) as job:
+            report = _run(file, job, import_id=job.id, **wanted)
+            job.report = report.as_json()
+        record(job, report, file.name)
+    _summary(report, errors)
+    if not report.new + report.updated:
+        sys.exit(1)
+    if not dry_run:
+        click.echo(f"To undo it: obidient contacts undo {job.id}")
+
+
+def _run(file: Path, job: Job | None, **wanted: Any) -> imports.Report:
     bar = Bar()
+
+    def progress(report: imports.Report, read: int, size: int) -> None:
+        bar(report, read, size)
+        if job is not None:
+            jobs.progress(job, read, size)
+
     try:
-        report = imports.run(
-            file,
-            mapping=_pairs(mapping),
-            tags=tuple(tag.strip().lower() for tag in tags),
-            list_name=list_name,
-            dry_run=dry_run,
-            problems=errors,
-            progress=bar,
-        )
+        return imports.run(file, progress=progress, **wanted)
     finally:
         bar.close()
-    if not dry_run:
-        sentence = f"Imported {report.new:,} new and {report.updated:,} known contacts"
-        audit.record("contacts.imported", sentence, "contacts", file.name)
-    _summary(report, errors)
-    if report.rows and report.bad == report.rows:
-        sys.exit(1)
+
+
+@contacts.command("undo", help="Undo an import: its number is told by the import, and on its page.")
+@click.argument("import_id", metavar="IMPORT", type=click.IntRange(1, 2**31 - 1))
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@with_app
+def undo_import(import_id: int, yes: bool) -> None:
+    g.audit_actor = "command line"
+    job = undo.find(import_id)
+    undo.check(job)
+    if not yes:
+        rows = job.report.get("rows", 0)
+        click.confirm(
+            f"Undo the import of {job.params.get('name', '')} ({rows:,} rows)?", abort=True
+        )
+    report = undo.run(job)
+    click.echo(f"{report['removed']:,} contacts removed.")
+    click.echo(f"{report['restored']:,} contacts are again what they were.")
+    for reason, number in report["kept"].items():
+        if number:
+            click.echo(f"{number:,} stay as they are: {undo.WHY[reason]}.")
 
 
 def _summary(report: imports.Report, errors: Path | None) -> None:
     would = "would be " if report.dry_run else ""
+    for line in _understood(report.understood):
+        click.echo(line)
     click.echo(f"{report.rows:,} rows read.")
     click.echo(f"{report.new:,} new contacts {would}added, {report.updated:,} {would}updated.")
-    if report.duplicates:
-        click.echo(f"{report.duplicates:,} repeated numbers {would}merged.")
+    _noteworthy(report, would)
     if report.flagged:
         click.echo(f"{report.flagged:,} with a place to check:")
         for item in report.warnings[:5]:
@@ -109,6 +168,44 @@ def _summary(report: imports.Report, errors: Path | None) -> None:
             click.echo("  … add --errors FILE.csv to have all of them in a file.")
         if errors is not None:
             click.echo(f"All of them are in {errors}.")
+
+
+def _noteworthy(report: imports.Report, would: str) -> None:
+    if report.duplicates:
+        click.echo(f"{report.duplicates:,} repeated numbers {would}merged.")
+    for item in report.met[:5]:
+        where = f"line {item['earlier']}" if item["earlier"] else "a contact you have"
+        click.echo(
+            f"  line {item['line']}: same person as {where}; {item['kept']!r} is kept, "
+            f"{item['dropped']!r} is not"
+        )
+    if report.textless:
+        click.echo(f"{report.textless:,} numbers can be called but get no texts (landlines).")
+    if report.by_name_alone:
+        click.echo(
+            f"{report.by_name_alone:,} wards or units are kept by name: no register is loaded."
+        )
+
+
+def _understood(found: dict[str, Any]) -> list[str]:
+    """What the file was taken for, in lines."""
+    told = [KINDS[found["kind"]]]
+    if found["encoding"]:
+        told.append(CHOICES.get(found["encoding"], found["encoding"]))
+    if found["sheet"]:
+        told.append(f"sheet {found['sheet']!r}")
+    told.append(f"titles on line {found['titles']}" if found["titles"] else "no titles")
+    lines = ["Read as: " + ", ".join(told) + "."]
+    if found["doubt"]:
+        others = " or ".join(found["doubt"])
+        lines.append(f"Where letters look wrong, try --encoding {others}.")
+    lines += [f"Passed over: {line}" for line in found["headings"][:5]]
+    columns = [
+        f"{one['title'] or '#' + str(at)} = {one['field']}"
+        for at, one in enumerate(found["columns"], 1)
+        if one["field"]
+    ]
+    return [*lines, "Columns: " + "; ".join(columns) + "."]
 
 
 @contacts.command("suppress", help="Send nothing more to a number.")

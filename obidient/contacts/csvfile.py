@@ -1,34 +1,28 @@
 """CSV as people really have it: any usual encoding, delimiter and line end, read as a stream."""
 
-import codecs
 import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
+from obidient.contacts import encodings
 from obidient.errors import Invalid
 
 DELIMITERS = ",;\t|"
 #: A field longer than this is a quote that was never closed.
 LONGEST_FIELD = 20_000
-_BLOCK = 1 << 20
+#: Records by which the delimiter is told.
+_SAMPLE = 40
 #: Excel's own first line that names the delimiter.
 _TOLD = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-#: Bytes that are no UTF-8, as `surrogateescape` leaves them.
-_BROKEN = re.compile(r"[\udc80-\udcff]")
-_MAGIC = {
-    b"PK\x03\x04": "an Excel workbook or a zip file: in Excel choose File, Save as, CSV UTF-8",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook: in Excel choose File, Save as, CSV UTF-8",
-    b"%PDF": "a PDF: export the table as CSV",
-    b"\x1f\x8b": "compressed: unpack it first",
-}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One record; `line` is the physical line it begins on, the header's being 1."""
+    """One record; `line` is the line of the file it begins on, the first being 1."""
 
     line: int
     cells: list[str]
@@ -36,45 +30,18 @@ class Row:
     problem: str = ""
 
 
-def sniff_encoding(path: Path) -> str:
-    """utf-8-sig, utf-16, utf-16-le or cp1252; raises Invalid for what is not text."""
-    with path.open("rb") as file:
-        head = file.read(4096)
-        for magic, what in _MAGIC.items():
-            if head.startswith(magic):
-                raise Invalid(f"This is not a CSV file but {what}.")
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        if head and head[1::2].count(0) > len(head) // 3:
-            # Some programs leave the mark out.
-            return "utf-16-le"
-        if b"\0" in head:
-            raise Invalid("This is not a text file. Export the table as CSV and try again.")
-        marked = head.startswith(codecs.BOM_UTF8)
-        return "utf-8-sig" if marked or _is_utf8(file) else "cp1252"
+def sniff_delimiter(sample: str) -> str:
+    """The delimiter that cuts most of the lines into the same number of columns, quotes heeded."""
+    unquoted = re.sub(r'"[^"]*"', '""', sample)
+    lines = [line for line in re.split(r"\r\n|\r|\n", unquoted) if line.strip()][:_SAMPLE]
 
+    def fits(delimiter: str) -> tuple[int, int]:
+        counts = [line.count(delimiter) for line in lines]
+        usual = max(set(counts), key=lambda n: (counts.count(n) * (n > 0), n), default=0)
+        return counts.count(usual) if usual else 0, usual
 
-def _is_utf8(file: BinaryIO) -> bool:
-    """Whether the text makes more sense as UTF-8, a cut-off or damaged character or two aside."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    file.seek(0)
-    whole = broken = 0
-    more = True
-    while more:
-        block = file.read(_BLOCK)
-        more = bool(block)
-        text = decoder.decode(block, final=not more)
-        if not text.isascii():
-            broken += len(_BROKEN.findall(text))
-            # What characters of several bytes save; letters of cp1252 rarely look like any.
-            whole += len(block) - len(text)
-    return broken <= whole
-
-
-def sniff_delimiter(header: str) -> str:
-    """The delimiter that cuts the header into the most columns."""
-    unquoted = "".join(header.split('"')[::2])
-    return max(DELIMITERS, key=unquoted.count)
+    # Longest agreement first; the earlier delimiter where two agree.
+    return max(DELIMITERS, key=fits)
 
 
 class _Lines:
@@ -99,31 +66,26 @@ class _Lines:
 
 
 class CsvFile:
-    """An opened file: `header`, then rows by iteration; `position` counts bytes for progress."""
+    """An opened text file, its records by iteration; `position` counts bytes for progress."""
 
-    def __init__(self, path: Path) -> None:
-        if path.stat().st_size == 0:
-            raise Invalid("The file is empty.")
+    kind = "csv"
+
+    def __init__(self, path: Path, encoding: str = "", delimiter: str = "") -> None:
         self.size = path.stat().st_size
-        self._file = path.open(encoding=sniff_encoding(path), errors="replace", newline="")
-        first = self._file.readline(LONGEST_FIELD)
-        told = _TOLD.fullmatch(first.strip())
-        if not told:
-            self._file.seek(0)
+        found = encodings.Found(encoding) if encoding else encodings.guess(path)
+        self.encoding, self.doubt = found.encoding, found.others
+        self._file = path.open(encoding=_known(found.encoding), errors="replace", newline="")
+        sample = "".join(islice(iter(lambda: self._file.readline(LONGEST_FIELD), ""), _SAMPLE))
+        told = _TOLD.fullmatch(sample.lstrip("\ufeff").split("\n", 1)[0].strip())
+        self._file.seek(0)
+        if told:
+            self._file.readline()
         csv.field_size_limit(LONGEST_FIELD)
-        self._delimiter = told[1] if told else sniff_delimiter(first)
+        self.delimiter = delimiter or (told[1] if told else sniff_delimiter(sample))
         self._lines = _Lines(self._file)
         # Strict, because a quote that closes in the middle of a cell was opened on another line.
-        self._reader = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
+        self._reader = csv.reader(self._lines, delimiter=self.delimiter, strict=True)
         self._line = 2 if told else 1
-        self.header: list[str] = []
-        for row in self:
-            if row.problem:
-                raise Invalid("The quotes of the first line, which names the columns, don't match.")
-            self.header = [cell.strip() for cell in row.cells]
-            break
-        if not any(self.header):
-            raise Invalid("The file is empty.")
 
     @property
     def position(self) -> int:
@@ -152,9 +114,42 @@ class CsvFile:
         """A quote out of place: its own line is judged alone, and none after it is lost."""
         unclosed = len(self._lines.taken) > 1 or "end of data" in said
         self._lines.give_back_all_but_the_first()
-        if not unclosed:
-            try:
-                return next(csv.reader(self._lines.taken, delimiter=self._delimiter)), ""
-            except csv.Error:
-                pass
-        return [], "The quotes don't match up. Check this row."
+        line = self._lines.taken[0].rstrip("\r\n")
+        cells = as_meant(line, self.delimiter)
+        if unclosed and line.replace('\\"', "").count('"') % 2:
+            return [], "The quotes don't match up. Check this row."
+        return cells, ""
+
+
+def _known(encoding: str) -> str:
+    if encoding not in encodings.CHOICES and not encoding.startswith(("utf-8", "utf-16")):
+        names = ", ".join(encodings.CHOICES)
+        raise Invalid(f"There is no encoding {encoding[:40]!r} to choose. There are: {names}.")
+    return "utf-8-sig" if encoding == "utf-8" else encoding
+
+
+def as_meant(line: str, delimiter: str) -> list[str]:
+    r"""The cells of a line whose quotes are out of place: `"Ada "Baby" Obi"`, `"Ada \"B\" Obi"`.
+
+    A cell that begins with a quote ends with the quote before a delimiter or the line's end.
+    """
+    mark = re.escape(delimiter)
+    cell = re.compile(
+        rf'\s*"(?P<quoted>.*?)(?<!\\)"\s*(?:{mark}|$)|(?P<plain>[^{mark}]*)(?:{mark}|$)'
+    )
+    cells, at = [], 0
+    while at <= len(line):
+        match = cell.match(line, at)
+        if match is None:  # pragma: no cover - the second form matches anything
+            break
+        inside = match["quoted"]
+        if inside is None:
+            plain = match["plain"]
+            text = plain.replace('"', "") if plain.lstrip().startswith('"') else plain
+        else:
+            text = inside.replace('\\"', '"').replace('""', '"')
+        cells.append(text)
+        if match.end() == at or (match.end() == len(line) and not match[0].endswith(delimiter)):
+            break
+        at = match.end()
+    return cells

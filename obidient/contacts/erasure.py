@@ -6,10 +6,12 @@ costs, calls) stays and names nobody: a random mark takes the number's place.
 
 import re
 import secrets
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from flask import Flask, current_app
@@ -18,11 +20,18 @@ from peewee import fn
 from obidient import jobs
 from obidient.accounts import audit
 from obidient.accounts.models import AuditEntry
-from obidient.contacts import suppression
-from obidient.contacts.api import uploads_folder
-from obidient.contacts.models import Contact, ContactListMember, ContactTag, FormerNumber
+from obidient.contacts import search, suppression
+from obidient.contacts.models import (
+    Contact,
+    ContactBefore,
+    ContactListMember,
+    ContactTag,
+    FormerNumber,
+    ImportLink,
+)
 from obidient.contacts.phones import ERASED, normalise
 from obidient.contacts.search import holders
+from obidient.contacts.uploads import uploads_folder
 from obidient.database import db
 from obidient.errors import Conflict, Invalid
 from obidient.jobs import Job
@@ -158,16 +167,18 @@ def _count_contact(phone: str) -> int:
 
 
 def _erase_contact(phone: str, mark: str) -> int:
-    ids = _ids(phone)
+    people = list(Contact.select().where(Contact.phone == phone))
+    ids = [one.id for one in people]
     with db.atomic():
         remove(ids)
+        search.forget_words(one.full_name for one in people)
         FormerNumber.delete().where(FormerNumber.phone == phone).execute()
     return len(ids)
 
 
 def remove(ids: list[int]) -> int:
     """Delete contacts with what hangs on them; in the caller's transaction."""
-    for link in (ContactTag, ContactListMember, FormerNumber):
+    for link in (ContactTag, ContactListMember, FormerNumber, ContactBefore, ImportLink):
         link.delete().where(link.contact_id.in_(ids)).execute()
     return int(Contact.delete().where(Contact.id.in_(ids)).execute())
 
@@ -175,21 +186,36 @@ def remove(ids: list[int]) -> int:
 def _erase_imports(phone: str, mark: str) -> int:
     """Files that hold the number are deleted; of reports, the lines that do."""
     digits = needle(phone)
-    held = [path for path in uploads_folder().glob("*.csv") if _holds(path, digits.encode())]
+    held = [path for path in uploads_folder().glob("*") if _holds(path, digits.encode())]
     for path in held:
         path.unlink(missing_ok=True)
     return len(held) + sum(_clean_report(job, digits) for job in Job.select())
 
 
 def _holds(path: Path, digits: bytes) -> bool:
-    """Whether a file has these digits, however spaced and in whatever encoding."""
+    """Whether a file has these digits, however spaced and in whatever encoding, packed or not."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    with archive.open(name) as part:
+                        if _has(part, digits):
+                            return True
+            return False
+        with path.open("rb") as file:
+            return _has(file, digits)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error):
+        # What can't be looked into goes: it may hold the number.
+        return True
+
+
+def _has(file: IO[bytes], digits: bytes) -> bool:
     rest = b""
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            seen = rest + _NO_DIGITS.sub(b"", block)
-            if digits in seen:
-                return True
-            rest = seen[-len(digits) :]
+    while block := file.read(_BLOCK):
+        seen = rest + _NO_DIGITS.sub(b"", block)
+        if digits in seen:
+            return True
+        rest = seen[-len(digits) :]
     return False
 
 

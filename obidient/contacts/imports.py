@@ -1,4 +1,4 @@
-"""Import a CSV of supporters: reads, cleans, merges and writes it in batches, row by row.
+"""Import a list of supporters: reads, cleans, merges and writes it in batches, row by row.
 
 An import that died half-way is simply run again: every batch is an upsert by phone number.
 """
@@ -10,9 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from obidient.contacts.columns import FIELDS, assign, recognise
-from obidient.contacts.csvfile import CsvFile, Row
-from obidient.contacts.rows import Register, RowReader, clean
+from obidient.contacts import fields, titles
+from obidient.contacts.columns import Columns, assign
+from obidient.contacts.csvfile import Row
+from obidient.contacts.lists import ListFile, Reading
+from obidient.contacts.places import Placer
+from obidient.contacts.rows import RowReader, clean
 from obidient.contacts.store import BatchWriter
 from obidient.errors import Invalid
 
@@ -28,7 +31,11 @@ Progress = Callable[["Report", int, int], None]
 
 @dataclass
 class Report:
-    """What an import did, or with `dry_run` would do."""
+    """What an import did, or with `dry_run` would do.
+
+    `met` are rows that came to the same person by different names, `places` the words for places
+    that nobody knows, `understood` how the file was read.
+    """
 
     rows: int = 0
     new: int = 0
@@ -36,14 +43,25 @@ class Report:
     duplicates: int = 0
     bad: int = 0
     flagged: int = 0
+    textless: int = 0
+    by_name_alone: int = 0
+    met_count: int = 0
     dry_run: bool = False
     errors: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
+    met: list[dict[str, Any]] = field(default_factory=list)
+    places: list[dict[str, Any]] = field(default_factory=list)
+    understood: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """camelCase, for the API and the jobs table."""
         values = asdict(self)
-        values["dryRun"] = values.pop("dry_run")
+        for name, given in (
+            ("dry_run", "dryRun"),
+            ("by_name_alone", "byNameAlone"),
+            ("met_count", "metCount"),
+        ):
+            values[given] = values.pop(name)
         return values
 
 
@@ -53,7 +71,7 @@ def safe_cell(text: str) -> str:
 
 
 class ProblemFile:
-    """The downloadable CSV of rows that were left out: line, value, what to do about it."""
+    """The downloadable CSV of rows that were left out, or met another by a different name."""
 
     def __init__(self, path: Path | None) -> None:
         self._file: TextIO | None = None
@@ -87,28 +105,52 @@ def run(
     path: Path,
     *,
     mapping: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
     tags: tuple[str, ...] = (),
     list_name: str = "",
     dry_run: bool = False,
     problems: Path | None = None,
     progress: Progress | None = None,
+    import_id: int | None = None,
 ) -> Report:
     """Import a file; bad rows are reported and never stop the rest.
 
-    `progress(report, bytes_read, bytes_in_all)` is called after each batch. Raises Invalid when
-    the file as a whole can't be read.
+    `progress(report, bytes_read, bytes_in_all)` is called after each batch. With `import_id`, a
+    job's, the import can be undone. Raises Invalid when the file as a whole can't be read.
     """
     tags, list_name = tuple(map(_label, tags)), _label(list_name)
-    source = CsvFile(path)
-    try:
-        reader = RowReader(assign(source.header, mapping), Register())
-        writer = BatchWriter(filter(None, tags), "" if dry_run else list_name)
-        report = Report(dry_run=dry_run)
-        with ProblemFile(problems) as problem_file:
-            _copy(source, reader, writer, report, problem_file, progress)
+    with ListFile(path, reading) as source, ProblemFile(problems) as problem_file:
+        columns = assign(source.header, mapping, source.sample)
+        report = Report(dry_run=dry_run, understood=source.understood())
+        report.understood["columns"] = described(source.header, columns)
+        if not dry_run:
+            fields.keep({name: source.header[at] for at, name in columns.own.items()})
+        placer = Placer()
+        run = _Run(
+            source,
+            RowReader(columns, placer, _surname_first(source.header, columns)),
+            BatchWriter(
+                filter(None, tags),
+                "" if dry_run else list_name,
+                None if dry_run else import_id,
+                lambda *met: _met(report, problem_file, *met),
+            ),
+            report,
+            problem_file,
+        )
+        run.copy(progress)
+        report.places, report.by_name_alone = placer.unknown(), placer.by_name_alone
         return report
-    finally:
-        source.close()
+
+
+def _surname_first(header: list[str], columns: Columns) -> bool:
+    at = columns.fields.get("full_name")
+    return at is not None and titles.is_surname_first(titles.words(header[at]))
+
+
+def described(header: list[str], columns: Columns) -> list[dict[str, str]]:
+    """Each column with what it is taken for."""
+    return [{"title": title, "field": columns.of(at)} for at, title in enumerate(header)]
 
 
 def _label(name: str) -> str:
@@ -118,67 +160,105 @@ def _label(name: str) -> str:
     return clean(name)
 
 
-def _copy(
-    source: CsvFile,
-    reader: RowReader,
-    writer: BatchWriter,
+def _met(
     report: Report,
     problems: ProblemFile,
-    progress: Progress | None,
+    line: int,
+    earlier: int,
+    phone: str,
+    kept: str,
+    dropped: str,
 ) -> None:
-    flush = writer.count_only if report.dry_run else writer.flush
-    for row in source:
-        report.rows += 1
-        _take(row, reader, writer, report, problems)
-        if len(writer) >= BATCH or report.rows % (BATCH * 5) == 0:
-            flush()
-            _count(report, writer)
-            if progress:
-                progress(report, source.position, source.size)
-    flush()
-    _count(report, writer)
-    if progress:
-        progress(report, source.size, source.size)
+    """Tell of a row that came to the same person as another by a different name."""
+    report.met_count += 1
+    where = f"as line {earlier:,}" if earlier else "as a contact you have"
+    sentence = f"The same person {where}: {kept!r} is kept, {dropped!r} is not."
+    problems.write(line, phone, sentence)
+    if len(report.met) < SHOWN:
+        report.met.append(
+            {"line": line, "earlier": earlier, "value": phone, "kept": kept, "dropped": dropped}
+        )
 
 
-def _count(report: Report, writer: BatchWriter) -> None:
-    report.new, report.updated = writer.new, writer.updated
-    report.duplicates = writer.duplicates
+@dataclass
+class _Run:
+    """One pass through a file."""
+
+    source: ListFile
+    reader: RowReader
+    writer: BatchWriter
+    report: Report
+    problems: ProblemFile
+
+    def copy(self, progress: Progress | None) -> None:
+        report, writer = self.report, self.writer
+        flush = writer.count_only if report.dry_run else writer.flush
+        for row in self.source:
+            report.rows += 1
+            self._take(row)
+            if len(writer) >= BATCH or report.rows % (BATCH * 5) == 0:
+                flush()
+                self._count()
+                if progress:
+                    progress(report, self.source.position, self.source.size)
+        flush()
+        self._count()
+        if progress:
+            progress(report, self.source.size, self.source.size)
+
+    def _count(self) -> None:
+        report, writer = self.report, self.writer
+        report.new, report.updated = writer.new, writer.updated
+        report.duplicates = writer.duplicates
+
+    def _take(self, row: Row) -> None:
+        try:
+            if row.problem:
+                raise ValueError(row.problem)
+            person = self.reader.read(row.cells, row.line)
+        except ValueError as error:
+            self._leave_out(row, str(error))
+            return
+        report = self.report
+        if person.textless:
+            report.textless += 1
+        if person.area_flag:
+            report.flagged += 1
+            if len(report.warnings) < SHOWN:
+                sentence = " ".join(person.warnings) or "The register does not know this place."
+                report.warnings.append({"line": row.line, "problem": sentence})
+        self.writer.add(person)
+
+    def _leave_out(self, row: Row, problem: str) -> None:
+        value = "" if row.problem else self.reader.given_phone(row.cells)
+        self.report.bad += 1
+        self.problems.write(row.line, value, problem)
+        if len(self.report.errors) < SHOWN:
+            self.report.errors.append({"line": row.line, "value": value, "problem": problem})
 
 
-def _take(
-    row: Row, reader: RowReader, writer: BatchWriter, report: Report, problems: ProblemFile
-) -> None:
-    try:
-        if row.problem:
-            raise ValueError(row.problem)
-        person = reader.read(row.cells)
-    except ValueError as error:
-        value = "" if row.problem else reader.cell(row.cells, "phone")
-        report.bad += 1
-        problems.write(row.line, value, str(error))
-        if len(report.errors) < SHOWN:
-            report.errors.append({"line": row.line, "value": value, "problem": str(error)})
-        return
-    if person.area_flag:
-        report.flagged += 1
-        if len(report.warnings) < SHOWN:
-            sentence = " ".join(person.warnings) or "The register does not know this place."
-            report.warnings.append({"line": row.line, "problem": sentence})
-    writer.add(person)
-
-
-def preview(path: Path, rows: int = 5) -> dict[str, Any]:
-    """What a person needs for mapping columns: titles, what they were taken for, first rows."""
-    source = CsvFile(path)
-    try:
-        first = [row.cells for _, row in zip(range(rows), source, strict=False)]
-        found = recognise(source.header)
+def preview(
+    path: Path,
+    reading: Reading | None = None,
+    rows: int = 5,
+    mapping: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What a person needs for mapping columns: how the file was read, what each column was taken
+    for and what is in it, first rows. Raises Invalid when it can't be read."""
+    with ListFile(path, reading) as source:
+        try:
+            columns = assign(source.header, mapping, source.sample)
+        except Invalid as error:
+            columns, trouble = Columns(), error.detail
+        else:
+            trouble = ""
+        found = described(source.header, columns)
+        for at, column in enumerate(found):
+            cells = (row.cells[at].strip() for row in source.sample if at < len(row.cells))
+            column["sample"] = " · ".join(list(dict.fromkeys(filter(None, cells)))[:3])[:120]
         return {
-            "columns": source.header,
-            "fields": list(FIELDS),
-            "mapping": {name: source.header[index] for name, index in found.items()},
-            "rows": first,
+            **source.understood(),
+            "columns": found,
+            "rows": [row.cells for row in source.sample[:rows]],
+            "trouble": trouble,
         }
-    finally:
-        source.close()

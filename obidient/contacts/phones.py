@@ -9,6 +9,10 @@ from phonenumbers import PhoneMetadata, PhoneNumberType
 
 _PUNCTUATION = re.compile(r"[\s\u00a0.\-()/\u2010-\u2015]+")
 _EXCEL = re.compile(r"([0-9])[.,]?([0-9]*)[eE]\+?([0-9]{1,2})")
+#: A number that a program took for an amount: pandas writes 8031234567.0.
+_DECIMAL = re.compile(r"(\+?[0-9]+)\.([0-9]{1,2})")
+#: What is seen by nobody, such as the marks of writing direction around a pasted number.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _LONGEST = 40
 #: What stands in place of the number of a person who was erased; random, so it leads nowhere.
 ERASED = "erased-"
@@ -46,10 +50,14 @@ def normalise(text: str, region: str = "NG") -> str:
     Raises ValueError with a sentence that says what is wrong and what to do.
     """
     given = text.strip()
+    if not given.isascii():
+        given = _UNSEEN.sub("", given).strip()
     if not given:
         raise ValueError("There is no phone number. Fill it in, or delete the row.")
     if len(given) > _LONGEST:
         raise ValueError("This is too long for a phone number. Keep one number in the cell.")
+    if "." in given:
+        given = _whole(given)
     if region == "NG":
         match = _nigerian_mobile().fullmatch(_PUNCTUATION.sub("", given))
         if match:
@@ -57,9 +65,21 @@ def normalise(text: str, region: str = "NG") -> str:
     return _parse(_excel_digits(given) or given, region)
 
 
+def _whole(given: str) -> str:
+    """Without the `.0` of a program that took the number for an amount; other decimals are none
+    of a phone number, and dots between its groups stay."""
+    match = _DECIMAL.fullmatch(given)
+    if match is None:
+        return given
+    if match[2].strip("0"):
+        raise ValueError(
+            "This is an amount, not a phone number. Format the column as text and export again."
+        )
+    return match[1]
+
+
 def _parse(given: str, region: str) -> str:
     given = re.sub(r"^(tel:|'|=\"?)", "", given, flags=re.IGNORECASE).rstrip('"')
-    given = re.sub(r"\.0+$", "", given)
     if re.search(r"[A-Za-z]", given):
         raise ValueError("There are letters in this number. Write digits only, e.g. 08035550001.")
     if re.search(r"[,;|&]|\d\s*/\s*[+0]\d", given):
@@ -80,10 +100,21 @@ def _parse(given: str, region: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def can_receive_sms(phone: str) -> bool:
-    """False for what is certainly a fixed line."""
-    kind = phonenumbers.number_type(phonenumbers.parse(phone))
-    return kind not in {PhoneNumberType.FIXED_LINE, PhoneNumberType.UAN}
+#: Kinds of numbers that can be called but get no texts, and what people call them.
+_TEXTLESS = {
+    PhoneNumberType.FIXED_LINE: "a landline",
+    PhoneNumberType.UAN: "a company's number",
+    PhoneNumberType.TOLL_FREE: "a toll-free number",
+    PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
+    PhoneNumberType.SHARED_COST: "a shared-cost number",
+}
+
+
+def textless(phone: str) -> str | None:
+    """What a number is that can't receive texts, e.g. "a landline"; None for all others."""
+    if _nigerian_mobile().fullmatch(phone):
+        return None
+    return _TEXTLESS.get(phonenumbers.number_type(phonenumbers.parse(phone)))
 
 
 def mask(phone: str) -> str:

@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from obidient.contacts.api import uploads_folder
+from obidient.contacts import undo
+from obidient.contacts.uploads import uploads_folder
 
 UPLOADS_KEPT = timedelta(days=7)
 
@@ -22,6 +23,7 @@ RULES = (
     Rule("Texts to us and answers to them", "Until the person is erased"),
     Rule("Opt-outs", "For good; of erased people only a hash that can’t be turned back"),
     Rule("Files uploaded for an import, and their lists of problems", "7 days, then deleted"),
+    Rule("What contacts were before an import, to undo it", "30 days, then deleted"),
     Rule("Networks’ notices that were understood", "30 days, then deleted"),
     Rule("Networks’ notices that were not", "Until somebody has dealt with them"),
     Rule("Result sheets and their photos", "For good: they are evidence of an election"),
@@ -36,6 +38,7 @@ RULES = (
 def clean() -> None:
     """Delete uploads of a week ago; a finished or forgotten import needs them no more."""
     oldest = time.time() - UPLOADS_KEPT.total_seconds()
-    for path in uploads_folder().glob("*.csv"):
+    for path in uploads_folder().glob("*"):
         if path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)
+    undo.forget_old()

@@ -2,22 +2,24 @@
 
 import re
 import unicodedata
-from array import array
-from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import Any
 
-from peewee import fn
-
-from obidient import areas
-from obidient.areas import Area, find_lga, find_state, squeeze
-from obidient.contacts.phones import normalise
+from obidient.contacts import names, numbers
+from obidient.contacts.columns import Columns
+from obidient.contacts.phones import textless
+from obidient.contacts.places import Placer
 from obidient.contacts.suppression import erased_hashes, hashed
 
 _SPACES = re.compile(r"\s+")
-_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: Control characters, and signs that nobody sees: they cost a part of a text each.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 _LONGEST_NAME = 120
-_CODE = re.compile(r"\d{1,2}[-/]\d{1,2}([-/]\d{1,2}([-/]\d{1,3})?)?")
+_LONGEST_VALUE = 200
+#: Google's own groups, such as `* myContacts`.
+_SYSTEM_GROUP = re.compile(r"\*.*")
+_TAGS_APART = re.compile(r":::|[;,|\n]")
 
 
 @dataclass(slots=True)
@@ -35,156 +37,109 @@ class Person:
     polling_unit_code: str | None = None
     polling_unit_name: str = ""
     area_flag: bool = False
+    #: What keeps texts from a number, e.g. "a landline".
+    textless: str | None = None
+    #: Fields of one's own, by name.
+    own: dict[str, str] | None = None
     tags: frozenset[str] = frozenset()
+    #: Further numbers of the same person.
+    further: tuple[str, ...] = ()
+    line: int = 0
     warnings: list[str] = field(default_factory=list)
 
 
-def clean(text: str) -> str:
-    """NFC, no control characters, single spaces, of bearable length."""
+def clean(text: str, longest: int = _LONGEST_NAME) -> str:
+    """NFC, without unseen characters, single spaces, of bearable length."""
     if text.isascii() and text.isprintable() and "  " not in text:
-        return text.strip()[:_LONGEST_NAME]
+        return text.strip()[:longest]
     text = unicodedata.normalize("NFC", _UNSAFE.sub("", text))
-    return _SPACES.sub(" ", text).strip()[:_LONGEST_NAME]
-
-
-def _number(code: str) -> int:
-    """The code of a ward or unit as a number, no two alike: no state has the code 00."""
-    return int(code.replace("-", ""))
-
-
-class Register:
-    """The imported register, as an import needs it: known codes, and wards and units by name."""
-
-    def __init__(self) -> None:
-        query: Any = Area.select(Area.code).where(Area.level.in_(["ward", "unit"]))
-        rows = query.order_by(fn.LENGTH(Area.code), Area.code).tuples().iterator()
-        # In order. A nation's 186,000 codes as numbers take less than a megabyte, as texts 24.
-        self._known = array("I", (_number(code) for (code,) in rows))
-        self._children: dict[str, dict[str, str | None]] = {}
-
-    def __bool__(self) -> bool:
-        """Whether one was imported."""
-        return bool(self._known)
-
-    def __contains__(self, code: str) -> bool:
-        place = bisect_left(self._known, _number(code))
-        return place < len(self._known) and self._known[place] == _number(code)
-
-    def child(self, parent: str, name: str) -> str | None:
-        """The one area of this name below `parent`; None when there is none or several."""
-        if not self:
-            return None
-        if parent not in self._children:
-            if len(self._children) > 2_000:
-                self._children.clear()
-            found: dict[str, str | None] = {}
-            rows: Any = Area.select(Area.code, Area.name).where(Area.parent == parent).tuples()
-            for code, title in rows:
-                key = squeeze(title)
-                found[key] = None if key in found else code
-            self._children[parent] = found
-        return self._children[parent].get(squeeze(name))
+    return _SPACES.sub(" ", text).strip()[:longest]
 
 
 class RowReader:
     """Turns cells into people, given which column is which."""
 
-    def __init__(self, columns: dict[str, int], register: Register) -> None:
-        self._columns = columns
-        self._register = register
+    def __init__(self, columns: Columns, placer: Placer, surname_first: bool = False) -> None:
+        self._columns = columns.fields
+        self._phones = columns.phones
+        self._own = sorted(columns.own.items())
+        self._placer = placer
+        self._surname_first = surname_first
         self._erased = erased_hashes()
 
     def cell(self, cells: list[str], name: str) -> str:
         index = self._columns.get(name)
         return clean(cells[index]) if index is not None and index < len(cells) else ""
 
-    def read(self, cells: list[str]) -> Person:
+    def given_phone(self, cells: list[str]) -> str:
+        """What the row says for a number, for its complaint."""
+        texts = (cells[at].strip() for at in self._phones if at < len(cells))
+        return next(filter(None, texts), "")[:100]
+
+    def read(self, cells: list[str], line: int = 0) -> Person:
         """Raises ValueError with a sentence when the row has no usable phone number."""
-        person = Person(normalise(self.cell(cells, "phone")))
-        if self._erased and hashed(person.phone) in self._erased:
+        phone, *further = self._read_phones(cells)
+        person = Person(phone, textless=textless(phone), further=tuple(further), line=line)
+        if self._erased and hashed(phone) in self._erased:
             raise ValueError("This person asked to be erased and never to be contacted again.")
-        person.first_name = self.cell(cells, "first_name")
-        person.last_name = self.cell(cells, "last_name")
-        person.full_name = self.cell(cells, "full_name")
-        _complete_names(person)
-        self._place(
+        self._name(person, cells)
+        self._placer.place(
             person,
-            *(self.cell(cells, name) for name in ("state", "lga", "ward", "polling_unit")),
+            *(self._said(cells, name) for name in ("state", "lga", "ward", "polling_unit")),
         )
         tags = self.cell(cells, "tags")
         if tags:
-            parts = re.split(r"[;,|]", tags)
-            person.tags = frozenset(tag.strip().lower() for tag in parts if tag.strip())
+            person.tags = read_tags(tags)
+        if self._own:
+            person.own = self._read_own(cells) or None
         return person
 
-    def _place(self, person: Person, state: str, lga: str, ward: str, unit: str) -> None:
-        """Fill in the areas, the smallest official code deciding over all names."""
-        for text in (unit, ward, lga):
-            code = _as_code(text)
-            if code and code[:5] in areas.LGAS:
-                self._place_by_code(person, code)
-                break
-        if person.state_code is None and state:
-            person.state_code = find_state(state)
-            if person.state_code is None:
-                self._warn(person, f"No state is called {state!r}.")
-        if person.lga_code is None and lga:
-            self._place_lga(person, lga)
-        self._place_below(person, ward, unit)
+    def _read_phones(self, cells: list[str]) -> list[str]:
+        """All numbers of a row; the first column that holds any has the one to write to."""
+        found: list[str] = []
+        trouble: ValueError | None = None
+        for at in self._phones:
+            text = cells[at] if at < len(cells) else ""
+            if text and not names.is_nothing(text.strip()):
+                try:
+                    found += numbers.read(text)
+                except ValueError as error:
+                    trouble = trouble or error
+        if not found:
+            raise trouble or ValueError("There is no phone number. Fill it in, or delete the row.")
+        # One that gets no texts gives way to one that does.
+        if len(found) > 1 and textless(found[0]):
+            found.sort(key=lambda phone: bool(textless(phone)))
+        return list(dict.fromkeys(found))[: numbers.MOST] if len(found) > 1 else found
 
-    def _place_by_code(self, person: Person, code: str) -> None:
-        person.state_code, person.lga_code = code[:2], code[:5]
-        if len(code) >= 8:
-            person.ward_code = code[:8]
-        if len(code) == 12:
-            person.polling_unit_code = code
-        if len(code) >= 8 and self._register and code not in self._register:
-            self._warn(person, f"The register does not know {code}.")
+    def _said(self, cells: list[str], name: str) -> str:
+        text = self.cell(cells, name)
+        return "" if text and names.is_nothing(text) else text
 
-    def _place_lga(self, person: Person, lga: str) -> None:
-        try:
-            person.lga_code = find_lga(lga, person.state_code)
-        except areas.Ambiguous as error:
-            self._warn(person, error.detail)
-            return
-        if person.lga_code is None:
-            self._warn(person, f"No LGA is called {lga!r}.")
-        elif person.state_code is None:
-            person.state_code = person.lga_code[:2]
+    def _name(self, person: Person, cells: list[str]) -> None:
+        person.first_name = names.given(names.tidy(self.cell(cells, "first_name")))
+        person.last_name = names.tidy(self.cell(cells, "last_name"))
+        full = names.tidy(self.cell(cells, "full_name"))
+        if full:
+            first, last, person.full_name = names.split(full, self._surname_first)
+            if not person.first_name and not person.last_name:
+                person.first_name, person.last_name = first, last
+        if not person.full_name and (person.first_name or person.last_name):
+            person.full_name = f"{person.first_name} {person.last_name}".strip()
 
-    def _place_below(self, person: Person, ward: str, unit: str) -> None:
-        if ward and not _as_code(ward):
-            person.ward_name = ward
-            if person.ward_code is None and person.lga_code:
-                person.ward_code = self._register.child(person.lga_code, ward)
-        if unit and not _as_code(unit):
-            person.polling_unit_name = unit
-            if person.polling_unit_code is None and person.ward_code:
-                person.polling_unit_code = self._register.child(person.ward_code, unit)
-        unplaced = (person.ward_name and not person.ward_code) or (
-            person.polling_unit_name and not person.polling_unit_code
-        )
-        if unplaced and self._register:
-            person.area_flag = True
-
-    @staticmethod
-    def _warn(person: Person, sentence: str) -> None:
-        person.area_flag = True
-        person.warnings.append(sentence)
+    def _read_own(self, cells: list[str]) -> dict[str, str]:
+        found = {}
+        for at, name in self._own:
+            text = clean(cells[at], _LONGEST_VALUE) if at < len(cells) else ""
+            # A nought may be an answer here, e.g. of children.
+            if text and (text == "0" or not names.is_nothing(text)):
+                found[name] = text
+        return found
 
 
-def _as_code(text: str) -> str | None:
-    """`24/11/2/17` as `24-11-02-017`; None for what is no code of an LGA, ward or unit."""
-    if not text or not text[0].isdigit() or not _CODE.fullmatch(text):
-        return None
-    parts = re.split(r"[-/]", text)
-    widths = (2, 2, 2, 3)
-    return "-".join(part.zfill(width) for part, width in zip(parts, widths, strict=False))
-
-
-def _complete_names(person: Person) -> None:
-    if not person.full_name:
-        person.full_name = f"{person.first_name} {person.last_name}".strip()
-    elif not person.first_name and not person.last_name:
-        first, _, rest = person.full_name.partition(" ")
-        person.first_name, person.last_name = first, rest.rpartition(" ")[2]
+def read_tags(text: str) -> frozenset[str]:
+    """The tags of a cell, in small letters; Google's own groups are none."""
+    parts = {part.strip().lower() for part in _TAGS_APART.split(text)}
+    return frozenset(
+        part for part in parts if not (_SYSTEM_GROUP.match(part) or names.is_nothing(part))
+    ) - {""}

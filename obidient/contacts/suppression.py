@@ -12,7 +12,7 @@ from obidient.accounts import actor, audit
 from obidient.bulk import in_sql
 from obidient.clock import utcnow
 from obidient.config import settings
-from obidient.contacts.models import EVERY_CHANNEL, Suppression
+from obidient.contacts.models import EVERY_CHANNEL, Contact, FormerNumber, Suppression
 from obidient.contacts.phones import mask
 from obidient.database import db, mark
 
@@ -68,7 +68,16 @@ def suppress(
                 "suppression",
                 mask(phone),
             )
+            _carry(phone, channel, source, note)
     return bool(changed)
+
+
+def _carry(phone: str, channel: str, source: str, note: str) -> None:
+    """Whoever opts out on another number of theirs gets nothing on the first."""
+    lead = FormerNumber.get_or_none(FormerNumber.phone == phone)
+    person = lead and Contact.get_or_none(Contact.id == lead.contact_id)
+    if person and person.phone != phone:
+        suppress(person.phone, channel, source, note)
 
 
 def lift(phone: str, channel: str = EVERY_CHANNEL) -> bool:

@@ -165,7 +165,7 @@ def test_missing_and_extra_columns_do_no_harm(app: Flask, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(b"", "empty"), (b"PK\x03\x04abc", "Excel workbook"), (b"%PDF-1.4", "PDF")]
+    [(b"", "empty"), (b"PK\x03\x04abc", "damaged or cut off"), (b"%PDF-1.4", "PDF")]
     + [(b"name,age\nx,1\n", "No column is named like a phone"), (b"a\x00b", "not a text file")]
     + [(b'"phone,name\n08035550001,x\n', "quotes of the first line")],
 )
@@ -241,7 +241,7 @@ def test_what_csv_writes_is_read_back(
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
     writer.writerow(["phone", "b", "c"])
     writer.writerows(rows)
-    found = [row.cells for row in CsvFile(write(tmp_path, text.getvalue()))]
+    _, *found = [row.cells for row in CsvFile(write(tmp_path, text.getvalue()))]
     assert found == [row for row in rows if any(cell.strip() for cell in row)]
 
 
@@ -256,8 +256,9 @@ def test_what_a_person_adds_to_an_import_is_checked_first(app: Flask, tmp_path: 
 def test_columns_are_recognised_and_can_be_mapped() -> None:
     header = ["S/N", "Mobile No.", "Surname", "Local Government Area", "PU Code", "Whatsapp"]
     found = recognise(header)
-    assert (found["phone"], found["last_name"], found["lga"], found["polling_unit"]) == (1, 2, 3, 4)
-    assert assign(header, {"phone": "whatsapp"})["phone"] == 5
+    assert found.phones == [1, 5]
+    assert found.fields == {"last_name": 2, "lga": 3, "polling_unit": 4}
+    assert assign(header, {"phone": "whatsapp"}).phones == [5, 1]
     with pytest.raises(Invalid, match="no column"):
         assign(header, {"phone": "Landline"})
 

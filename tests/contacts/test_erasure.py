@@ -21,8 +21,8 @@ from obidient.campaigns.models.voice import VoiceCall
 from obidient.campaigns.sending import staging, states
 from obidient.clock import utcnow
 from obidient.contacts import erasure, imports, retention, suppression
-from obidient.contacts.api import uploads_folder
 from obidient.contacts.models import Contact, ContactListMember, ContactTag, Suppression
+from obidient.contacts.uploads import uploads_folder
 from obidient.database import db
 from obidient.errors import Conflict
 from obidient.jobs import Job

@@ -18,9 +18,8 @@ from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.sending import staging
-from obidient.contacts import api as contacts_api
 from obidient.contacts import demo as contacts_demo
-from obidient.contacts import erasure
+from obidient.contacts import erasure, uploads
 from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.database import db
 from obidient.results import deciding
@@ -51,9 +50,9 @@ def fill(audience: dict[str, Any] | None = None) -> None:
     minutes.flush(everything=True)
     failed_jobs.record(SMS, "stage", {"campaignId": 1}, ValueError("why"))
     erasure.start("+2348035550399", False, None)
-    path = contacts_api.uploads_folder() / f"{UPLOAD}.csv"
+    path = uploads.uploads_folder() / f"{UPLOAD}.csv"
     path.write_text("phone,first_name\n08035550001,Ada\n0803,Nobody\n")
-    jobs.run(contacts_api.start_import(path, "supporters.csv", dry_run=True).id)
+    jobs.run(uploads.start_import(path, "supporters.csv", dry_run=True).id)
     AudioAsset.create(title="Invitation", url="https://example.org/a.mp3")
     InboundText.create(provider="simulator-sms", provider_id="1", phone="+2348035550001", text="Hi")
     Tag.get_or_create(name="volunteers")
@@ -146,7 +145,7 @@ def addresses(app: Flask, method: str = "GET") -> Iterator[tuple[str, str]]:
     known = values()
     draft = Campaign.get(Campaign.status == "draft").id
     job_of = {
-        "admin_imports": jobs.Job.get(jobs.Job.kind == contacts_api.IMPORT).id,
+        "admin_imports": jobs.Job.get(jobs.Job.kind == uploads.IMPORT).id,
         "admin_privacy": jobs.Job.get(jobs.Job.kind == erasure.KIND).id,
     }
     row_of = {

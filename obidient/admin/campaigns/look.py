@@ -72,7 +72,9 @@ class Look:
     @property
     def excluded(self) -> int:
         c = self.campaign
-        return int(c.excluded_opted_out + c.excluded_invalid + c.excluded_duplicate)
+        return int(
+            c.excluded_opted_out + c.excluded_invalid + c.excluded_textless + c.excluded_duplicate
+        )
 
     @property
     def is_over(self) -> bool:

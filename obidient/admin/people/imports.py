@@ -12,8 +12,7 @@ from werkzeug.wrappers import Response
 
 from obidient import bodies, jobs
 from obidient.admin.base import CONTACTS, STOP_POLLING, SecureView, expose
-from obidient.contacts import api as contacts_api
-from obidient.contacts import imports
+from obidient.contacts import api, imports, uploads
 from obidient.contacts.models import ContactList
 from obidient.errors import NotFound, Problem
 from obidient.jobs import Job
@@ -38,11 +37,11 @@ class Imports(SecureView):
     lead = "Bring in supporters from a CSV file. You see what would happen before anything does."
 
     @expose("/", methods=("GET", "POST"))
-    @bodies.takes(contacts_api.MAX_UPLOAD, CONTACTS)
+    @bodies.takes(api.MAX_UPLOAD, CONTACTS)
     def index(self) -> Any:
         if request.method == "POST":
             return self._take_in()
-        rows = Job.select().where(Job.kind == contacts_api.IMPORT)
+        rows = Job.select().where(Job.kind == uploads.IMPORT)
         if current_user.role != "admin":
             rows = rows.where(Job.created_by_id == current_user.id)
         latest = list(rows.order_by(Job.id.desc()).limit(20))
@@ -105,7 +104,7 @@ class Imports(SecureView):
         """After a trial run: the same file, columns, tags and list, for good."""
         params = _job(job_id).params
         try:
-            job = contacts_api.start_import(
+            job = uploads.start_import(
                 Path(params["path"]),
                 params["name"],
                 mapping=params["mapping"],
@@ -120,7 +119,7 @@ class Imports(SecureView):
     @expose("/jobs/<int:job_id>/problems.csv")
     def problems(self, job_id: int) -> Response:
         """The rows that were left out: line, value, what is wrong."""
-        file = contacts_api.problems_file(_job(job_id))
+        file = uploads.problems_file(_job(job_id))
         if not file.exists():
             raise NotFound("This import left no file of problems.")
         return send_file(
@@ -129,7 +128,7 @@ class Imports(SecureView):
 
 
 def _path(key: str) -> Path:
-    return contacts_api.uploads_folder() / f"{key}.csv"
+    return uploads.uploads_folder() / f"{key}.csv"
 
 
 def _stored(key: str) -> Path:
@@ -145,7 +144,7 @@ def _mapping() -> dict[str, str]:
 
 def _start(path: Path, name: str, dry_run: bool) -> Job:
     tags = [tag.strip().lower() for tag in request.form.get("tags", "").split(",") if tag.strip()]
-    return contacts_api.start_import(
+    return uploads.start_import(
         path,
         name,
         mapping=_mapping(),
@@ -159,7 +158,7 @@ def _job(job_id: int) -> Job:
     """An import the person may see: their own, or any for an admin."""
     job = jobs.get(job_id)
     mine = job.created_by_id == current_user.id or current_user.role == "admin"
-    if job.kind != contacts_api.IMPORT or not mine:
+    if job.kind != uploads.IMPORT or not mine:
         raise NotFound("There is no such import; it may have been cleared away.")
     return job
 

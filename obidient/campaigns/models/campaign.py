@@ -99,6 +99,7 @@ class Campaign(BaseModel):
     excluded_opted_out = IntegerField(default=0)
     excluded_invalid = IntegerField(default=0)
     excluded_duplicate = IntegerField(default=0)
+    excluded_textless = IntegerField(default=0)
     #: In ten-thousandths of the currency: providers bill fractions of a kobo.
     cost_e4 = BigIntegerField(default=0)
     currency = CharField(default="")

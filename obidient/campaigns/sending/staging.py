@@ -96,16 +96,14 @@ def stage_chunk(campaign_id: int, size: int) -> bool:
 def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
     """Turn the contacts in (cursor, upper] into recipients, and count who was left out."""
     chosen = audiences.selection(campaign.audience)
-    m, invalid = mark(), "c.phone_invalid"
+    m, unfit = mark(), audiences.unfit_sql(campaign.channel)
     where = f"c.id > {m} AND c.id <= {m} AND {chosen.condition}"
     span = (cursor, upper, *chosen.params)
-    found, bad, out = db.execute_sql(
-        f"SELECT count(*), sum(CASE WHEN {invalid} THEN 1 ELSE 0 END), "
-        f"sum(CASE WHEN NOT ({invalid}) AND {audiences.suppressed_sql()} THEN 1 ELSE 0 END) "
-        f"FROM contact c WHERE {where}",
+    found, bad, textless, out = db.execute_sql(
+        f"SELECT count(*), {audiences.left_out_sql(campaign.channel)} FROM contact c WHERE {where}",
         (campaign.channel, EVERY_CHANNEL, *span),
     ).fetchone()
-    wanted = found - int(bad or 0) - int(out or 0)
+    wanted = found - int(bad or 0) - int(textless or 0) - int(out or 0)
     added = 0
     if wanted:
         size = settings().channel(campaign.channel).batch_size
@@ -117,7 +115,7 @@ def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
             f"(({int(campaign.total)} + row_number() OVER (ORDER BY c.id) - 1) / {int(size)})"
             f"{cast}, "
             f"0, 0, '', '', '', {m} FROM contact c "
-            f"WHERE {where} AND NOT ({invalid}) AND NOT {audiences.suppressed_sql()} "
+            f"WHERE {where} AND NOT ({unfit}) AND NOT {audiences.suppressed_sql()} "
             "ORDER BY c.id ON CONFLICT (campaign_id, phone) DO NOTHING",
             (utcnow(), *span, campaign.channel, EVERY_CHANNEL),
         )
@@ -128,6 +126,7 @@ def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
         total=Campaign.total + added,
         queued=Campaign.queued + added,
         excluded_invalid=Campaign.excluded_invalid + int(bad or 0),
+        excluded_textless=Campaign.excluded_textless + int(textless or 0),
         excluded_opted_out=Campaign.excluded_opted_out + int(out or 0),
         excluded_duplicate=Campaign.excluded_duplicate + wanted - added,
     ).where(Campaign.id == campaign.id).execute()

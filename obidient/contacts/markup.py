@@ -1,0 +1,159 @@
+"""Tables that other programs call .xls or .csv: HTML, XML spreadsheets of 2003, and JSON."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import orjson
+
+from obidient.contacts import encodings
+from obidient.contacts.csvfile import Row
+from obidient.errors import Invalid
+
+#: They are read as a whole, not as streams.
+MOST_BYTES = 60_000_000
+
+
+class Table:
+    """A file read at once; `kind` is html, xml or json."""
+
+    delimiter = ""
+
+    def __init__(self, path: Path, kind: str, encoding: str = "") -> None:
+        self.kind = kind
+        self.size = self.position = path.stat().st_size
+        if self.size > MOST_BYTES:
+            raise Invalid(f"This {kind.upper()} file is too large. Save the table as .xlsx or CSV.")
+        found = encodings.Found(encoding) if encoding else encodings.guess(path)
+        self.encoding, self.doubt = found.encoding, found.others
+        self._path = path
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __iter__(self) -> Iterator[Row]:
+        text = self._path.read_bytes().decode(self.encoding, "replace")
+        read = {"html": _html, "xml": _xml, "json": _json}[self.kind]
+        for number, cells in enumerate(read(text), 1):
+            if any(cell.strip() for cell in cells):
+                yield Row(number, cells)
+
+
+class _Cells(HTMLParser):
+    """The rows of the tables of a page, one after another."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.rows: list[list[str]] = []
+        self._open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self.rows.append([])
+            self._open = False
+        elif tag in ("td", "th"):
+            if not self.rows:
+                self.rows.append([])
+            self.rows[-1].append("")
+            self._open = True
+        elif tag == "br":
+            self.handle_data(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th", "tr"):
+            self._open = False
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.rows[-1][-1] += data
+
+
+def _html(text: str) -> Iterator[list[str]]:
+    reader = _Cells()
+    reader.feed(text)
+    reader.close()
+    if not reader.rows:
+        raise Invalid("This is a web page without a table, not a list. Save the table as .xlsx.")
+    yield from ([cell.strip() for cell in row] for row in reader.rows)
+
+
+class _Sheet:
+    """Rows of the first worksheet of an XML spreadsheet (SpreadsheetML of 2003)."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[str]] = []
+        self.sheets = 0
+        self._in_data = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        at = attributes.get("ss:Index", attributes.get("Index", ""))
+        if name == "Worksheet":
+            self.sheets += 1
+        if self.sheets != 1:
+            return
+        if name == "Row":
+            self.rows.append([])
+        elif name == "Cell" and self.rows:
+            row = self.rows[-1]
+            # An index says that empty cells were left out before.
+            row += [""] * (min(int(at), 200) - 1 - len(row) if at.isdigit() else 0)
+            row.append("")
+        elif name == "Data":
+            self._in_data = True
+
+    def end(self, name: str) -> None:
+        if name.rpartition(":")[2] == "Data":
+            self._in_data = False
+
+    def data(self, text: str) -> None:
+        if self._in_data and self.sheets == 1 and self.rows and self.rows[-1]:
+            self.rows[-1][-1] += text
+
+
+def _refuse(*_told: Any) -> None:
+    raise Invalid("This XML file defines entities of its own and is not read. Save it as .xlsx.")
+
+
+def _xml(text: str) -> Iterator[list[str]]:
+    sheet, parser = _Sheet(), expat.ParserCreate("utf-8")
+    parser.StartElementHandler, parser.EndElementHandler = sheet.start, sheet.end
+    parser.CharacterDataHandler = sheet.data
+    parser.EntityDeclHandler = _refuse
+    try:
+        parser.Parse(text.lstrip("\ufeff").encode("utf-8"), True)
+    except expat.ExpatError as error:
+        raise Invalid(f"This XML file is damaged: {error}.") from None
+    if not sheet.rows:
+        raise Invalid("This is an XML file without a spreadsheet. Save the table as .xlsx or CSV.")
+    yield from sheet.rows
+
+
+def _json(text: str) -> Iterator[list[str]]:
+    """A list of objects, as KoBo and others export: their keys are the titles."""
+    try:
+        found = orjson.loads(text.lstrip("\ufeff"))
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"This is JSON, but damaged: {error}. Export it again, or as CSV.") from None
+    if isinstance(found, dict):
+        lists = [value for value in found.values() if isinstance(value, list) and value]
+        found = max(lists, key=len, default=[])
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    if not rows:
+        raise Invalid("This is JSON without a list of people. Export the table as .xlsx or CSV.")
+    titles = list(dict.fromkeys(key for row in rows for key in row))
+    yield titles
+    for row in rows:
+        yield [_as_text(row.get(title)) for title in titles]
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "; ".join(map(_as_text, value))
+    return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)

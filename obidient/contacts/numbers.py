@@ -1,0 +1,84 @@
+"""Phone numbers as they stand in a cell: one, several, or with words around them."""
+
+import re
+from collections.abc import Iterable
+
+from obidient.contacts.phones import normalise
+
+#: Between numbers: Google's `:::`, signs, "or", a line break.
+_APART = re.compile(r":::|[;,|&\n\r]|\bor\b|\band\b|/(?=\s*[+0(\d])|\s-\s", re.IGNORECASE)
+#: What people write beside a number: its network, its kind.
+_BESIDE = re.compile(
+    r"\([^()]*[A-Za-z][^()]*\)|\b(?:mtn|glo|airtel|etisalat|9mobile|t2|mobile|cell|home|work|office"
+    r"|main|whats ?app|watsapp|tel|phone|gsm|call|calls|line|sms|text|only|no|nos|number)\b\.?:?",
+    re.IGNORECASE,
+)
+_PIECE = re.compile(r"\+?[\d().]+")
+#: A cell longer than this holds a story, not numbers.
+_LONGEST = 300
+_LEAST_DIGITS = 7
+#: Numbers of one person.
+MOST = 8
+
+
+def read(text: str) -> list[str]:
+    """The numbers of a cell in E.164, the first being the one to write to.
+
+    Raises ValueError with a sentence when there is none.
+    """
+    try:
+        return [normalise(text)]
+    except ValueError:
+        found = _several(text)
+        if not found:
+            raise
+        return found
+
+
+def _several(text: str) -> list[str]:
+    if len(text) > _LONGEST:
+        return []
+    found: dict[str, None] = {}
+    for part in _APART.split(text):
+        part = _BESIDE.sub(" ", part).strip(" .:-/")
+        if sum(map(str.isdigit, part)) < _LEAST_DIGITS:
+            continue
+        for number in _of(part):
+            found.setdefault(number)
+    return list(found)[:MOST]
+
+
+def _of(part: str) -> list[str]:
+    """The number of a part, or the several that only blanks and hyphens keep apart."""
+    try:
+        return [normalise(part)]
+    except ValueError:
+        pass
+    if re.search(r"[A-Za-z]", part):
+        return []
+    found, held = [], ""
+    for piece in _PIECE.findall(part):
+        held += piece
+        if sum(map(str.isdigit, held)) >= 10:
+            try:
+                found.append(normalise(held))
+            except ValueError:
+                continue
+            held = ""
+    # Digits that belong to none of them: better none than a wrong one.
+    return [] if held else found
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds at least one phone number."""
+    if sum(map(str.isdigit, text[:40])) < _LEAST_DIGITS:
+        return False
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
+
+
+def any_in(cells: Iterable[str]) -> bool:
+    return any(map(is_number, cells))
