@@ -1,4 +1,4 @@
-"""Who was written to, or wrote to us, since a moment: they stay when an import is undone."""
+"""Who was written to or wrote to us since a moment: they stay when an import is undone."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,8 @@ def since(phones: Sequence[str], moment: datetime) -> set[str]:
         return set()
     found: set[str] = set()
     # A campaign of before may have gone out, or on, since.
-    ids = [row.id for row in Campaign.select(Campaign.id).where(Campaign.updated_at >= moment)]
+    going = Campaign.status.in_(["sending", "paused"]) | (Campaign.updated_at >= moment)
+    ids = [row.id for row in Campaign.select(Campaign.id).where(going)]
     for start in range(0, len(ids), CAMPAIGNS):
         rows = Recipient.select(Recipient.phone).where(
             Recipient.campaign_id.in_(ids[start : start + CAMPAIGNS]),

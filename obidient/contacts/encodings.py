@@ -29,6 +29,9 @@ _BYTES = ("cp1252", "mac-roman", "cp850", "cp437")
 #: Signs that people and word processors put into lists.
 _SIGNS = frozenset("’‘“”–—…•«»°ºª№£€\u00a0")
 
+#: Small letters that names are written with, here and in the West.
+_USUAL = frozenset("áàâãäåéèêëíìîïóòôõöúùûüñçýÿ")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -111,7 +114,8 @@ def _decoded(encoding: str, one: bytes) -> str:
 def _fits(encoding: str, before: bytes, one: bytes, after: bytes) -> float:
     """How well a byte reads, from -2 (nonsense) to 2 (a letter of the case of its word)."""
     letter = _decoded(encoding, one)
-    left, right = (b.decode("ascii", "replace") for b in (before, after))
+    # Another such byte beside it is most likely a letter of the same word.
+    left, right = (b.decode("ascii") if b < b"\x80" else "é" for b in (before, after))
     in_word = left.isalpha() or right.isalpha()
     if letter in _SIGNS:
         return 1.0 if not (left.isalpha() and right.isalpha()) or letter in "’‘" else -1.0
@@ -123,6 +127,6 @@ def _fits(encoding: str, before: bytes, one: bytes, after: bytes) -> float:
         if not left.isalpha():
             # Few words of a list of people begin with a small letter.
             return 0.5 if right.islower() else -1.0
-        return 2.0 if left.islower() or right.islower() else -1.0
+        return (2.0 if left.islower() or right.islower() else -1.0) - (letter not in _USUAL)
     # A capital begins a word, or stands among capitals.
-    return -1.5 if left.islower() else 2.0
+    return -1.5 if left.islower() else 2.0 - (letter.lower() not in _USUAL)
