@@ -16,6 +16,7 @@ from obidient.campaigns.sending import lifecycle, rest, states
 from obidient.campaigns.voice import menu, recordings
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
+from obidient.contacts import fields
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.plugin import Channel
@@ -46,7 +47,7 @@ def _check(values: dict[str, Any]) -> dict[str, Any]:
         known = ", ".join(queues.current().channels)
         raise Invalid(f"There is no channel {values['channel']!r}. There are: {known}.")
     if values.get("message_template"):
-        values["message_template"] = text.validate(values["message_template"])
+        values["message_template"] = text.validate(values["message_template"], fields.own())
     # An empty one is a draft whose audience is still to be chosen; launch() asks again.
     if values.get("audience"):
         values["audience"] = audiences.validate(values["audience"])

@@ -12,7 +12,7 @@ def field_values(contact: Contact | None) -> dict[str, str]:
     if contact is None:
         return {}
     ward, unit = contact.ward_name, contact.polling_unit_name
-    return {
+    return (contact.fields or {}) | {
         "first_name": contact.first_name,
         "last_name": contact.last_name,
         "full_name": contact.full_name,

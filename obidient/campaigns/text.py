@@ -6,7 +6,7 @@ Alphabets and part sizes are those of 3GPP TS 23.038 and 23.040: 160 septets (15
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -146,8 +146,10 @@ def plain_spelling(text: str) -> str:
     return "".join(plain)
 
 
-def _allowed() -> str:
-    return "Use one of: " + ", ".join(f"{{{{{field}}}}}" for field in FIELDS) + "."
+def _allowed(own: Collection[str]) -> str:
+    names = [*FIELDS, *own]
+    shown = ", ".join(f"{{{{{field}}}}}" for field in names[:30])
+    return f"Use one of: {shown}{' …' if len(names) > 30 else '.'}"
 
 
 def _field(inside: str) -> tuple[str, str]:
@@ -160,8 +162,11 @@ def _fields(template: str) -> list[tuple[str, str]]:
     return [_field(inside) for inside in _FIELD.findall(template)]
 
 
-def validate(template: str) -> str:
-    """The template in NFC; raises Invalid for an unknown field, stray braces, or its length."""
+def validate(template: str, own: Collection[str] = ()) -> str:
+    """The template in NFC; raises Invalid for an unknown field, stray braces, or its length.
+
+    `own` are the names of fields of the organisation's own.
+    """
     if len(template) > LONGEST:
         raise Invalid(f"The message is too long: write {LONGEST:,} characters at most.")
     template = normal(template).strip()
@@ -170,12 +175,12 @@ def validate(template: str) -> str:
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\f" for c in template):
         raise Invalid("There is a control character in the message. Type it anew, without it.")
     for name, _default in _fields(template):
-        if name not in FIELDS:
-            raise Invalid(f"There is no field {{{{{name[:40]}}}}}. {_allowed()}")
+        if name not in FIELDS and name not in own:
+            raise Invalid(f"There is no field {{{{{name[:40]}}}}}. {_allowed(own)}")
     rest = _FIELD.sub("", template)
     stray = re.search(r"\{\{.{0,20}|.{0,20}\}\}", rest) or _HALF_FIELD.search(rest)
     if stray:
-        raise Invalid(f"The braces of {stray[0]!r} are not those of a field. {_allowed()}")
+        raise Invalid(f"The braces of {stray[0]!r} are not those of a field. {_allowed(own)}")
     if segments(rest).parts > MOST_PARTS:
         raise Invalid(f"The message is too long: networks take {MOST_PARTS} parts at most.")
     return template
@@ -189,7 +194,7 @@ def fields(template: str) -> list[str]:
 def without_default(template: str) -> list[str]:
     """The fields that leave a gap for people of whom they are not known."""
     found = _fields(template)
-    return list(dict.fromkeys(n for n, default in found if n in FIELDS and not default.strip()))
+    return list(dict.fromkeys(name for name, default in found if not default.strip()))
 
 
 def is_personalised(template: str) -> bool:

@@ -93,8 +93,14 @@ def _phones(
     """The columns of numbers, the one to write to first."""
     shares = [_share(texts, numbers.is_number) for texts in cells]
     named = [place for place, (meant, _) in enumerate(said) if meant == "phone"]
-    # Cells decide; a title alone is enough for a column that looks like nothing else.
-    found = [place for place in named if shares[place] >= 0.2 or not cells[place]]
+    # Cells decide; a title alone is enough where hardly any cell is filled in.
+    found = [
+        place
+        for place in named
+        if shares[place] >= 0.2
+        or not cells[place]
+        or (said[place][1] == 3 and len(cells[place]) < 5)
+    ]
     if any(cells) and not any(shares[place] >= 0.2 for place in found):
         by_cells = [
             place

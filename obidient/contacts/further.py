@@ -80,8 +80,3 @@ def carry_stops(pairs: Sequence[tuple[str, str]]) -> None:
         main = dict(pairs)
         for phone, channel, source, note in stopped:
             suppression.suppress(main[phone], channel, source, note)
-
-
-def add_by_hand(contact: Contact, phone: str) -> None:
-    """Keep a number beside a contact's own."""
-    note_numbers([(phone, contact.phone)], None)

@@ -240,8 +240,8 @@ class _Run:
 def preview(
     path: Path,
     reading: Reading | None = None,
-    rows: int = 5,
     mapping: Mapping[str, str] | None = None,
+    rows: int = 5,
 ) -> dict[str, Any]:
     """What a person needs for mapping columns: how the file was read, what each column was taken
     for and what is in it, first rows. Raises Invalid when it can't be read."""

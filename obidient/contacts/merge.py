@@ -16,6 +16,7 @@ from obidient.accounts import audit
 from obidient.clock import utcnow
 from obidient.contacts import erasure, suppression
 from obidient.contacts.models import (
+    NAMES,
     Contact,
     ContactList,
     ContactListMember,
@@ -24,6 +25,7 @@ from obidient.contacts.models import (
     Suppression,
     Tag,
 )
+from obidient.contacts.models import PLACE as PLACE_BIT
 from obidient.contacts.search import words
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
@@ -157,6 +159,9 @@ def merge(ids: Iterable[int], choices: Mapping[str, int]) -> Contact:
         for name, columns in CHOICES.items():
             for column in columns:
                 setattr(keeper, column, getattr(contacts[choices[name]], column))
+        keeper.fields = _fields(list(contacts.values()), keeper)
+        # A person has chosen: no import changes it.
+        keeper.edited = (keeper.edited or 0) | NAMES | PLACE_BIT
         keeper.updated_at = utcnow()
         keeper.save()
         _unite(ContactTag, ContactTag.tag_id, gone, keeper.id)
@@ -188,7 +193,7 @@ def _messages(contacts: Sequence[Contact], keeper_id: int, really: bool) -> Mess
 
 
 def former(contact_id: int) -> list[str]:
-    """Numbers of contacts that were merged into this one."""
+    """Other numbers of a contact: of those merged into it, and those beside the first in lists."""
     rows = FormerNumber.select().where(FormerNumber.contact_id == contact_id)
     return [row.phone for row in rows.order_by(FormerNumber.noted_at)]
 
@@ -198,6 +203,14 @@ def _carry_stops(phone: str, kept: str) -> None:
     rows = Suppression.select().where(Suppression.phone == phone, Suppression.lifted_at.is_null())
     for row in list(rows):
         suppression.suppress(kept, row.channel, row.source, row.note)
+
+
+def _fields(contacts: list[Contact], keeper: Contact) -> dict[str, str] | None:
+    """The fields of all of them; where they differ, the one kept decides."""
+    found: dict[str, str] = {}
+    for one in sorted(contacts, key=lambda one: (one.id == keeper.id, one.updated_at)):
+        found |= one.fields or {}
+    return found or None
 
 
 def _unite(link: Any, key: Any, gone: list[int], keeper_id: int) -> None:
@@ -215,7 +228,11 @@ def _note_numbers(gone: list[Contact], keeper: Contact) -> None:
     for one in gone:
         FormerNumber.insert(phone=one.phone, contact_id=keeper.id).on_conflict(
             conflict_target=[FormerNumber.phone],
-            update={FormerNumber.contact_id: keeper.id, FormerNumber.noted_at: utcnow()},
+            update={
+                FormerNumber.contact_id: keeper.id,
+                FormerNumber.noted_at: utcnow(),
+                FormerNumber.kind: "former",
+            },
         ).execute()
 
 

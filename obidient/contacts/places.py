@@ -10,6 +10,7 @@ from peewee import fn
 from obidient import areas
 from obidient.areas import Area, area_name, find_lga, find_state, nearest, squeeze
 from obidient.contacts.models import PlaceAlias
+from obidient.errors import Invalid
 
 if TYPE_CHECKING:
     from obidient.contacts.rows import Person
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _CODE = re.compile(r"\d{1,2}[-/]\d{1,2}([-/]\d{1,2}([-/]\d{1,3})?)?")
 #: Different unknown words kept for mending.
 MOST_UNKNOWN = 100
-_LEVELS = {"state": "state", "lga": "LGA", "ward": "ward", "unit": "polling unit"}
+LEVELS = {"state": "state", "lga": "LGA", "ward": "ward", "unit": "polling unit"}
 
 
 def _number(code: str) -> int:
@@ -145,14 +146,16 @@ class Placer:
             self._note(person, level, parent, word)
         else:
             above = "LGA" if level == "ward" else "ward"
-            self._warn(person, f"The {_LEVELS[level]} {word!r} can't be found without its {above}.")
+            self._warn(person, f"The {LEVELS[level]} {word!r} can't be found without its {above}.")
 
     def _note(self, person: "Person", level: str, parent: str, word: str) -> None:
         """Warn of a word that names no place, and count it."""
         key = (level, parent, squeeze(word))
         entry = self._unknown.get(key)
         if entry is None:
-            code = self._nearest(level, parent, word)
+            # Beyond those that are shown, nobody waits for the nearest match.
+            room = len(self._unknown) < MOST_UNKNOWN
+            code = self._nearest(level, parent, word) if room else None
             entry = {
                 "level": level,
                 "parent": parent,
@@ -162,12 +165,12 @@ class Placer:
                 "code": code or "",
                 "name": area_name(code) if code else "",
             }
-            if len(self._unknown) < MOST_UNKNOWN:
+            if room:
                 self._unknown[key] = entry
         entry["count"] += 1
         below = f" in {area_name(parent)}" if parent else ""
         hint = f" Did you mean {entry['name']}?" if entry["name"] else ""
-        self._warn(person, f"No {_LEVELS[level]}{below} is called {word!r}.{hint}")
+        self._warn(person, f"No {LEVELS[level]}{below} is called {word!r}.{hint}")
 
     def _nearest(self, level: str, parent: str, word: str) -> str | None:
         if level == "state":
@@ -197,3 +200,18 @@ def as_code(text: str) -> str | None:
     parts = re.split(r"[-/]", text)
     widths = (2, 2, 2, 3)
     return "-".join(part.zfill(width) for part, width in zip(parts, widths, strict=False))
+
+
+def resolve(level: str, parent: str, text: str) -> str:
+    """The code of what somebody typed for a place of a level. Raises Invalid when it is none."""
+    if level == "state":
+        return areas.resolve_state(text)
+    if level == "lga":
+        code = find_lga(text, parent or None) or areas.resolve_lga(text)
+        if parent and not code.startswith(parent):
+            raise Invalid(f"{text!r} is not in {area_name(parent)}.")
+        return code
+    code = as_code(text) or Register().child(parent, text) or ""
+    if not code.startswith(f"{parent}-") or Area.get_or_none(Area.code == code) is None:
+        raise Invalid(f"There is no {LEVELS[level]} {text!r} in {area_name(parent)}.")
+    return code

@@ -22,6 +22,7 @@ from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.sending import lifecycle
 from obidient.clock import local, utcnow
 from obidient.config import settings
+from obidient.contacts import fields
 from obidient.contacts.models import ContactList, Tag
 from obidient.errors import Conflict, Problem
 from obidient.plugin import Channel
@@ -254,7 +255,7 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "chosen_lgas": chosen,
         "tags": [row.name for row in Tag.select().order_by(Tag.name).limit(500)],
         "lists": [row.name for row in ContactList.select().order_by(ContactList.name).limit(500)],
-        "fields": texts.FIELDS,
+        "fields": texts.FIELDS | fields.own(),
         "providers": providers,
         "usual_provider": registry.current().for_channel(campaign.channel),
         "usual_quiet": settings().quiet_hours,

@@ -17,6 +17,7 @@ from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import holds, lifecycle
 from obidient.clock import local, utcnow
 from obidient.config import settings
+from obidient.contacts import fields as own_fields
 from obidient.contacts.models import Contact
 from obidient.errors import Problem
 from obidient.plugin import Provider
@@ -144,11 +145,14 @@ class Draft:
     def gaps(self) -> list[str]:
         """Fields without a default that some of these people have nothing for."""
         found = []
+        labels = text.FIELDS | own_fields.own()
         empty = fields.gaps(self.campaign.message_template, self.samples)
         for name, number in empty.items():
+            if name not in labels:
+                continue
             share = formats.percent(number, len(self.samples))
             found.append(
-                f"{text.FIELDS[name]} is not known of {share} of these people: they read the "
+                f"{labels[name]} is not known of {share} of these people: they read the "
                 f"message without it. Say what to write instead: {{{{{name}|…}}}}."
             )
         return found
@@ -245,7 +249,7 @@ def _estimate(draft: Draft) -> None:
             draft.problems.setdefault("message_template", "Write the message.")
         return
     try:
-        template = text.validate(campaign.message_template)
+        template = text.validate(campaign.message_template, own_fields.own())
     except Problem as error:
         draft.problems["message_template"] = error.detail
         return

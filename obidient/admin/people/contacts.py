@@ -13,8 +13,7 @@ from obidient.admin import formats
 from obidient.admin.base import CONTACTS, PAGE, SecureModelView, done, expose
 from obidient.areas import LGAS, STATES, area_name
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
-from obidient.clock import utcnow
-from obidient.contacts import erasure, merge, suppression
+from obidient.contacts import editing, erasure, merge, suppression
 from obidient.contacts.export import as_csv, tags_of
 from obidient.contacts.models import (
     EVERY_CHANNEL,
@@ -22,6 +21,7 @@ from obidient.contacts.models import (
     ContactList,
     ContactListMember,
     ContactTag,
+    FormerNumber,
     Suppression,
     Tag,
 )
@@ -40,11 +40,9 @@ class Contacts(SecureModelView):
     lead = "Supporters who can be written to, one for each phone number."
     noun = ("contact", "contacts")
     empty_title = "No contacts yet"
-    empty_text = "Import a CSV file of your supporters; you see what would happen before it does."
-    search_hint = "Beginning of a name or number"
+    empty_text = "Import a list of your supporters; you see what would happen before it does."
+    search_hint = "Part of a name, or four digits of a number"
     list_template = "admin/contacts/list.html"
-    edit_template = "admin/contacts/edit.html"
-    can_edit = True
     can_delete = True
     column_display_actions = False
     column_list = ("full_name", "phone", "state_code", "lga_code", "created_at")
@@ -66,15 +64,17 @@ class Contacts(SecureModelView):
         "lga_code": lambda _view, _context, row, _name: _area(row.lga_code),
         "created_at": lambda _view, _context, row, _name: formats.when(row.created_at),
     }
-    form_columns = ("first_name", "last_name", "full_name")
-
     # -- the list --
 
     def link(self, row: Contact) -> Markup:
         url = self.get_url(".person", contact_id=row.id)
-        flag = Markup(' <span class="sub warning-text">number can’t receive messages</span>')
         name = Markup('<a class="row-link" href="{}">{}</a>').format(url, row.display_name)
-        return name + flag if row.phone_invalid else name
+        flag = "number can’t receive messages" if row.phone_invalid else row.textless
+        return (
+            name + Markup(' <span class="sub warning-text">{}</span>').format(flag)
+            if flag
+            else name
+        )
 
     def row_title(self, row: Contact) -> str:
         return row.display_name
@@ -97,6 +97,8 @@ class Contacts(SecureModelView):
             query = query.where(Contact.area_flag)
         if request.args.get("look") == "invalid":
             query = query.where(Contact.phone_invalid)
+        if request.args.get("look") == "textless":
+            query = query.where(Contact.textless.is_null(False))
         return query
 
     def get_list(
@@ -109,7 +111,7 @@ class Contacts(SecureModelView):
         execute: bool = True,
         page_size: int | None = None,
     ) -> Any:
-        """By number when it looks like one, by the beginnings of names otherwise."""
+        """By number when it looks like one, by parts of names and by own fields otherwise."""
         size = page_size or PAGE
         return None, find(self.get_query(), search or "", size, (page or 0) * size)
 
@@ -151,6 +153,9 @@ class Contacts(SecureModelView):
         """Who somebody is, and what they have been sent."""
         person = _get(contact_id)
         former = merge.former(contact_id)
+        further = FormerNumber.select().where(
+            FormerNumber.contact_id == contact_id, FormerNumber.kind == "further"
+        )
         lists = (
             ContactList.select()
             .join(ContactListMember, on=(ContactListMember.list_id == ContactList.id))
@@ -167,6 +172,8 @@ class Contacts(SecureModelView):
             tags=tags_of([contact_id]).get(contact_id, []),
             lists=[row.name for row in lists],
             former=former,
+            further=[row.phone for row in further],
+            own=editing.own_of(person),
             stops=_stops(person.phone),
             received=_received([person.phone, *former]),
             channels=queues().channels,
@@ -195,16 +202,32 @@ class Contacts(SecureModelView):
 
     # -- changes, all audited --
 
-    def update_model(self, form: Any, model: Contact) -> bool:
-        with db.atomic():
-            form.populate_obj(model)
-            model.updated_at = utcnow()
-            model.save()
-            audit.record("contact.changed", "Changed the name of a contact", "contact", model.id)
-        return True
+    @expose("/edit/")
+    def edit_view(self) -> Response:
+        """Where Flask-Admin's own page would be."""
+        contact_id = request.args.get("id", type=int) or 0
+        return redirect(self.get_url(".change", contact_id=_get(contact_id).id))
 
-    def get_save_return_url(self, model: Contact, is_created: bool = False) -> Any:
-        return self.get_url(".person", contact_id=model.id)
+    @expose("/<int:contact_id>/change", methods=("GET", "POST"))
+    def change(self, contact_id: int) -> Any:
+        """Every field of a contact; what is set by hand survives the next import."""
+        person = _get(contact_id)
+        given, wrong = editing.values_of(person), {}
+        if request.method == "POST":
+            given |= {name: request.form[name] for name in given if name in request.form}
+            wrong = editing.change(person, given)
+            if not wrong:
+                flash("Saved.", "success")
+                return redirect(self.get_url(".person", contact_id=contact_id))
+        return self.render(
+            "admin/contacts/change.html",
+            person=person,
+            given=given,
+            wrong=wrong,
+            states=STATES,
+            own=editing.own_of(person),
+            labels=editing.LABELS_OF,
+        )
 
     def delete_model(self, model: Contact) -> bool:
         _forget([model.id])
@@ -223,6 +246,7 @@ class Contacts(SecureModelView):
             ContactTag.insert_many(rows).on_conflict(
                 conflict_target=[ContactTag.tag_id, ContactTag.contact_id], action="IGNORE"
             ).execute()
+            editing.mark_labels([int(one) for one in ids])
             sentence = f"Tagged {self.count_selected(ids)} {name!r}"
             audit.record("contacts.tagged", sentence, "tag", tag.id)
         flash(f"{sentence}.", "success")
@@ -239,6 +263,7 @@ class Contacts(SecureModelView):
         chosen = ContactTag.contact_id.in_([int(one) for one in ids])
         with db.atomic():
             gone = ContactTag.delete().where(ContactTag.tag_id == tag.id, chosen).execute()
+            editing.mark_labels([int(one) for one in ids])
             sentence = f"Took the tag {name!r} from {formats.plural(gone, 'contact')}"
             audit.record("contacts.untagged", sentence, "tag", tag.id)
         flash(f"{sentence}.", "success")

@@ -1,4 +1,4 @@
-"""Importing contacts: upload, say which column is which, see what would happen, then do it."""
+"""Importing contacts: upload, see how the file was understood, correct it, try, do it, undo it."""
 
 import re
 import secrets
@@ -11,15 +11,21 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from obidient import bodies, jobs
-from obidient.admin.base import CONTACTS, STOP_POLLING, SecureView, expose
-from obidient.contacts import api, imports, uploads
+from obidient.accounts import audit
+from obidient.admin.base import CONTACTS, STOP_POLLING, SecureView, done, expose
+from obidient.areas import area_name
+from obidient.contacts import api, fields, imports, places, undo, uploads
+from obidient.contacts.columns import FURTHER, OWN, slug
+from obidient.contacts.encodings import CHOICES
+from obidient.contacts.lists import KINDS, Reading
 from obidient.contacts.models import ContactList
-from obidient.errors import NotFound, Problem
+from obidient.errors import Invalid, NotFound, Problem
 from obidient.jobs import Job
 
 _KEY = re.compile(r"[0-9a-f]{24}")
 FIELD_WORDS = {
     "phone": "Phone number",
+    FURTHER: "Another phone number",
     "first_name": "First name",
     "last_name": "Last name",
     "full_name": "Full name",
@@ -34,7 +40,7 @@ FIELD_WORDS = {
 class Imports(SecureView):
     scopes = (CONTACTS,)
     icon = "upload"
-    lead = "Bring in supporters from a CSV file. You see what would happen before anything does."
+    lead = "Bring in supporters from any list. You see what would happen before anything does."
 
     @expose("/", methods=("GET", "POST"))
     @bodies.takes(api.MAX_UPLOAD, CONTACTS)
@@ -48,7 +54,7 @@ class Imports(SecureView):
         return self.render("admin/contacts/import.html", jobs=latest)
 
     def _take_in(self) -> Response:
-        """Keep the upload and go on to its columns; a file that is no CSV says what it is."""
+        """Keep the upload and go on to its columns; a file that is no list says what it is."""
         upload = request.files.get("file")
         if upload is None or not upload.filename:
             flash("Choose a file first.", "error")
@@ -67,23 +73,29 @@ class Imports(SecureView):
 
     @expose("/columns/<key>", methods=("GET", "POST"))
     def columns(self, key: str) -> Any:
-        """Which column is which, with the first rows to tell by."""
-        path = _stored(key)
-        preview = imports.preview(path)
-        name = request.args.get("name", "upload.csv")
-        if request.method == "POST":
+        """How the file was understood, and which column is which; anything can be changed."""
+        path, name = _stored(key), request.args.get("name", "upload.csv")
+        go = request.form.get("go")
+        if go in ("trial", "now"):
             try:
-                job = _start(path, name, dry_run=request.form.get("go") != "now")
+                job = _start(path, name, dry_run=go == "trial")
             except Problem as error:
                 flash(error.detail, "error")
             else:
                 return redirect(self.get_url(".job", job_id=job.id))
+        # Read in another way, it has other columns: what was said of the old ones is dropped.
+        mapping = _mapping() if go in ("trial", "now") else {}
+        preview = _preview(path, mapping)
         return self.render(
             "admin/contacts/columns.html",
             preview=preview,
             name=name,
+            kinds=KINDS,
             words=FIELD_WORDS,
-            mapping=_mapping() if request.method == "POST" else preview["mapping"],
+            encodings=CHOICES,
+            own=fields.own(),
+            slug=slug,
+            own_mark=OWN,
             lists=[row.name for row in ContactList.select().order_by(ContactList.name).limit(500)],
             size=path.stat().st_size,
         )
@@ -97,7 +109,7 @@ class Imports(SecureView):
     def live(self, job_id: int) -> Any:
         job = _job(job_id)
         part = self.render("admin/contacts/_job.html", **_of(job))
-        return part, STOP_POLLING if job.status in ("done", "failed") else 200
+        return part, STOP_POLLING if _of(job)["over"] else 200
 
     @expose("/jobs/<int:job_id>/run", methods=("POST",))
     def run(self, job_id: int) -> Response:
@@ -108,6 +120,7 @@ class Imports(SecureView):
                 Path(params["path"]),
                 params["name"],
                 mapping=params["mapping"],
+                reading=params.get("reading"),
                 tags=params["tags"],
                 list_name=params["list"],
             )
@@ -115,6 +128,40 @@ class Imports(SecureView):
             flash(getattr(error, "detail", "The file is gone. Upload it again."), "error")
             return redirect(self.get_url(".index"))
         return redirect(self.get_url(".job", job_id=job.id))
+
+    @expose("/jobs/<int:job_id>/places", methods=("POST",))
+    def mend(self, job_id: int) -> Response:
+        """Say what words for places mean, and read the same file again with that."""
+        job = _job(job_id)
+        params = job.params
+        try:
+            if not _learn(job.report.get("places", ())):
+                raise Invalid("Write what at least one of the words means.")
+            again = uploads.start_import(
+                Path(params["path"]),
+                params["name"],
+                mapping=uploads.mapping_of(params["mapping"]),
+                reading=params.get("reading"),
+                tags=params["tags"],
+                list_name=params["list"],
+                dry_run=params["dryRun"],
+                again=None if params["dryRun"] else params.get("again") or job.id,
+            )
+        except (OSError, KeyError, Problem) as error:
+            flash(getattr(error, "detail", "The file is gone. Upload it again."), "error")
+            return redirect(self.get_url(".job", job_id=job_id))
+        return redirect(self.get_url(".job", job_id=again.id))
+
+    @expose("/jobs/<int:job_id>/undo", methods=("POST",))
+    def undo(self, job_id: int) -> Response:
+        """Undo an import in the background; its page says how that goes."""
+        job = _job(job_id)
+        root = undo.find(job.params["again"]) if job.params.get("again") else job
+        return done(
+            lambda: uploads.start_undo(root),
+            "The import is being undone.",
+            self.get_url(".job", job_id=root.id),
+        )
 
     @expose("/jobs/<int:job_id>/problems.csv")
     def problems(self, job_id: int) -> Response:
@@ -138,8 +185,45 @@ def _stored(key: str) -> Path:
 
 
 def _mapping() -> dict[str, str]:
-    """Field -> column title as the form says; a field left open is not taken from the file."""
-    return {name: request.form.get(f"column-{name}", "") for name in FIELD_WORDS}
+    """Place of each column -> what it is, as the form says."""
+    return {
+        f"#{name.removeprefix('column-')}": value
+        for name, value in request.form.items()
+        if name.startswith("column-")
+    }
+
+
+def _reading() -> dict[str, str]:
+    names = ("encoding", "delimiter", "sheet", "titles")
+    found = {name: request.form.get(name, "").strip("\n ") for name in names}
+    if request.form.get("go") == "read" and found["titles"] == request.form.get("was-titles"):
+        # Read in another way, the titles may be elsewhere.
+        found["titles"] = ""
+    return found
+
+
+def _preview(path: Path, mapping: dict[str, str]) -> dict[str, Any]:
+    """The file as the form says it is to be read; where that can't be done, as it is without."""
+    try:
+        return imports.preview(path, Reading.of(_reading()), mapping)
+    except Problem as error:
+        flash(error.detail, "error")
+        return imports.preview(path)
+
+
+def _learn(unknown: Any) -> int:
+    """Keep what the form says that words for places mean; returns how many it names."""
+    found = []
+    for number, one in enumerate(unknown):
+        said = request.form.get(f"place-{number}", "").strip()
+        if said:
+            code = places.resolve(one["level"], one["parent"], said)
+            found.append((one["level"], one["parent"], one["word"], code))
+    for one in found:
+        places.learn(*one)
+        sentence = f"Said that {one[2]!r} in lists means {area_name(one[3])}"
+        audit.record("contacts.place-learned", sentence, "area", one[3])
+    return len(found)
 
 
 def _start(path: Path, name: str, dry_run: bool) -> Job:
@@ -148,6 +232,7 @@ def _start(path: Path, name: str, dry_run: bool) -> Job:
         path,
         name,
         mapping=_mapping(),
+        reading=_reading(),
         tags=tags,
         list_name=request.form.get("list", "").strip()[:100],
         dry_run=dry_run,
@@ -164,6 +249,7 @@ def _job(job_id: int) -> Job:
 
 
 def _of(job: Job) -> dict[str, Any]:
+    undoing = _undoing(job)
     share = 100 if job.status == "done" else round(100 * job.processed / max(job.total, 1))
     return {
         "job": job,
@@ -171,5 +257,37 @@ def _of(job: Job) -> dict[str, Any]:
         "share": min(100, share),
         "trial": bool(job.params.get("dryRun")),
         "file": job.params.get("name", ""),
-        "over": job.status in ("done", "failed"),
+        "over": job.status in ("done", "failed") and (undoing is None or undoing.error != ""),
+        "undoing": undoing,
+        "undone": job.params.get("undone"),
+        "can_undo": _can_be_undone(job) and undoing is None,
+        "why": undo.WHY,
+        "kinds": KINDS,
+        "encodings": CHOICES,
+        "levels": places.LEVELS,
+        "place_name": _place_name,
     }
+
+
+def _undoing(job: Job) -> Job | None:
+    """The job that is undoing an import just now, or that failed to."""
+    latest = Job.select().where(Job.kind == undo.KIND, Job.id > job.id).order_by(Job.id.desc())
+    for one in latest.limit(50):
+        if one.params.get("import") == job.id and one.status != "done":
+            return one
+    return None
+
+
+def _can_be_undone(job: Job) -> bool:
+    try:
+        undo.check(job)
+    except Problem:
+        return False
+    return not job.params.get("undone") and bool(job.report.get("rows"))
+
+
+def _place_name(code: str) -> str:
+    """An area with what it lies in, as it may be typed: Lagos/Ikeja; a ward is typed by code."""
+    if len(code) == 5:
+        return f"{area_name(code[:2])}/{area_name(code)}"
+    return area_name(code) if len(code) == 2 else code
