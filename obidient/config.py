@@ -85,6 +85,11 @@ class Settings:
         value.text,
         "Answer to a text that says HELP; empty: none",
     )
+    opt_out_reply: str = setting(
+        "Obidient: you get no more messages from us. Text START if you want them again.",
+        value.text,
+        "Answer to who opts out by text, once; empty: none",
+    )
     error_pause_count: int = setting(
         "50",
         value.whole(1, 1_000_000),
@@ -150,7 +155,7 @@ class Settings:
                 values[name] = None
                 continue
             # For these, empty says "none"; elsewhere it means unset.
-            keep_empty = variable in {"PLUGINS", "QUIET_HOURS", "HELP_REPLY"}
+            keep_empty = variable in {"PLUGINS", "QUIET_HOURS", "HELP_REPLY", "OPT_OUT_REPLY"}
             text = given if given is not None and (given.strip() or keep_empty) else spec["default"]
             try:
                 values[name] = spec["parse"](text)

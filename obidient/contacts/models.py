@@ -165,7 +165,7 @@ class Suppression(BaseModel):
 
     phone = CharField(max_length=16)
     channel = CharField(default=EVERY_CHANNEL)
-    #: stop-reply, provider, network, manual or import
+    #: A key of suppression.SOURCES.
     source = CharField()
     note = TextField(default="")
     created_at = UtcDateTimeField(default=utcnow)

@@ -18,7 +18,8 @@ from obidient.database import db, mark
 
 SOURCES = {
     "stop-reply": "Replied STOP",
-    "stop-key": "Pressed the key for no more calls",
+    "stop-key": "Pressed the key for no more calls or texts",
+    "read": "Asked for it in a text, as one of us read it",
     "provider": "Opted out with the network",
     "network": "The network refused: opted out",
     "manual": "Added by hand",
@@ -128,6 +129,18 @@ def hashed(phone: str) -> str:
     key = settings().erasure_key or settings().secret_key
     digest = hmac.digest(key.encode(), b"erased number " + phone.encode(), "sha256")
     return BLIND + base64.urlsafe_b64encode(digest)[:15].decode()
+
+
+def standing(numbers: Iterable[str]) -> dict[str, list[Suppression]]:
+    """Number -> what is not sent to it and why, erased or not; without those that get all."""
+    known = {key: phone for phone in numbers for key in (phone, hashed(phone))}
+    rows = Suppression.select().where(
+        Suppression.phone.in_(list(known)), Suppression.lifted_at.is_null()
+    )
+    found: dict[str, list[Suppression]] = {}
+    for row in rows.order_by(Suppression.id):
+        found.setdefault(known[row.phone], []).append(row)
+    return found
 
 
 def channels(phone: str) -> set[str]:

@@ -395,7 +395,10 @@ def test_a_menu_is_written_in_the_composer_and_its_answers_are_shown(
     page = client.get(f"/admin/campaigns/{campaign.id}/").text
     assert "Keys people pressed" in page
     assert "a lift &amp; &lt;more&gt;" in page
-    assert "To get no more calls" in client.get(f"/admin/campaigns/{campaign.id}/message").text
+    assert (
+        "To get no more calls or texts"
+        in client.get(f"/admin/campaigns/{campaign.id}/message").text
+    )
 
 
 def test_an_upload_that_comes_again_under_its_key_is_one_recording(

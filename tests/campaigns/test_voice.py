@@ -419,7 +419,7 @@ def test_a_keypad_menu_is_checked_when_it_is_written(
     assert made.status_code == 201
     assert made.json["keypad"]["keys"]["1"]["label"] == "Yes"
     assert menu.prompt(made.json["keypad"]) == (
-        "For Yes, press 1. To get no more calls from us, press 0."
+        "For Yes, press 1. To get no more calls or texts from us, press 0."
     )
 
 

@@ -10,6 +10,7 @@ from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.texts import answers as inbox
 from obidient.clock import utcnow
+from obidient.contacts import suppression
 from obidient.contacts.models import Contact
 
 KEYWORDS = {"stop": "Asked for no more", "start": "Asked for more", "help": "Asked for help"}
@@ -82,7 +83,26 @@ class Inbox(SecureView):
             answers=list(answers.limit(PAGE)),
             keywords=KEYWORDS,
             states=STATES,
+            sources=suppression.SOURCES,
             **_linked([row]),
+        )
+
+    @expose("/<int:text_id>/stop", methods=("POST",))
+    @needs("contacts:write", "opt people out")
+    def stop(self, text_id: int) -> Response:
+        return done(
+            lambda: inbox.opt_out(text_id),
+            "They get no more messages.",
+            self.get_url(".text", text_id=text_id),
+        )
+
+    @expose("/<int:text_id>/allow", methods=("POST",))
+    @needs("contacts:write", "opt people in")
+    def allow(self, text_id: int) -> Response:
+        return done(
+            lambda: inbox.opt_in(text_id),
+            "They may be written to again.",
+            self.get_url(".text", text_id=text_id),
         )
 
     @needs("campaigns:write", "answer texts")
@@ -101,4 +121,5 @@ def _linked(rows: list[InboundText]) -> dict[str, Any]:
     return {
         "people": {row.id: row for row in Contact.select().where(Contact.id.in_(people))},
         "campaigns": {row.id: row for row in Campaign.select().where(Campaign.id.in_(campaigns))},
+        "stops": suppression.standing([row.phone for row in rows]),
     }

@@ -19,6 +19,7 @@ from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.outcomes import CallResult, Claimed, Retries, collect, raising
 from obidient.clock import utcnow
 from obidient.config import settings
+from obidient.contacts import suppression
 from obidient.contacts.phones import mask, normalise
 from obidient.contacts.suppression import suppressed
 from obidient.database import db
@@ -33,7 +34,8 @@ from obidient.providers import registry
 logger = logging.getLogger(__name__)
 
 TASK = "send_answer"
-#: An automatic answer per number and this long: two machines must not talk to each other for ever.
+#: The same answer by itself once per number and this long: two machines must not talk to each other
+#: for ever.
 ONE_HELP = timedelta(hours=24)
 #: Tries of an answer that certainly did not leave.
 PATIENCE = timedelta(hours=1)
@@ -94,7 +96,16 @@ def answer(inbound_id: int, text: str) -> TextAnswer:
 
 def help_wanted(inbound_id: int, phone: str) -> None:
     """The system answers somebody who texted HELP; in the caller's transaction."""
-    text = settings().help_reply.strip()
+    _say_once(inbound_id, phone, settings().help_reply)
+
+
+def opted_out(inbound_id: int, phone: str) -> None:
+    """The system confirms that somebody gets no more messages; in the caller's transaction."""
+    _say_once(inbound_id, phone, settings().opt_out_reply)
+
+
+def _say_once(inbound_id: int, phone: str, text: str) -> None:
+    text = text.strip()
     if not text or not phone.startswith("+"):
         return
     lately = TextAnswer.select().where(
@@ -105,6 +116,31 @@ def help_wanted(inbound_id: int, phone: str) -> None:
     )
     if not lately.exists():
         say(inbound_id, phone, text)
+
+
+def opt_out(inbound_id: int) -> None:
+    """A person of the team reads in a text that somebody wants no more. Raises Conflict."""
+    row = _from_a_phone(inbound_id)
+    if not suppression.suppress(row.phone, source="read", note="Read in a text they sent"):
+        raise Conflict("This number is on the list of opt-outs already.")
+
+
+def opt_in(inbound_id: int) -> None:
+    """A person of the team reads in a text that somebody wants our messages again.
+
+    Raises Conflict.
+    """
+    row = _from_a_phone(inbound_id)
+    lifted = [suppression.lift(row.phone, one) for one in suppression.channels(row.phone)]
+    if not any(lifted):
+        raise Conflict("This number is not on the list of opt-outs.")
+
+
+def _from_a_phone(inbound_id: int) -> InboundText:
+    row = get(inbound_id)
+    if not row.phone.startswith("+"):
+        raise Conflict("This text came from a service, not from a phone.")
+    return row
 
 
 def say(inbound_id: int, phone: str, text: str) -> None:

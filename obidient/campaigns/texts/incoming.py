@@ -25,7 +25,7 @@ _ENCODED_PIN = re.compile(
     re.IGNORECASE,
 )
 #: What a person may take back with START; what the team entered stays until the team lifts it.
-_OWN_WORD = ("stop-reply", "stop-key", "provider", "network")
+_OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "code-406")
 
 
 def listen(app: Flask, listener: Callable[[InboundText], None]) -> None:
@@ -74,15 +74,21 @@ def keep(message: IncomingMessage, callback: RawCallback) -> bool:
     if is_new and not meaning:
         _tell_listeners(callback.provider, provider_id)
     if is_new and meaning == "help":
-        made = InboundText.select(InboundText.id).where(InboundText.callback_id == callback.id)
-        answers.help_wanted(made.get().id, phone)
+        answers.help_wanted(_made_of(callback), phone)
     wish = meaning in ("stop", "start") and phone.startswith("+")
     if is_new and wish and not _superseded(phone, callback):
         if meaning == "stop":
-            suppress(phone, EVERY_CHANNEL, "stop-reply", "Asked for it in a text")
+            if suppress(phone, EVERY_CHANNEL, "stop-reply", "Asked for it in a text"):
+                answers.opted_out(_made_of(callback), phone)
         else:
             _allow_again(phone)
     return bool(is_new)
+
+
+def _made_of(callback: RawCallback) -> int:
+    """The id of the text that was just kept."""
+    made = InboundText.select(InboundText.id).where(InboundText.callback_id == callback.id)
+    return int(made.get().id)
 
 
 def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:

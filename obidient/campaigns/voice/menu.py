@@ -13,7 +13,11 @@ from obidient.plugin import Choice
 ACTIONS = {
     "repeat": ("To hear this again", ""),
     "callback": ("To be called back", "Thank you. We will call you back."),
-    "stop": ("To get no more calls from us", "You will get no more calls from us. Goodbye."),
+    # Every message, not calls alone: so they say both.
+    "stop": (
+        "To get no more calls or texts from us",
+        "You will get no more calls or texts from us. Goodbye.",
+    ),
     "answer": ("", "Thank you. Goodbye."),
 }
 #: As on a phone.
