@@ -114,8 +114,11 @@ class _Found:
 
 
 def looks_like_report(text: str) -> bool:
-    """Whether somebody tries to send a result: a polling unit's code with figures, or labels."""
-    plain = text.translate(_DASHES).lower()
+    """Whether somebody tries to send a result: a polling unit's code with figures, or labels.
+
+    As with all here, what is beyond MOST_CHARACTERS is not looked at.
+    """
+    plain = text[:MOST_CHARACTERS].translate(_DASHES).lower()
     labelled = len(_LABELLED.findall(plain))
     for code in (_UNIT, _UNIT_RUN, _UNIT_APART):
         rest = code.sub(f" {_GAP} ", plain, count=1)
@@ -126,7 +129,7 @@ def looks_like_report(text: str) -> bool:
 
 def has_figures(text: str) -> bool:
     """Whether names with numbers follow each other: from an agent, that is meant as a result."""
-    return _figures(text.lower()) >= 2
+    return _figures(text[:MOST_CHARACTERS].lower()) >= 2
 
 
 def _figures(text: str) -> int:

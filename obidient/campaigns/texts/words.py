@@ -1,7 +1,7 @@
 """Words of opting out, opting in and asking for help, by what they do in a sentence.
 
 Each class has a letter; keywords.py has the rules over the letters. Words are written as they are
-compared: lower case, without marks and apostrophes. English and Pidgin come first, Yoruba,
+compared: lower case, without marks and apostrophes. English and Pidgin come first, then Yoruba,
 Hausa and Igbo. A word of several languages stands where it does least harm.
 """
 
@@ -85,7 +85,7 @@ CLASSES: dict[str, str] = {
         fone sim inbox list lists database data directory group groups platform record records
         contacts system mailbox chat page consent listi detail details
         nonba noomba namba oruko akojo foonu fonu ero
-        layin tsarin lamba lambata lambar lambana suna sunana waya wayata jeri jerin
+        layin tsarin lamba lambata lambar lambana suna sunana waya jeri jerin
         jerinku sunayenku sunaye nawa
         aha ahamu ekwenti ndeputa akwukwo
     """,
@@ -109,7 +109,7 @@ CLASSES: dict[str, str] = {
         bere fara farawa malite maliteghachi bido bidoghachi malitekwa bidonu
     """,
     # Begins again: only with what.
-    "C": " continue begin join tesiwaju cigaba gaba",
+    "C": "continue begin join tesiwaju cigaba gaba",
     # Allows, after "you": "you can text me again".
     "y": "can may fit could",
     "k": "make mek let",
@@ -130,7 +130,7 @@ CLASSES: dict[str, str] = {
         abeg abegi abeggi ejoo
         biko bikonu ejo jowo ejowo jo jor jare joor kindly dakun edakun just simply sir ma madam
         sirs oga ogas bros bro sis brother sister dear friend friends mr mrs mister aunty uncle
-         ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na
+        ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na
         sha
         sef nau now thanks thank thankyou thx tnx tanks thankz tank appreciate hi hello hey helo
         hallo
@@ -138,21 +138,21 @@ CLASSES: dict[str, str] = {
         regards cheers bless blessed blessings god amen peace bye goodbye goodnight hmm mtchew
         mscheww nonsense rubbish useless idiot idiots fools fool stupid foolish mumu olodo ode
         mad yeye shior abi however beg begging urgently immediately asap and
-        ese kaaro kaasan kaale ekaaro ekaasan ekaale olorun oluwa bukun bawo
+        ese kaaro kaasan kaale ekaaro ekaasan ekaale olorun oluwa bukun
         don allah dan nagode gode sannu barka ranka dade yallabai malam alhaji hajiya
         daalu imela ndewo nno chukwu gozie ututu oma nwanne nwannem nsogbu wallahi
     """,
     # Says nothing that counts.
     "F": """
         any mistake mistakenly error accident asise kuskure mmejo twice thrice still till
-        sori sibi nkankan maa pada mani kun za ne komai wurinku masu tsarin dinga kawai banza
+        sori sibi nkankan maa mani kun za ne komai wurinku masu dinga kawai banza
         shirme amfani kwa ubochi bula obula naka kita ebe nzuzu ihe bu ta kuka know eleyi
         se niyen yake eji eme
-        am are is be was been being the a an of to should would shall let s
+        am are is be was been being the a an of to should would shall s
         it its this that these those dis dat dem your yours ur youre from frm fo into
         by via through all everything altogether totally completely permanently once
         many several hereby writing grateful mind person anything activate come
-        also as then henceforth part sed sharp everyday wife husband mother mum mom father dad
+        also as henceforth part sed sharp everyday wife husband mother mum mom father dad
         daughter child children
         pikin baby today tomorrow always everytime time times daily
         constantly constant forever here already have has had having do does did
@@ -160,19 +160,19 @@ CLASSES: dict[str, str] = {
         tins tin kind kinda one ones instantly quickly kpatakpata straightaway
         forth onwards dey de dy sure ensure try said say saying talk talking asked ask
         request requesting requested demand insist repeat told tell telling warn warning
-        possible possibly only alone his her some earlier side ati which wey prefer who unto im
+        possible possibly only alone his her some earlier side ati wey prefer who unto im
         id ill ive up
         unsolicited unwanted random damn bloody fucking fuck hell shit bullshit
         early late midnight hourly minute weekly monthly pm oclock hrs
         e ti yin si fun lati ninu ki n wa naa yii wonyi awon won kuro sile le lori kankan re je
         nibe odo yi gbogbo bayii
         ku ka da su nan daga cikin wannan wadannan naku duk yanzu haka ga zuwa
-        ake kuke kake ne ce mana
+        ake kuke kake ce mana
         unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ime isonye agwala
     """,
     # What comes behind one of these adds to our messages: "stop texting me about the rally".
     "p": """
-        about with regarding concerning at every each like when whenever during pelu for
+        about with regarding concerning at every each like whenever during pelu for
         on in while
     """,
     # The one who speaks or is spoken to.
