@@ -5,9 +5,9 @@ overlooked. But it must have no object of its own other than our messages and th
 whoever wrote "Stop the violence in Jos" would otherwise never hear from us again.
 
 A text is cut to clauses, and each word becomes the letter of its class in texts/words.py:
-"please stop sending me messages" is PSsMT. The rules here are over such letters. Only a bounded
-beginning is looked at, and no rule repeats what itself repeats, so that a hostile text costs no
-more than a long one.
+"please stop sending me messages" is PSsMT. The rules here are over such letters. What is longer
+than MOST_CHARACTERS is not looked at, and no rule repeats what itself repeats, so that a hostile
+text costs no more than a long one.
 """
 
 import re
@@ -22,6 +22,7 @@ from obidient.campaigns.texts.words import (
     CLASSES,
     DONT_ENDS,
     DONT_STEMS,
+    FOR_NOW,
     IN_VAIN,
     MISTAKES,
     ONESELF,
@@ -83,7 +84,7 @@ _DONT_SEND = _rule("N[~UKkM]{0,4}(?:[sT][*]|[VA][*][MnTK][*])$")
 #: Igbo: one word for "don't send".
 _FORBIDS = _rule("d[*]$")
 #: I don't want your messages.
-_DONT_WANT = _rule("N[~KU]{0,3}W[~UMnTsgKVkyOC]*$")
+_DONT_WANT = _rule("N[~KU]{0,3}W[~UMnTsgKkyOC]*$")
 #: Tired of your messages.
 _TIRED = _rule("Q[~MnUO]*[sT][*]$")
 #: Let this be the last message.
@@ -92,11 +93,15 @@ _LAST = _rule("k[~U]*l[~U]*[sT][~UMnTsO]*$")
 _AGAIN = _rule("[~UfK]*[sTgV][~UMnTOKsV]*$")
 #: Stop texting me about: what follows only says which, when or where.
 _OURS_ABOUT = _rule("[SN][~UKkM]{0,4}[sTV][~OMUK]*(?:[MnT][~MnTKU]*)?p")
+#: Stop sending me whatever it is; stop filling my inbox, stop sending things to my phone.
+_STOP_TO_ME = _rule("S[~]*(?:sM[~O]*X{0,2}[~]*|[sX][~oXO]{0,4}Mn[*])$")
+#: I want to be off this list.
+_OFF = _rule("o[~]*n[*]$")
 #: Don't stop; but "bana so, ku daina" (I don't want, stop) gives the reason.
 _NEGATED = _rule("[Nc](?:[FpUWk]{0,4}|q)$")
 #: Start, subscribe me; resume the messages; add me; you can text me again; I want them again.
 _STARTS = (
-    _rule("[~UWkyMnKq]*G[~MnTsVgKUWOkG]*"),
+    _rule("[~UWkyMnKq]*G(?:[PFKUWkG]*|[~VgUWOkG]*[MnTsK][~MnTsVgKUWOkG]*)"),
     _rule("[~UWky]*C[~MnUOKV]*[sTg][~MnTsVgKUWO]*"),
     _rule("[~UWkyK]*A[~]{0,2}[MnKs][~MnTKUsg]*"),
     _rule("[~]*(?:Uy|kU)[~]*[sTV][~MnTOU]*K[~MnTKU]*"),
@@ -221,7 +226,7 @@ def _stops(before: str, core: str, said: set[str]) -> bool:
     runs_on = not alone and before.endswith("X") and not AFFAIRS & said
     if not (_may_follow(before, core) or (runs_on and _is_ours(core))):
         return False
-    return bool(_STOP.match(core)) or _is_about(core)
+    return bool(_STOP.match(core) or _STOP_TO_ME.match(core)) or _is_about(core)
 
 
 def _ends(before: str, core: str, said: set[str]) -> bool:
@@ -246,10 +251,16 @@ def _takes_off(before: str, core: str, said: set[str]) -> bool:
     return _may_follow(before, core) and bool(_TAKE_OFF.match(core))
 
 
+def _gets_off(before: str, core: str, said: set[str]) -> bool:
+    return "W" in before and _may_follow(before, core) and bool(_OFF.match(core))
+
+
 def _refuses(before: str, core: str, said: set[str]) -> bool:
     """Don't send, I don't want."""
     if _DONT_WANT.match(core):
         return _is_ours(core)
+    if not _has(core, "MnK") and (FOR_NOW & said or _is_lack(before, core, said)):
+        return False
     said_whom = _has(core[2:], "Mn")
     if not (_DONT_SEND.match(core) or (said_whom and _is_about(core))):
         return False
@@ -261,6 +272,11 @@ def _refuses(before: str, core: str, said: set[str]) -> bool:
         begged = "P" in before and "K" in core and "U" not in before[:-1]
         return _all_in(before, _FRONT + "O") and (before.endswith("kU") or begged)
     return _all_in(before, _FRONT + "O") or before.endswith("P")
+
+
+def _is_lack(before: str, core: str, said: set[str]) -> bool:
+    """ "No network", "no text": unlike "don't text" or "please no texts"."""
+    return core.startswith("NT") and "no" in said and not _has(before + core, "P")
 
 
 def _forbids(before: str, core: str, said: set[str]) -> bool:
@@ -291,6 +307,7 @@ _REQUESTS: dict[str, Callable[[str, str, set[str]], bool]] = {
     "L": _leaves,
     "t": _takes_off,
     "g": _takes_off,
+    "o": _gets_off,
     "N": _refuses,
     "d": _forbids,
     "k": _is_last,
@@ -306,7 +323,8 @@ def _may_follow(before: str, core: str) -> bool:
     """
     if _NEGATED.search(before) or (before.startswith("w") and before[-1] != "P"):
         return False
-    return _is_ours(core) and (_all_in(before, _FRONT) or before[-1] in _REQUEST_BEFORE)
+    known = _all_in(before, _FRONT + "O") and _is_ours(before)
+    return _is_ours(core) and (known or before[-1] in _REQUEST_BEFORE)
 
 
 def _is_ours(core: str) -> bool:

@@ -13,8 +13,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("fUS", "if you stopped"),
-    ("h", "sent stop, texted stop, replied stop, typed stop, text stop"),
-    ("X", "reply stop, send stop, did i"),
+    ("h", "sent stop, texted stop, replied stop, typed stop"),
+    ("X", "reply stop, send stop, text stop, did i"),
     ("F", "i stopped, from coming, is there, how this works, how it works, dey work"),
     (
         "i",
@@ -24,6 +24,9 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         what can i send, who i dey follow, ki ni e n
         """,
     ),
+    ("NW", "rather not"),
+    ("F", "how to, where do i, where can i"),
+    ("Ns", "make i no see, make i no hear, no let una"),
     ("n", "my sleep, my ears, my time"),
     ("E", "turn off"),
     (
@@ -45,7 +48,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("c", "never consented, did not, does not, can not, will not, no go, no fit"),
-    ("RMn", "lose my number, forget my number"),
+    ("RMn", "strike my name, strike my number, lose my number, forget my number"),
     (
         "F",
         """
@@ -101,7 +104,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("C", "e maa"),
     ("RnM", "pa nonba mi"),
     ("i", "ta ni, kini eyi, ki ni eyi, eyin wo, ki ni e n"),
-    ("X", "mo duro, e duro de, e duro ti"),
+    ("X", "fi oruko mi ranse, mo duro, duro na, e duro na, e duro de, e duro ti"),
     ("c", "a o ni, won o ni, mi o ni"),
     ("X", "mo n, a n, duro de, duro ti"),
     ("S", "da duro, dawo duro, da a duro, owo duro"),
@@ -129,13 +132,14 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("P", "o to, o to ge, o ti to, e ku, e se, o se, e joo"),
     ("H", "ran mi lowo, ran wa lowo"),
     # Hausa
+    ("X", "bari mu"),
     ("qS", "ku bar, a bar, in daina"),
     ("qR", "ku cire, a cire, ku goge, a goge"),
     ("R", "fita daga"),
     ("L", "rabu da"),
     ("NW", "ban son"),
     ("i", "wane ne, wanene, menene, mene ne, su wanene, yaya ake amfani"),
-    ("LM", "ku bar ni, ku kyale ni"),
+    ("LM", "ku bar ni, ku kyale ni, kyaleni"),
     (
         "NW",
         """

@@ -22,7 +22,7 @@ CLASSES: dict[str, str] = {
     "R": """
         remove removed removing remov remve rmv delete deleting erase comot commot komot comut
         expunge
-        delist unlist wipe block blacklist withdraw exclude deregister unregister
+        purge clear delist unlist wipe block blacklist withdraw exclude deregister unregister
         ipu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
     """,
     # Leaves somebody alone.
@@ -43,7 +43,7 @@ CLASSES: dict[str, str] = {
         distubing
         disturbed bother bothering contact contacting contacted spam spamming spaming txting
         txtin texing harass
-        harassing bombard bombarding pester pestering texting textin messaging calling callin
+        harassing bombard bombarding pester pestering texting textin messaging 
         dialing ringing ping pinging mail mailing broadcasting
         te ranse firanse fifiranse pe pipe damu daamu laamu lenu dami yonu
         turo turomin turawa tura aiko aikomin aikowa kira kirana kiran dame damuna damun takura
@@ -56,7 +56,7 @@ CLASSES: dict[str, str] = {
     # The same, but "no trouble" and "don't worry" are something else.
     "V": """
         trouble troubling ko stress stressing worry worrying flood flooding reach adding wasting
-        bring bringing use using fi fifi
+        bring bringing use using 
     """,
     # Gets a message.
     "g": """
@@ -71,7 +71,8 @@ CLASSES: dict[str, str] = {
         text texts txt txts texte call calls update updates reminder reminders notification
         notifications alert alerts notice notices broadcast broadcasts newsletter newsletters
         mails email emails promo promos promotion promotions promotional advert adverts ads
-        spams subscription subscriptions service services content contents mailings messagess
+        spams calling callin subscription subscriptions service services content contents
+        mailings messagess
         communication communications correspondence robocall robocalls flash
         ifiranse iranse ateranse atejise atejade ipe ifiweranse iwe oro
         sako sakon sakonni sakonnin sakonku sakonninku sakonnanku sakonki magana
@@ -83,7 +84,7 @@ CLASSES: dict[str, str] = {
     "n": """
         number numbers numba nomba num nos line lines phone phones name
         fone sim inbox list lists database data directory group groups platform record records
-        contacts system mailbox chat page consent listi detail details
+        contacts system mailbox chat page consent listi detail details privacy
         nonba noomba namba oruko akojo foonu fonu ero
         layin tsarin lamba lambata lambar lambana suna sunana waya jeri jerin
         jerinku sunayenku sunaye nawa
@@ -112,7 +113,7 @@ CLASSES: dict[str, str] = {
     "C": "continue begin join tesiwaju cigaba gaba",
     # Allows, after "you": "you can text me again".
     "y": "can may fit could",
-    "k": "make mek let",
+    "k": "make mek let allow",
     "l": "last",
     # Asks: in front of "help", not of "stop".
     "w": "what which how where why when wetin yaya kedu bawo",
@@ -137,13 +138,14 @@ CLASSES: dict[str, str] = {
         good morning gm afternoon evening night day greetings sorry respectfully respect humbly
         regards cheers bless blessed blessings god amen peace bye goodbye goodnight hmm mtchew
         mscheww nonsense rubbish useless idiot idiots fools fool stupid foolish mumu olodo ode
-        mad yeye shior abi however beg begging urgently immediately asap and
+        mad yeye shior abi however beg begging pleading urgently immediately asap and
         ese kaaro kaasan kaale ekaaro ekaasan ekaale olorun oluwa bukun
         don allah dan nagode gode sannu barka ranka dade yallabai malam alhaji hajiya
         daalu imela ndewo nno chukwu gozie ututu oma nwanne nwannem nsogbu wallahi
     """,
     # Says nothing that counts.
     "F": """
+        fi fifi lot yall thats trash garbage junk crap stuff propaganda lesekese
         any mistake mistakenly error accident asise kuskure mmejo twice thrice still till
         sori sibi nkankan maa mani kun za ne komai wurinku masu dinga kawai banza
         shirme amfani kwa ubochi bula obula naka kita ebe nzuzu ihe bu ta kuka know eleyi
@@ -156,7 +158,7 @@ CLASSES: dict[str, str] = {
         daughter child children
         pikin baby today tomorrow always everytime time times daily
         constantly constant forever here already have has had having do does did
-        really very much too such people pple ppl guys folks team office thing things
+        really very much too such people pple ppl guys folks team thing things
         tins tin kind kinda one ones instantly quickly kpatakpata straightaway
         forth onwards dey de dy sure ensure try said say saying talk talking asked ask
         request requesting requested demand insist repeat told tell telling warn warning
@@ -182,7 +184,7 @@ CLASSES: dict[str, str] = {
         whatsapp them us our we political politics politic campaign campaigns party bulk
         obi obidient
         obidients peter
-        labour lp election elections unnecessary silly boring junk endless mass spammy fake
+        registration labour lp election elections unnecessary silly boring endless mass spammy fake
         automated auto fundraising donation volunteer meeting rally event movement
     """,
 }
@@ -227,6 +229,8 @@ IN_VAIN = frozenset("still twice thrice already times yet".split())
 THREATS = frozenset(
     "report sue police court lawyer ncc ndpc block thunder strike regret kara curse arrest".split()
 )
+#: "Don't call now" puts us off, no more.
+FOR_NOW = frozenset("now today tonight yet meeting driving".split())
 #: Takes back a STOP that is told beside it.
 MISTAKES = frozenset("mistake mistakenly error accident asise kuskure mmejo".split())
 #: Said of oneself. What comes of a text about other people's affairs is for a person to see.
