@@ -5,8 +5,10 @@ Bearer token, checked before anything else; `accounts.tokens` says which.
 """
 
 import logging
+import math
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -36,7 +38,7 @@ from obidient import __version__, bodies
 from obidient.accounts import tokens
 from obidient.config import ROOT, Settings
 from obidient.errors import Invalid, Problem, first_line
-from obidient.extensions import csrf
+from obidient.extensions import csrf, limiter
 
 logger = logging.getLogger(__name__)
 
@@ -206,19 +208,22 @@ def _on_invalid(error: ValidationError) -> Response:
     return problem(422, "Invalid request", f"Correct {place}: {first['message']}.", found)
 
 
-def _on_http_error(error: HTTPException) -> Response | HTTPException | tuple[str, int]:
-    if not is_api_path(request.path):
-        if (error.code or 500) < 400:
-            return error
-        page = render_template(
-            "error.html", status=error.code, title=error.name, detail=error.description
-        )
-        return page, error.code or 500
+def _on_http_error(error: HTTPException) -> Response | HTTPException:
+    if (error.code or 500) < 400:
+        return error
     kept = {
         name: value
         for name, value in error.get_headers()
         if name.lower() not in {"content-type", "content-length"}
     }
+    if error.code == 429 and limiter.current_limit and "Retry-After" not in kept:
+        wait = math.ceil(limiter.current_limit.reset_at - time.time())
+        kept["Retry-After"] = str(max(1, wait))
+    if not is_api_path(request.path):
+        page = render_template(
+            "error.html", status=error.code, title=error.name, detail=error.description
+        )
+        return Response(page, error.code or 500, kept, mimetype="text/html")
     return problem(error.code or 500, error.name, error.description, headers=kept)
 
 

@@ -20,6 +20,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=f"{FallbackStorage.STORAGE_SCHEME[0]}://",
         RATELIMIT_STORAGE_OPTIONS={
             "redis_url": settings.redis_url or "",
+            "prefix": f"{settings.queue_prefix}:limits",
             "breaker": app.extensions["obidient.breaker"],
         },
         RATELIMIT_KEY_PREFIX=f"{settings.queue_prefix}:limit",

@@ -24,6 +24,7 @@ from obidient import consumer_app, database
 from obidient.breaker import Breaker
 from obidient.config import Settings
 from obidient.consumer import Consumer
+from obidient.database import db
 from obidient.queue_storage import (
     HINT_PATIENCE,
     FileQueueStorage,
@@ -160,8 +161,15 @@ class Queues:
     def enqueue(self, queue: str, task: str, delay: float = 0, **ids: Any) -> bool:
         """Queue a job, for now or in `delay` seconds. False when the queue can't be reached.
 
-        The row that the job is about stays for the sweeper, so a caller need not do anything.
+        The row that the job is about stays for the sweeper, so a caller need not do anything. In
+        a transaction it is said after the commit: a worker that looked before would find nothing.
         """
+        if db.in_transaction():
+            db.after_commit(lambda: self._enqueue(queue, task, delay, **ids))
+            return True
+        return self._enqueue(queue, task, delay, **ids)
+
+    def _enqueue(self, queue: str, task: str, delay: float, **ids: Any) -> bool:
         if time.monotonic() < self._away_until:
             return False
         try:

@@ -18,12 +18,18 @@ class FallbackStorage(Storage, MovingWindowSupport):
     STORAGE_SCHEME = ["obidient"]
 
     def __init__(
-        self, uri: str, wrap_exceptions: bool = False, *, redis_url: str, breaker: Breaker
+        self,
+        uri: str,
+        wrap_exceptions: bool = False,
+        *,
+        redis_url: str,
+        prefix: str,
+        breaker: Breaker,
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._breaker = breaker
         self._memory = MemoryStorage()
-        self._url = redis_url
+        self._url, self._prefix = redis_url, prefix
         self._redis: RedisStorage | None = None
 
     def _count(self, do: Callable[[Any], T]) -> T:
@@ -32,7 +38,10 @@ class FallbackStorage(Storage, MovingWindowSupport):
                 if self._redis is None:
                     # Its constructor registers scripts, so it comes with the first use.
                     self._redis = RedisStorage(
-                        self._url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE
+                        self._url,
+                        key_prefix=self._prefix,
+                        socket_connect_timeout=PATIENCE,
+                        socket_timeout=PATIENCE,
                     )
                 return do(self._redis)
             except AWAY as error:

@@ -1,4 +1,4 @@
-"""Sign-in and sign-out for people, throttled by address and by account."""
+"""Sign-in and sign-out for people; `guessing` slows down who does not know the password."""
 
 import time
 from urllib.parse import urlsplit
@@ -11,10 +11,11 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired
 
-from obidient.accounts import account, audit, second_factor, sessions
+from obidient.accounts import account, audit, guessing, second_factor, sessions
 from obidient.accounts.models import User
 from obidient.accounts.passwords import hash_password, needs_rehash, verify
 from obidient.config import Settings
+from obidient.database import storable
 from obidient.extensions import limiter
 
 blueprint = Blueprint("accounts", __name__)
@@ -51,10 +52,6 @@ def safe_next(target: str | None) -> str:
     return target
 
 
-def _account_key() -> str:
-    return "account:" + request.form.get("email", "").strip().lower()[:254]
-
-
 def _is_wrong(response: Response) -> bool:
     """Only failures count against an account: its owner signs in as often as they like."""
     return response.status_code == 401
@@ -68,18 +65,20 @@ def login() -> str | Response:
 
 
 @blueprint.post("/login")
-@limiter.limit(PER_ADDRESS, key_func=get_remote_address)
-@limiter.limit(PER_ACCOUNT, key_func=_account_key, deduct_when=_is_wrong)
 def sign_in() -> Response | tuple[str, int]:
     form = LoginForm()
     if not form.validate_on_submit():
         return render_template("accounts/login.html", form=form), 422
     email = str(form.email.data).strip().lower()
     given = str(form.password.data)
-    user: User | None = User.get_or_none(User.email == email, User.active)
+    user: User | None = User.get_or_none(User.email == storable(email), User.active)
+    attempt = guessing.attempt(email, guessing.known_browser(user))
+    attempt.begin()
     if not verify(user, given) or user is None:
+        attempt.wrong()
         flash(WRONG, "error")
         return render_template("accounts/login.html", form=form), 401
+    attempt.right()
     if needs_rehash(user):
         user.password_hash = hash_password(given)
         user.save(only=[User.password_hash])
@@ -93,6 +92,7 @@ def sign_in() -> Response | tuple[str, int]:
 def _begin(user: User) -> Response:
     target = safe_next(request.args.get("next"))
     sessions.begin(user)
+    guessing.remember_browser(user)
     audit.record("user.signed-in", f"{user.email} signed in", "user", user.id)
     return redirect(target)
 

@@ -1,18 +1,16 @@
 """`/api/sync/sign-in` and around it: how a phone becomes an agent's, and stops being it."""
 
-from flask import Flask, Response, g, request
-from flask_limiter.util import get_remote_address
+from flask import Flask, Response, g
 from pydantic import Field
 
 from obidient import api, bodies
-from obidient.accounts.login import PER_ACCOUNT, PER_ADDRESS
+from obidient.accounts import guessing
 from obidient.accounts.models import User
 from obidient.accounts.passwords import verify
 from obidient.accounts.tokens import public, requires
 from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
 from obidient.errors import Forbidden, Unauthorized
-from obidient.extensions import limiter
 from obidient.sync import devices
 
 device_api = api.blueprint("sync_devices", "/api/sync", "sync", "Results from polling agents")
@@ -20,7 +18,6 @@ device_api = api.blueprint("sync_devices", "/api/sync", "sync", "Results from po
 #: Bytes of a sign-in, which comes without a token.
 LARGEST = 8 * 1024
 WRONG = "That email and password don't match an account. Check both and try again."
-TOO_MANY = "Too many tries with a wrong password. Wait fifteen minutes, then try again."
 
 
 class SignIn(ApiModel):
@@ -76,29 +73,19 @@ def register(app: Flask) -> None:
     api.register(app, device_api)
 
 
-def _account_key() -> str:
-    body = request.get_json(silent=True)
-    email = body.get("email", "") if isinstance(body, dict) else ""
-    return "account:" + str(email).strip().lower()[:254]
-
-
-def _is_wrong(response: Response) -> bool:
-    """Only failures count: a whole ward's phones may share one address of the network."""
-    return response.status_code == 401
-
-
 @device_api.post("/sign-in", responses={200: SignedIn})
-@limiter.limit(
-    PER_ADDRESS, key_func=get_remote_address, deduct_when=_is_wrong, error_message=TOO_MANY
-)
-@limiter.limit(PER_ACCOUNT, key_func=_account_key, deduct_when=_is_wrong, error_message=TOO_MANY)
 @bodies.takes(LARGEST)
 @public
 def sign_in(body: SignIn) -> Response:
     """Trust this device for thirty days; returns its token and what it needs without network."""
     user: User | None = User.get_or_none(User.email == body.email.lower(), User.active)
+    known = user is not None and devices.is_known(user, body.device_id)
+    attempt = guessing.attempt(body.email, f"{body.email}:{body.device_id}" if known else "")
+    attempt.begin()
     if not verify(user, body.password) or user is None:
+        attempt.wrong()
         raise Unauthorized(WRONG)
+    attempt.right()
     if user.totp_secret:
         raise Forbidden("This account has a second factor: sign in with an agent's account.")
     token, expires = devices.sign_in(user, body.device_id)

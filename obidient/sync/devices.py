@@ -44,6 +44,12 @@ def sign_in(user: User, device_id: str) -> tuple[str, datetime]:
     return token, expires
 
 
+def is_known(user: User, device_id: str) -> bool:
+    """Whether this person's phone is trusted, or was until its thirty days were over."""
+    mine = (ApiToken.user == user) & (ApiToken.name == device_name(device_id))
+    return bool(ApiToken.select().where(mine, ApiToken.revoked_at.is_null()).exists())
+
+
 def _make_room(user: User) -> None:
     live = ApiToken.select(ApiToken.id).where(
         ApiToken.user == user,

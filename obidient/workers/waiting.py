@@ -22,8 +22,8 @@ from obidient.workers.running import ids_of, is_periodic
 UNREADABLE = "unreadable"
 #: Jobs looked through by a search.
 SEARCHED = 2_000
-#: Jobs of ours that nobody asks for again: the check of a recording, made anew at each save.
-ONCE = {"check_recording", UNREADABLE}
+#: Jobs that nobody asks for again.
+ONCE = {UNREADABLE}
 
 
 @dataclass(frozen=True)

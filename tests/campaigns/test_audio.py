@@ -19,6 +19,7 @@ from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset, KeyPress
 from obidient.campaigns.sending import lifecycle
 from obidient.campaigns.voice import links, recordings, script
+from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid
 
@@ -246,7 +247,7 @@ def test_nobody_is_called_to_hear_nothing(
     app: Flask, problem: str, kind: str, refused: bool
 ) -> None:
     row = recordings.add_link("Elsewhere", "https://example.org/a.mp3")
-    AudioAsset.update(problem=problem, content_type=kind).execute()
+    AudioAsset.update(problem=problem, content_type=kind, looked_at=utcnow()).execute()
     values = {"channel": "voice", "title": "T", "audience": {"everyone": True}}
     campaign = control.create(values | {"audio_asset_id": row.id})
     if refused:
@@ -304,7 +305,7 @@ def test_an_address_in_a_private_network_is_not_asked(app: Flask, host: str) -> 
 
 def test_an_address_that_leads_nowhere_says_so(app: Flask) -> None:
     row = recordings.add_link("T", "https://no-such-host.invalid/a.mp3")
-    links.check(row.id)
+    links.check(row.id).result(60)
     assert "can't be reached" in AudioAsset.get_by_id(row.id).problem
 
 

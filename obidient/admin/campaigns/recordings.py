@@ -47,6 +47,7 @@ class Recordings(SecureView):
             more=rows[PAGE - 1].id if len(rows) > PAGE else None,
             before=before,
             local_path=recordings.local_path,
+            waits=recordings.waits,
             names=recordings.NAMES,
             taken=" or ".join(recordings.NAMES[kind] for kind in recordings.taken_types()),
             most=recordings.LARGEST // 2**20,

@@ -66,5 +66,7 @@ class AudioAsset(BaseModel):
     secret = CharField(default="")
     #: What a check of the address found wrong.
     problem = TextField(default="")
+    #: When the address was looked at; null for one that waits for it.
+    looked_at = UtcDateTimeField(null=True)
     created_by_id = IntegerField(null=True)
     created_at = UtcDateTimeField(default=utcnow)

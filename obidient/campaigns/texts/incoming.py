@@ -25,7 +25,7 @@ _ENCODED_PIN = re.compile(
     re.IGNORECASE,
 )
 #: What a person may take back with START; what the team entered stays until the team lifts it.
-_OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "code-406")
+_OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "network")
 
 
 def listen(app: Flask, listener: Callable[[InboundText], None]) -> None:

@@ -118,12 +118,19 @@ def _playable(provider: Provider | None) -> tuple[str, ...]:
     return voice.audio_types
 
 
+def waits(row: AudioAsset) -> bool:
+    """Whether nobody has looked yet at what is at its address."""
+    return bool(row.url) and row.looked_at is None
+
+
 def check_playable(asset_id: int, provider: Provider | None) -> None:
     """Raises Invalid when people who are called would hear nothing.
 
     An address that could not be reached from here may well be reached by the network.
     """
     row = get(asset_id)
+    if waits(row):
+        raise Invalid(f"The recording {row.title!r} is still being looked at. Wait a moment.")
     problem = "" if row.problem.startswith(UNREACHABLE) else row.problem
     kind = row.content_type
     if not problem and provider and kind and kind not in _playable(provider):

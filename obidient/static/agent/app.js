@@ -54,7 +54,7 @@ Agent.app = (() => {
     if (!answer) return say("signin.offline");
     if (!answer.ours || answer.status >= 500) return say("signin.failed");
     if (answer.status === 401) return say("signin.wrong");
-    if (answer.status === 429) return say("signin.wait");
+    if (answer.status === 429) return say("signin.wait", { n: Math.ceil((answer.retryAfter || 900000) / 60000) });
     if (answer.status !== 200) return say("signin.refused", { why: answer.data.detail || answer.status });
     await store.signIn({ ...answer.data, expired: false, skew: answer.skew });
     navigator.storage?.persist?.().catch(() => {});

@@ -19,7 +19,7 @@ Agent.words = {
   "signin.missing": "Enter your email and your password.",
   "signin.offline": "There is no network here. Move to where there is some, and try again.",
   "signin.wrong": "That email and password don’t match an account. Check both and try again.",
-  "signin.wait": "Too many tries. Wait fifteen minutes, then try again.",
+  "signin.wait": "Too many tries. Wait {n} minutes, then try again.",
   "signin.refused": "This account can’t report from a phone. Ask your coordinator. ({why})",
   "signin.failed": "The server can’t answer now. Wait a minute, then try again.",
   "signin.again": "Sign in again",
