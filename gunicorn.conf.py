@@ -11,7 +11,8 @@ except ConfigError as error:
     raise SystemExit(f"Error: {error}") from None
 
 wsgi_app = "wsgi:app"
-bind = f"0.0.0.0:{_settings.port}" if _settings.is_production else f"127.0.0.1:{_settings.port}"
+_host = f"[{_settings.bind}]" if ":" in _settings.bind else _settings.bind
+bind = f"{_host}:{_settings.port}"
 worker_class = "gthread"
 workers = _settings.web_workers
 threads = _settings.web_threads
@@ -33,9 +34,12 @@ loglevel = "warning"
 
 def on_starting(server: Any) -> None:
     """Runs in the master, before its children."""
+    from obidient import security
     from obidient.operations import logging, supervised
 
     logging.init(_settings)
+    if advice := security.of_binding(_settings):
+        server.log.warning(advice)
     supervised.end_with_supervisor()
 
 

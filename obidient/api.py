@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import orjson
 from flask import Flask, Response, g, render_template, request
@@ -28,15 +28,17 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from obidient import __version__, bodies
+from obidient import __version__, bodies, files
 from obidient.accounts import tokens
 from obidient.config import ROOT, Settings
+from obidient.database import is_storable
 from obidient.errors import Invalid, Problem, first_line
 from obidient.extensions import csrf, limiter
 
@@ -57,6 +59,18 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True
     )
+
+    @model_validator(mode="after")
+    def _is_storable(self) -> Self:
+        """No text that one database takes and the other refuses gets past here."""
+        for name in type(self).model_fields:
+            if not is_storable(getattr(self, name)):
+                raise PydanticCustomError(
+                    "storable",
+                    "{field} holds a character that no text may hold (NUL or half a letter)",
+                    {"field": to_camel(name)},
+                )
+        return self
 
 
 class ProblemOut(BaseModel):
@@ -245,10 +259,20 @@ def _on_crash(error: Exception) -> Response | tuple[str, int]:
     return render_template("error.html", status=500, title="Our mistake", detail=sentence), 500
 
 
+def _on_no_room(error: OSError) -> Response | tuple[str, int]:
+    """A full disk, met while a body was put aside: told as such, whatever else is our mistake."""
+    if not files.is_full(error):
+        return _on_crash(error)
+    logger.error("the disk is full: %s", first_line(error))
+    return _on_problem(files.DiskFull())
+
+
 def _on_no_database(error: Exception) -> Response | tuple[str, int]:
     """Answer 503: the request is right, and its sender may send it again."""
     logger.error("the database does not answer: %s", first_line(error))
     sentence = "The database does not answer just now. Try again in a minute."
+    if files.is_full(error):
+        sentence = "The disk is full: nothing can be written just now. Tell whoever runs this."
     if is_api_path(request.path):
         return problem(503, "Service Unavailable", sentence, headers={"Retry-After": "5"})
     # The page asks who is signed in, and that is in the database.
@@ -258,9 +282,10 @@ def _on_no_database(error: Exception) -> Response | tuple[str, int]:
 
 def _on_unstorable(error: Exception) -> Response | tuple[str, int]:
     """A number that no column holds, a NUL in a text: the address or form is wrong, not we."""
+    logger.warning("request holds what no database can: %s", first_line(error))
     if is_api_path(request.path):
-        return _on_crash(error)
-    logger.warning("request holds what no database can: %s", error)
+        sentence = "A number here is far too large, or a text holds a sign that none can hold."
+        return problem(422, "Invalid request", sentence)
     sentence = (
         "Something in this address or form can’t be right: a number far too large, or a sign that "
         "no text can hold. Go back and try it otherwise."
@@ -334,6 +359,7 @@ def build_app(settings: Settings) -> Flask:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_crash)
     app.register_error_handler(Problem, _on_problem)
+    app.register_error_handler(OSError, _on_no_room)
     app.register_error_handler(OverflowError, _on_unstorable)
     app.register_error_handler(DataError, _on_unstorable)
     app.register_error_handler(OperationalError, _on_no_database)

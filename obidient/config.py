@@ -68,6 +68,11 @@ class Settings:
     queue_prefix: str = setting(
         "bulk-communications", value.text, "Every queue key in Redis starts with this"
     )
+    bind: str = setting(
+        "127.0.0.1",
+        value.address,
+        "The address the web server listens at; others only where a proxy alone can reach it",
+    )
     port: int = setting("5000", value.whole(1, 65535), "The web server's port")
     web_concurrency: int = setting(
         "0", value.whole(0, 64), "Web processes; 0: 2 with Redis, 1 when embedded"

@@ -5,7 +5,7 @@ import logging
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,6 +76,29 @@ def is_postgres() -> bool:
 def mark() -> str:
     """The database's parameter mark."""
     return "%s" if is_postgres() else "?"
+
+
+def is_storable(value: Any) -> bool:
+    """Whether both databases take all texts of a value: a text, or lists and dicts of them."""
+    if isinstance(value, str):
+        return (value.isascii() and "\0" not in value) or storable(value) == value
+    if isinstance(value, Mapping):
+        return all(map(is_storable, value)) and all(map(is_storable, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(is_storable, value))
+    return True
+
+
+def aside(write: Callable[[], object]) -> None:
+    """Note something that nothing hangs on: where it can't be written, the request goes on.
+
+    A full disk, or a database that only reads, costs the note and not the page.
+    """
+    try:
+        with db.atomic():
+            write()
+    except OperationalError as error:
+        logger.warning("not noted: %s", first_line(error))
 
 
 def locked(query: Any, skip: bool = False) -> Any:

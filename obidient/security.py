@@ -1,6 +1,7 @@
 """Headers of every response: a strict Content-Security-Policy, its nonce, who may keep what."""
 
 import secrets
+from ipaddress import ip_address
 
 from flask import Flask, Response, g, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
@@ -31,6 +32,22 @@ class Sessions(SecureCookieSessionInterface):
         super().save_session(app, session, response)
         if response.cache_control.public:
             response.vary.discard("Cookie")
+
+
+def of_binding(settings: Settings) -> str:
+    """What is wrong with where the web server listens, in a sentence; empty when nothing is."""
+    if ip_address(settings.bind).is_loopback:
+        return ""
+    if settings.trusted_proxies:
+        return (
+            f"BIND={settings.bind} with TRUSTED_PROXIES={settings.trusted_proxies}: whoever "
+            f"reaches port {settings.port} past the proxy writes their own address. Set "
+            "BIND=127.0.0.1, or see that only the proxy reaches it."
+        )
+    return (
+        f"BIND={settings.bind}: the web server itself answers the network, without TLS. Set "
+        "BIND=127.0.0.1 and put a proxy in front."
+    )
 
 
 def init_app(app: Flask, settings: Settings) -> None:

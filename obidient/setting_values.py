@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -115,6 +116,13 @@ def redis_url(value: str) -> str | None:
     if not value.strip().startswith("unix") and path and not re.fullmatch("[0-9]+", path):
         raise ValueError("must end in a database's number, such as redis://127.0.0.1:6379/0")
     return value.strip()
+
+
+def address(value: str) -> str:
+    try:
+        return str(ip_address(value.strip()))
+    except ValueError:
+        raise ValueError("must be an IP address such as 127.0.0.1, or 0.0.0.0 for all") from None
 
 
 def base_url(value: str) -> str | None:

@@ -9,7 +9,7 @@ from flask_login import login_user
 from obidient.accounts import audit
 from obidient.accounts.models import SignIn, User
 from obidient.clock import utcnow
-from obidient.database import db
+from obidient.database import aside, db
 
 #: How often `seen_at` is written: once per request would be a write per page.
 SEEN_EVERY = timedelta(minutes=1)
@@ -59,10 +59,8 @@ def load(session_id: str) -> User | None:
     user.sign_in_key = key
     now = utcnow()
     if now - row.seen_at > SEEN_EVERY:
-        with db.atomic():
-            SignIn.update(seen_at=now, address=request.remote_addr or "").where(
-                SignIn.id == row.id
-            ).execute()
+        seen = SignIn.update(seen_at=now, address=request.remote_addr or "")
+        aside(seen.where(SignIn.id == row.id).execute)
     return user
 
 

@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request, send_file
 from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, Field
 
-from obidient import api, bodies, jobs
+from obidient import api, bodies, files, jobs
 from obidient.accounts.tokens import authorize
 from obidient.clock import isoformat
 from obidient.contacts.encodings import CHOICES
@@ -110,7 +110,7 @@ def import_contacts(form: ImportForm, query: ImportQuery) -> Response:
     if len(query.mapping) > MOST_MAPPING:
         raise Invalid(f"`mapping` may have {MOST_MAPPING:,} characters at most.")
     stored = uploads_folder() / f"{secrets.token_hex(12)}.csv"
-    form.file.save(stored)
+    files.keep(form.file.stream, stored)
     # What is wrong with the file as a whole is the job's to say: it is looked at in one place.
     job = start_unchecked(
         stored,

@@ -4,6 +4,7 @@ An import that died half-way is simply run again: every batch is an upsert by ph
 """
 
 import csv
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from obidient.contacts.lists import ListFile, Reading
 from obidient.contacts.places import Placer
 from obidient.contacts.rows import RowReader, clean
 from obidient.contacts.store import BatchWriter
+from obidient.database import db
 from obidient.errors import Invalid
 
 #: People per transaction: about 100 ms, so that the web keeps writing meanwhile.
@@ -27,6 +29,9 @@ LONGEST_LABEL = 100
 SHOWN = 50
 
 Progress = Callable[["Report", int, int], None]
+
+#: What a formula begins with; NFKC turns other forms of these signs into them.
+_FORMULA = frozenset("=+-@")
 
 
 @dataclass
@@ -64,10 +69,35 @@ class Report:
             values[given] = values.pop(name)
         return values
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Report":
+        """What a report that was kept says of rows that have been written."""
+        rows, new, updated, duplicates, met = (
+            int(values.get(name, 0))
+            for name in ("rows", "new", "updated", "duplicates", "metCount")
+        )
+        return cls(
+            rows=rows,
+            new=new,
+            updated=updated,
+            duplicates=duplicates,
+            met_count=met,
+            met=list(values.get("met") or ()),
+        )
+
 
 def safe_cell(text: str) -> str:
-    """A value that no spreadsheet will run as a formula."""
-    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    """A value that no spreadsheet will run as a formula, however its first sign is written.
+
+    Some read fullwidth signs (U+FF1D and others) as plain ones, and pass over what is no letter
+    before them: blanks, control characters, marks that take no room.
+    """
+    for sign in text:
+        if unicodedata.normalize("NFKC", sign)[:1] in _FORMULA:
+            return "'" + text
+        if not (sign.isspace() or unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp")):
+            break
+    return "'" + text if text[:1] in ("\t", "\r", "\n") else text
 
 
 class ProblemFile:
@@ -112,11 +142,15 @@ def run(
     problems: Path | None = None,
     progress: Progress | None = None,
     import_id: int | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> Report:
     """Import a file; bad rows are reported and never stop the rest.
 
-    `progress(report, bytes_read, bytes_in_all)` is called after each batch. With `import_id`, a
-    job's, the import can be undone. Raises Invalid when the file as a whole can't be read.
+    `progress(report, bytes_read, bytes_in_all)` is called in the transaction of each batch, so
+    what it keeps of the report is exactly what has been written. `before` is that of a run that
+    was killed, as JSON: its rows are read again, and neither written nor counted twice. With
+    `import_id`, a job's, the import can be undone. Raises Invalid when the file as a whole can't
+    be read.
     """
     tags, list_name = tuple(map(_label, tags)), _label(list_name)
     with ListFile(path, reading) as source, ProblemFile(problems) as problem_file:
@@ -138,7 +172,7 @@ def run(
             report,
             problem_file,
         )
-        run.copy(progress)
+        run.copy(progress, Report.from_json(before or {}))
         report.places, report.by_name_alone = placer.unknown(), placer.by_name_alone
         return report
 
@@ -190,26 +224,30 @@ class _Run:
     report: Report
     problems: ProblemFile
 
-    def copy(self, progress: Progress | None) -> None:
-        report, writer = self.report, self.writer
-        flush = writer.count_only if report.dry_run else writer.flush
+    def copy(self, progress: Progress | None, before: Report) -> None:
+        report = self.report
+        report.met_count, report.met = before.met_count, before.met
         for row in self.source:
             report.rows += 1
             self._take(row)
-            if len(writer) >= BATCH or report.rows % (BATCH * 5) == 0:
-                flush()
-                self._count()
-                if progress:
-                    progress(report, self.source.position, self.source.size)
-        flush()
-        self._count()
-        if progress:
-            progress(report, self.source.size, self.source.size)
+            if len(self.writer) >= BATCH or report.rows % (BATCH * 5) == 0:
+                self._flush(progress, before, self.source.position)
+        self._flush(progress, before, self.source.size)
 
-    def _count(self) -> None:
+    def _flush(self, progress: Progress | None, before: Report, position: int) -> None:
         report, writer = self.report, self.writer
-        report.new, report.updated = writer.new, writer.updated
-        report.duplicates = writer.duplicates
+        if report.rows <= before.rows:
+            writer.forget(before.new, before.updated, before.duplicates)
+            return
+        with db.atomic():
+            if report.dry_run:
+                writer.count_only()
+            else:
+                writer.flush()
+            report.new, report.updated = writer.new, writer.updated
+            report.duplicates = writer.duplicates
+            if progress:
+                progress(report, position, self.source.size)
 
     def _take(self, row: Row) -> None:
         try:

@@ -118,7 +118,7 @@ def textless(phone: str) -> str | None:
 
 
 def mask(phone: str) -> str:
-    """The number for those who need not see it: +234803•••0001."""
+    """The number for those who need not see it: +234803•••01, one of 100,000."""
     if phone.startswith((ERASED, "#")):
         return "erased number"
-    return f"{phone[:7]}•••{phone[-4:]}" if len(phone) > 11 else "•••"
+    return f"{phone[:7]}•••{phone[-2:]}" if len(phone) > 11 else "•••"

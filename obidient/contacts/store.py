@@ -215,6 +215,11 @@ class BatchWriter:
                 self.new += 1
         self._seen.add(fresh)
 
+    def forget(self, new: int, updated: int, duplicates: int) -> None:
+        """Drop what is held: it was written before, and counted like this."""
+        self._people.clear()
+        self.new, self.updated, self.duplicates = new, updated, duplicates
+
     def count_only(self) -> None:
         """As `flush`, but only finds out what would be new: for a dry run."""
         self._follow_leads(really=False)

@@ -89,6 +89,7 @@ def run_import(job: Job) -> dict[str, Any]:
         problems=problems_file(job),
         progress=progress,
         import_id=params.get("again") or job.id,
+        before=job.report,
     )
     if not params["dryRun"]:
         record(job, report, params["name"])

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from peewee import PeeweeException
 from redis.exceptions import RedisError
 
-from obidient import api, breaker, database, queue_storage, queues
+from obidient import api, breaker, database, files, queue_storage, queues
 from obidient.campaigns import progress
 from obidient.config import settings
 from obidient.database import db, describe_url
@@ -143,6 +143,8 @@ def queue_health() -> Report:
             report.problems.append(
                 f"Nothing is consuming the {state.title} queue. Start a worker: obidient worker"
             )
+    if short := files.shortage(settings().data_dir):
+        report.problems.append(f"{short}.")
     return report
 
 
@@ -164,7 +166,9 @@ def readyz() -> Response:
     problems = [] if problem is None else [problem]
     if redis is not None:
         problems.append(redis)
-    status = "not ready" if problem else "degraded" if redis else "ready"
+    if short := files.shortage(settings().data_dir):
+        problems.append(short)
+    status = "not ready" if problem else "degraded" if problems else "ready"
     return api.json_response({"status": status, "problems": problems}, 503 if problem else 200)
 
 

@@ -43,7 +43,7 @@ def tell(rows: Sequence[Submission]) -> list[Told]:
         message = STANDINGS[standing] if standing else _message(row)
         if unit and standing == "counted" and unit.in_review:
             message += " The results room is looking at this polling unit."
-        if row.submission_id in reused:
+        if (row.submission_id, row.agent) in reused:
             message += " " + MESSAGES["id_reused"]
         told.append(
             Told(row.submission_id, row.status, row.reason or None, message, row.revision, standing)
@@ -72,13 +72,13 @@ def _sheets(rows: Sequence[Submission]) -> dict[int, Figures]:
     return {sheet.submission: Figures.loads(sheet.figures) for sheet in found if sheet.figures}
 
 
-def _reused(rows: Sequence[Submission]) -> set[str]:
-    """Ids of first sheets under whose id another content came as well."""
+def _reused(rows: Sequence[Submission]) -> set[tuple[str, str]]:
+    """Ids under which another content came as well, and whose that was: only they are told."""
     firsts = [row.submission_id for row in rows if not row.repeat]
-    others = Submission.select(Submission.submission_id).where(
+    others = Submission.select(Submission.submission_id, Submission.agent).where(
         Submission.submission_id.in_(firsts), Submission.reason == "id_reused"
     )
-    return {row.submission_id for row in others} if firsts else set()
+    return {(row.submission_id, row.agent) for row in others} if firsts else set()
 
 
 def _standing(row: Submission, unit: UnitResult, mine: Figures | None) -> str:

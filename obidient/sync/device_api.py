@@ -21,7 +21,7 @@ WRONG = "That email and password don't match an account. Check both and try agai
 
 
 class SignIn(ApiModel):
-    email: str = Field(min_length=3, max_length=254)
+    email: str = Field(min_length=3, max_length=254, pattern=r"^[^\x00]*$")
     password: str = Field(min_length=1, max_length=200)
     device_id: str = Field(
         min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$", description="Made once, kept"

@@ -10,7 +10,7 @@ from obidient.accounts import audit, tokens
 from obidient.accounts.models import ApiToken, User
 from obidient.areas import ROOT_CODE, Area, area_name
 from obidient.clock import utcnow
-from obidient.database import db
+from obidient.database import db, locked
 from obidient.errors import Conflict, Forbidden
 from obidient.results.elections import parties_of
 from obidient.results.models import Election, Submission
@@ -34,6 +34,8 @@ def sign_in(user: User, device_id: str) -> tuple[str, datetime]:
     expires = utcnow() + TRUSTED_FOR
     name = device_name(device_id)
     with db.atomic():
+        # Of several that sign in at once, each is counted by the next.
+        locked(User.select(User.id).where(User.id == user.id)).get()
         ApiToken.update(revoked_at=utcnow()).where(
             ApiToken.user == user, ApiToken.name == name, ApiToken.revoked_at.is_null()
         ).execute()

@@ -16,6 +16,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from obidient.accounts.models import User
 from obidient.clock import utcnow
+from obidient.database import db, locked
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.sync import storage
 from obidient.sync.models import Photo
@@ -43,20 +44,23 @@ def begin(
         raise Invalid(f"A photo may have {LARGEST // 2**20} MB at most. Take a smaller one.")
     if media_type not in FORMATS:
         raise Invalid("Send the photo as JPEG, PNG or WebP.")
-    _check_number(user, photo_id)
-    Photo.insert(
-        photo_id=photo_id,
-        user_id=user.id,
-        submission_id=submission_id,
-        sha256=sha256.lower(),
-        size=size,
-        media_type=media_type,
-        received=0,
-        state="partial",
-        reason="",
-        created_at=utcnow(),
-        updated_at=utcnow(),
-    ).on_conflict(conflict_target=[Photo.photo_id], action="IGNORE").execute()
+    with db.atomic():
+        # Held to the end, so that of several announced at once each is counted by the next.
+        locked(User.select(User.id).where(User.id == user.id)).get()
+        _check_number(user, photo_id)
+        Photo.insert(
+            photo_id=photo_id,
+            user_id=user.id,
+            submission_id=submission_id,
+            sha256=sha256.lower(),
+            size=size,
+            media_type=media_type,
+            received=0,
+            state="partial",
+            reason="",
+            created_at=utcnow(),
+            updated_at=utcnow(),
+        ).on_conflict(conflict_target=[Photo.photo_id], action="IGNORE").execute()
     found = _checked(user, photo_id)
     if (found.sha256, found.size) != (sha256.lower(), size):
         raise Conflict("Another photo came under this id. Send this one under a new id.")

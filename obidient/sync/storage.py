@@ -1,13 +1,12 @@
 """Where photos are kept: a folder, or a bucket that speaks S3; four verbs, nothing else."""
 
 import contextlib
-import os
-import secrets
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from obidient import files
 from obidient.config import ConfigError, Settings, settings
 
 
@@ -31,15 +30,8 @@ class Folder:
         self.root = root
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
-        path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and moved: a crash leaves the old file or the new one, never half.
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        with beside.open("wb") as file:
+        with files.kept(self.root / key) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
 
     def get(self, key: str) -> bytes | None:
         try:

@@ -369,7 +369,7 @@ def test_a_test_message_goes_to_one_phone_and_counts_in_no_campaign(
     review = f"/admin/compose/{campaign.id}/review"
     assert "Send a test to your phone" in organiser.get(review)
     page = organiser.post(f"/admin/compose/{campaign.id}/try", phone="0803 555 0199")
-    assert "The test is on its way" in page and "•••0199" in page
+    assert "The test is on its way" in page and "•••99" in page
     made = TextAnswer.get()
     assert made.phone == "+2348035550199"
     assert "{{" not in made.text and "come to" in made.text
@@ -540,12 +540,14 @@ def test_recipients_are_masked_found_by_number_and_paged(
     url = f"{base}?status=delivered"
     while url:
         page = viewer.get(url)
-        seen += re.findall(r"\+234803•••(\d{4})", page)
+        assert re.search(r"\+234803•••\d\d<", page)
+        seen += re.findall(rf'href="{base}/(\d+)', page)
         found = re.search(r'href="([^"]+)" rel="next"', page)
         url = found[1].replace("&amp;", "&") if found else ""
     assert len(seen) == len(set(seen)) == campaign.delivered
-    assert viewer.get(f"{base}?phone=0803 555 0007").count("•••0007") == 1
-    assert "There are letters in this number" in viewer.get(f"{base}?phone=hello")
+    organiser = sign_in("organiser")
+    assert organiser.get(f"{base}?phone=0803 555 0007").count("•••07") == 1
+    assert "There are letters in this number" in organiser.get(f"{base}?phone=hello")
 
 
 def test_the_export_holds_everybody_and_runs_no_formula(
@@ -657,7 +659,7 @@ def test_opt_outs_are_added_and_lifted(
 ) -> None:
     organiser = sign_in("organiser")
     page = organiser.post("/admin/opt-outs/", phone="0803 555 0001", channel="*", note="By phone")
-    assert "•••0001" in page
+    assert "•••01" in page
     assert "is on the list already" in organiser.post(
         "/admin/opt-outs/", phone="08035550001", channel="*"
     )

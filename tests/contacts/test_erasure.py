@@ -226,7 +226,7 @@ def test_the_page_shows_what_is_kept_then_erases_it(
     organiser = Person(app.test_client(), make_user("organiser"))
     assert "letters" in organiser.post("/admin/privacy/", phone="hello")
     page = organiser.post("/admin/privacy/", phone="0803 555 0001")
-    assert "What is kept about +234803•••0001" in page
+    assert "What is kept about +234803•••01" in page
     refused = organiser.post("/admin/privacy/erase", phone=PHONE)
     assert "Choose what the person wants first" in refused
     page = organiser.post("/admin/privacy/erase", phone=PHONE, wish="never")

@@ -174,7 +174,8 @@ class Campaigns(SecureView):
     @expose("/<int:campaign_id>/recipients")
     def recipients(self, campaign_id: int) -> Any:
         campaign = lifecycle.get(campaign_id)
-        wanted, after = recipients.Filter.of(request.args), request.args.get("after", "")
+        wanted = recipients.Filter.of(request.args, may("contacts:write"))
+        after = request.args.get("after", "")
         shown, wrong = recipients.page_of(campaign, wanted, after)
         ids = [row.contact_id for row in shown.rows if row.contact_id]
         names = {row.id: row.display_name for row in Contact.select().where(Contact.id.in_(ids))}
@@ -211,7 +212,7 @@ class Campaigns(SecureView):
     def export(self, campaign_id: int) -> Response:
         """All recipients, or those that fit a filter, as CSV; streamed, so any number of them."""
         campaign = lifecycle.get(campaign_id)
-        wanted = recipients.Filter.of(request.args)
+        wanted = recipients.Filter.of(request.args, may("contacts:write"))
         audit.record(
             "campaign.exported",
             f"Exported the recipients ({wanted.words()}) of {campaign.title!r}",

@@ -51,9 +51,15 @@ class Filter:
     phone: str = ""
 
     @classmethod
-    def of(cls, given: Any) -> "Filter":
-        """From an address; what does not exist is left out."""
+    def of(cls, given: Any, by_number: bool) -> "Filter":
+        """From an address; what does not exist is left out.
+
+        A number is looked for only for those who may see numbers: to others, each answer would
+        tell whether they have guessed one.
+        """
         text = {name: given.get(name, "").strip() for name in cls.__dataclass_fields__}
+        if not by_number:
+            text["phone"] = ""
         if text["status"] not in {one.column for one in RecipientStatus}:
             text["status"] = ""
         if text["network"] not in {*NETWORKS, NO_NETWORK}:

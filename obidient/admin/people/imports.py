@@ -10,7 +10,7 @@ from flask_login import current_user
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from obidient import bodies, jobs
+from obidient import bodies, files, jobs
 from obidient.accounts import audit
 from obidient.admin.base import CONTACTS, STOP_POLLING, SecureView, done, expose
 from obidient.areas import area_name
@@ -61,11 +61,11 @@ class Imports(SecureView):
             return redirect(self.get_url(".index"))
         key = secrets.token_hex(12)
         path = _path(key)
-        upload.save(path)
         try:
+            files.keep(upload.stream, path)
             imports.preview(path)
         except Problem as error:
-            path.unlink()
+            path.unlink(missing_ok=True)
             flash(error.detail, "error")
             return redirect(self.get_url(".index"))
         name = secure_filename(upload.filename) or "upload.csv"

@@ -1,10 +1,8 @@
 """Recordings for voice campaigns: told by their content, kept in a folder, served to networks."""
 
 import logging
-import os
 import re
 import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +15,7 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
+from obidient import files
 from obidient.accounts import actor, audit
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
@@ -153,14 +152,10 @@ def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
         )
     secret = secrets.token_urlsafe(24)
     path = _path(secret, sound.content_type)
-    path.parent.mkdir(parents=True, exist_ok=True)
     file.seek(0)
     try:
-        with path.open("wb") as out:
-            shutil.copyfileobj(file, out)
-            out.flush()
-            # Before the row that names it is committed: a power cut must not leave that alone.
-            os.fsync(out.fileno())
+        # Before the row that names it is committed: a power cut must not leave that alone.
+        files.keep(file, path)
         return _added(
             title=title,
             url="",
