@@ -8,6 +8,7 @@ answers every question and takes nothing.
 
 import logging
 import os
+import re
 import secrets
 import threading
 import time
@@ -17,8 +18,15 @@ from typing import Any
 from flask import Flask, current_app
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -36,6 +44,15 @@ PATIENCE = 0.5
 IDLE = 30.0
 #: A Redis that throws keys away is used again when it has not done so for so many seconds.
 EVICTED_FOR = 30.0
+#: With these Redis refuses whatever comes; some have no class, or come out of a script.
+_REFUSALS = (
+    AuthenticationError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
+_REFUSING = re.compile("OOM|maxmemory|MISCONF|NOREPLICAS|READONLY|^BUSY")
 #: From this share of its memory on, a Redis that may throw keys away is taken to do it.
 ALMOST_FULL = 0.95
 
@@ -78,7 +95,12 @@ class Breaker:
         return self._reachable
 
     def trip(self, error: BaseException) -> None:
-        """A call has failed: nobody need find that out again."""
+        """A call has failed: nobody need find that out again.
+
+        What Redis says of one key or one command (`WRONGTYPE …`) is the caller's own to bear.
+        """
+        if not (_is_away(error) or isinstance(error, _REFUSALS) or _REFUSING.search(str(error))):
+            return
         with self._lock:
             if not self._problem:
                 self._set(_sentence(error), not _is_away(error))
@@ -119,15 +141,17 @@ class Breaker:
         try:
             if self._redis is None:
                 self._redis = client(self._url or "")
-            key, value = f"{self._prefix}:probe:{self._pid}", secrets.token_hex(8)
-            self._redis.set(key, value, px=60_000)
+            # A key of its own for each look; one that is gone at once may have been flushed.
+            kept = self._keeps() or self._keeps()
             told = self._redis.info()
-            kept = self._redis.get(key)
         except (RedisError, OSError) as error:
             return _sentence(error), not _is_away(error)
-        if self._may_evict:
-            return "", True
-        return self._throws_away(told, kept is not None and kept.decode() == value), True
+        return self._throws_away(told, kept), True
+
+    def _keeps(self) -> bool:
+        key = f"{self._prefix}:probe:{secrets.token_hex(8)}"
+        self._redis.set(key, b"1", px=10_000)
+        return bool(self._redis.delete(key))
 
     def _throws_away(self, told: dict[str, Any], kept: bool) -> str:
         most, policy = int(told.get("maxmemory", 0)), str(told.get("maxmemory_policy", ""))

@@ -207,6 +207,23 @@ def test_a_silent_redis_is_waited_for_once_by_all_of_a_process(
     hole.close()
 
 
+def test_what_redis_says_of_one_key_stops_nobody_else(
+    environ: dict[str, str], own_redis: RedisServer
+) -> None:
+    with create_app(environ | {"REDIS_URL": own_redis.url}).app_context():
+        known = breaker.current()
+        known.trip(redis.ResponseError("WRONGTYPE Operation against a key"))
+        assert known.problem() == ""
+        for error in (
+            redis.exceptions.OutOfMemoryError("command not allowed when used memory"),
+            redis.ResponseError("MISCONF Redis is configured to save"),
+            redis.ReadOnlyError("You can't write against a read only replica."),
+        ):
+            known.trip(error)
+            assert known.problem().startswith("Redis takes nothing: ")
+            known._set("", True)
+
+
 # ---- jobs kept by a worker ----------------------------------------------------------------------
 
 
