@@ -146,7 +146,7 @@ class Breaker:
             told = self._redis.info()
         except (RedisError, OSError) as error:
             return _sentence(error), not _is_away(error)
-        return self._throws_away(told, kept), True
+        return ("" if self._may_evict else self._throws_away(told, kept)), True
 
     def _keeps(self) -> bool:
         key = f"{self._prefix}:probe:{secrets.token_hex(8)}"

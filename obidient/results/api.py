@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field
 
 from obidient import api
@@ -14,7 +14,7 @@ from obidient.results import generation, review
 from obidient.results.elections import get, newest
 from obidient.results.live import copies
 from obidient.results.live.documents import head
-from obidient.results.live.serving import Copy
+from obidient.results.live.serving import ANY_ORIGIN, Copy
 from obidient.results.sheets import Figures
 
 results_api = api.blueprint(
@@ -185,7 +185,29 @@ class HistoryOut(ApiModel):
 
 
 def register(app: Flask) -> None:
+    from obidient.results import downloads  # noqa: F401 - adds its addresses to ours
+
+    app.after_request(open_to_any_origin)
     api.register(app, results_api)
+
+
+def open_to_any_origin(response: Response) -> Response:
+    """Let pages of other sites read what is public here, errors and 304 included."""
+    if not request.path.startswith("/api/live-results/"):
+        return response
+    rule = request.url_rule
+    view = current_app.view_functions.get(request.endpoint or "")
+    methods = rule.methods if rule is not None and rule.methods else {"GET"}
+    if "GET" not in methods or hasattr(view, "__obidient_scopes__"):
+        return response
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        for name, value in ANY_ORIGIN:
+            response.headers.setdefault(name, value)
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = "If-None-Match"
+        response.headers["Access-Control-Max-Age"] = "86400"
+    return response
 
 
 def serve(copy: Copy) -> Response:

@@ -13,9 +13,20 @@ from flask import g
 from tqdm import tqdm
 
 from obidient.accounts import audit
+from obidient.areas import LEVELS
 from obidient.cli import with_app
 from obidient.errors import Conflict, Invalid
-from obidient.results import deciding, elections, generation, provisional, recount, redeciding
+from obidient.results import (
+    deciding,
+    downloads,
+    elections,
+    exports,
+    generation,
+    nist,
+    provisional,
+    recount,
+    redeciding,
+)
 from obidient.results import register as registers
 from obidient.results.models import ELECTION_STATUSES, Election
 
@@ -193,3 +204,18 @@ def redecide(election_id: str, reasons: tuple[str, ...]) -> None:
         sentence = f"{number:,} sheet{'' if number == 1 else 's'} refused before are taken now"
     audit.record("results.redecided", f"Decided again: {sentence}", "election", election_id)
     click.echo(f"{sentence}.")
+
+
+@results.command("export", help="Write results to standard output, as CSV or as NIST JSON.")
+@click.argument("election_id")
+@click.option("--format", "kind", type=click.Choice(exports.FORMATS), default="csv")
+@click.option("--state", help="One state only: its code or name.")
+@click.option("--level", type=click.Choice(LEVELS), help="Smallest areas; else polling units.")
+@with_app
+def export(election_id: str, kind: str, state: str | None, level: str | None) -> None:
+    with exports.snapshot():
+        part = exports.part(election_id, state, level or downloads.usual_level(kind, state))
+        if kind == "nist":
+            nist.check(part)
+        for piece in downloads.pieces(part, kind):
+            click.echo(piece.encode(), nl=False)

@@ -34,6 +34,7 @@ def load() -> bool:
             "electionType": "presidential",
             "state": "National",
             "status": "ongoing",
+            "startDate": "2027-02-25",
             "parties": [
                 {"partyCode": code, "partyName": name, "color": color}
                 for code, name, color in PARTIES

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import cycle
 from typing import Any
 
@@ -17,6 +17,7 @@ from obidient.results import generation, provisional
 from obidient.results.models import (
     ELECTION_STATUSES,
     ELECTION_TYPES,
+    QUARTER_OF,
     AgentSheet,
     Election,
     Party,
@@ -176,6 +177,12 @@ def document_of(election: Election) -> dict[str, Any]:
         "state": election.state,
         "areaCode": election.area_code,
         "status": election.status,
+        "startDate": election.start_date,
+        "endDate": election.end_date,
+        "issuer": election.issuer,
+        "issuerAbbreviation": election.issuer_short,
+        "quarterStates": election.quarter_states,
+        "quarterOf": election.quarter_of,
         "parties": [
             {
                 "partyCode": party.code,
@@ -264,7 +271,41 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
         "state": state,
         "area_code": area,
         "status": status,
+        **_terms(document),
     }
+
+
+def _terms(document: Mapping[str, Any]) -> dict[str, Any]:
+    """When it is held, who publishes the count, and what a president needs."""
+    start = _day("startDate", document)
+    end = _day("endDate", document) or start
+    if end and not start:
+        raise Invalid("endDate has no startDate: give both days, or the first alone.")
+    if end < start:
+        raise Invalid(f"endDate {end} lies before startDate {start}.")
+    states = document.get("quarterStates", 25)
+    if isinstance(states, bool) or not isinstance(states, int) or not 1 <= states <= len(STATES):
+        raise Invalid(f"quarterStates: write a whole number from 1 to {len(STATES)}.")
+    quarter_of = document.get("quarterOf", "valid")
+    if quarter_of not in QUARTER_OF:
+        raise Invalid(f"quarterOf {quarter_of!r}: use one of {', '.join(QUARTER_OF)}.")
+    return {
+        "start_date": start,
+        "end_date": end,
+        "issuer": _line("issuer", document.get("issuer") or ""),
+        "issuer_short": _line("issuerAbbreviation", document.get("issuerAbbreviation") or "", 32),
+        "quarter_states": states,
+        "quarter_of": quarter_of,
+    }
+
+
+def _day(key: str, document: Mapping[str, Any]) -> str:
+    """A day as 2027-02-20, or nothing."""
+    text = document.get(key) or ""
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except (TypeError, ValueError):
+        raise Invalid(f"{key} must be a day like 2027-02-20.") from None
 
 
 def _has_color(party: Any) -> bool:

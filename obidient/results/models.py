@@ -24,6 +24,8 @@ ELECTION_TYPES = (
     "councillorship",
 )
 ELECTION_STATUSES = ("scheduled", "ongoing", "ended", "certified")
+#: What a quarter is taken of: valid votes, or all that were cast, rejected ones included.
+QUARTER_OF = ("valid", "cast")
 
 
 class Election(BaseModel):
@@ -36,6 +38,15 @@ class Election(BaseModel):
     area_code = CharField(max_length=12, default="NG")
     status = CharField(default="scheduled")
     is_demo = BooleanField(default=False)
+    #: Days of voting as 2027-02-20; empty when nobody has said so.
+    start_date = CharField(max_length=10, default="")
+    end_date = CharField(max_length=10, default="")
+    #: Who publishes this count; empty: the movement.
+    issuer = CharField(default="")
+    issuer_short = CharField(max_length=32, default="")
+    #: In how many states a president needs a quarter, and of which votes (QUARTER_OF).
+    quarter_states = IntegerField(default=25)
+    quarter_of = CharField(max_length=5, default="valid")
     #: When it last began and last ceased to be ongoing: a sheet that was received before it closed
     #: counts, whenever it is decided.
     opened_at = UtcDateTimeField(null=True)

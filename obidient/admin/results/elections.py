@@ -17,6 +17,7 @@ from obidient.results import elections
 from obidient.results.models import (
     ELECTION_STATUSES,
     ELECTION_TYPES,
+    QUARTER_OF,
     Election,
     Party,
     Tally,
@@ -112,6 +113,7 @@ class Results(SecureView):
             rows=[*parties, *(blank or [{"color": elections.COLORS[0]}] * EMPTY_ROWS)],
             kinds=ELECTION_TYPES,
             states=STATES,
+            quarters=QUARTER_OF,
         )
 
     @expose("/<election_id>/recount")
@@ -203,6 +205,10 @@ def _document() -> dict[str, Any]:
         "state": form.get("state", "").strip(),
         "parties": parties,
     }
+    terms = ("startDate", "endDate", "issuer", "issuerAbbreviation", "quarterOf")
+    found |= {name: form.get(name, "").strip() for name in terms if name in form}
+    if "quarterStates" in form:
+        found["quarterStates"] = form.get("quarterStates", type=int)
     if form.get("areaCode", "").strip():
         found["areaCode"] = form["areaCode"].strip()
     return found

@@ -12,6 +12,12 @@ CACHE_CONTROL = "public, max-age=2, stale-while-revalidate=30"
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 
+#: What any site's page may read, and the header by which it asks again cheaply.
+ANY_ORIGIN = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "ETag"),
+]
+
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
@@ -32,6 +38,7 @@ class Copy:
             ("ETag", self.etag),
             ("Cache-Control", CACHE_CONTROL),
             ("Vary", "Accept-Encoding"),
+            *(ANY_ORIGIN if content_type == JSON else []),
         ]
         whole = [
             ("Content-Type", content_type),
@@ -56,10 +63,14 @@ class Copy:
         return self._gzipped if accepts_gzip(accepted) else self._plain
 
     def _is_among(self, known: str) -> bool:
-        """Weak comparison with a list of ETags; some proxies append the encoding to ours."""
-        etags = parse_etags(known)
-        mine = self.etag.strip('"')
-        return etags.contains_weak(mine) or etags.contains_weak(f"{mine}-gzip")
+        return is_among(self.etag, known)
+
+
+def is_among(etag: str, known: str) -> bool:
+    """Weak comparison with a list of ETags; some proxies append the encoding to ours."""
+    etags = parse_etags(known)
+    mine = etag.strip('"')
+    return etags.contains_weak(mine) or etags.contains_weak(f"{mine}-gzip")
 
 
 def accepts_gzip(header: str) -> bool:
