@@ -1,6 +1,6 @@
 """Live results over HTTP: public documents by ETag, and what reviewers and admins may do."""
 
-from typing import Any
+from typing import Any, Literal
 
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field
@@ -67,6 +67,7 @@ class SummaryOut(ApiModel):
     total_valid_votes: int
     total_rejected_votes: int
     voter_turnout: str = Field(description="Accredited of registered voters, percent")
+    turnout_in_doubt: bool = Field(description="More accredited than registered voters")
     polling_units_total: int = Field(description="Units of the register")
     polling_units_under_review: int
     votes_under_review: int = Field(description="The most votes that reviews could make count")
@@ -96,6 +97,7 @@ class SentencesOut(ApiModel):
     lead: str
     review: str
     outlook: str
+    rule: str | None = Field(None, description="With presidentialRule: the same in words")
 
 
 class LiveSummaryOut(ApiModel):
@@ -115,12 +117,27 @@ class AreaChildOut(ApiModel):
     parties: list[PartyOut]
 
 
+class QuarterOut(ApiModel):
+    party_code: str
+    states: int = Field(description="In which the party has a quarter so far")
+
+
+class PresidentialRuleOut(ApiModel):
+    states_needed: int
+    states: int
+    quarter_of: Literal["valid", "cast"] = Field(description="Of which votes a quarter is needed")
+    reached: list[QuarterOut]
+
+
 class AreaOut(AreaChildOut):
     children: list[AreaChildOut]
     status: str = Field(description="The election's")
     last_updated: str
     outlook: OutlookOut
     sentences: SentencesOut
+    presidential_rule: PresidentialRuleOut | None = Field(
+        None, description="Of NG in a presidential election; whether anybody won is never said"
+    )
 
 
 class FiguresOut(ApiModel):

@@ -117,7 +117,7 @@ def test_new_figures_appear_without_a_reload(
     expect(page.locator('[data-tile="19"]')).to_have_attribute("aria-label", "Kano: APC leads")
     expect(page.locator('[data-child="19"]')).to_contain_text("25 % 2 of 8")
     expect(page.locator('[data-tile="19"] rect')).to_have_attribute("width", "25%")
-    expect(page.locator("[data-legend]")).to_contain_text("APC leads in 1, 25 %+ in 1")
+    expect(page.locator("[data-legend]")).to_contain_text("APC leads in 1, a quarter in 1")
     shares = page.locator('[data-child="19"] [data-value="shares"] rect')
     expect(shares.first).to_have_attribute("width", "77.56%")
     # The server writes the same as the script wrote.

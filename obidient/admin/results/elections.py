@@ -14,6 +14,7 @@ from obidient.admin.base import SecureView, done, expose, may, needs, refuse
 from obidient.areas import STATES, area_name
 from obidient.errors import Problem
 from obidient.results import elections
+from obidient.results.live.documents import percent
 from obidient.results.models import (
     ELECTION_STATUSES,
     ELECTION_TYPES,
@@ -165,15 +166,13 @@ def _tally(election: Election) -> Tally | None:
     return found
 
 
-def _standing(election: Election) -> list[tuple[Party, int]]:
-    """Parties and their votes, most first."""
+def _standing(election: Election) -> list[tuple[Party, int, str]]:
+    """Parties, their votes and their share as the public page has it, most first."""
     tally = _tally(election)
     votes = orjson.loads(tally.votes) if tally else {}
-    parties = elections.parties_of(election.id)
-    return sorted(
-        ((party, votes.get(party.code, 0)) for party in parties),
-        key=lambda one: -one[1],
-    )
+    valid = tally.valid if tally else 0
+    found = [(party, votes.get(party.code, 0)) for party in elections.parties_of(election.id)]
+    return [(*one, percent(one[1], valid)) for one in sorted(found, key=lambda one: -one[1])]
 
 
 def _latest_recount(election_id: str) -> jobs.Job | None:

@@ -7,20 +7,30 @@ from typing import Any
 from obidient.areas import LGAS, ROOT_CODE, STATES, Area, ancestors, area_name, level_of
 from obidient.clock import isoformat
 from obidient.errors import Invalid, NotFound
-from obidient.results import tally
+from obidient.results import quarter, tally
 from obidient.results.elections import get, parties_of
 from obidient.results.live import sentences as words
 from obidient.results.models import Election, Party, RegisterTotal, Tally, UnitResult
 from obidient.results.sheets import MOST_VOTES
 from obidient.results.tally import Total
 
+CENT = Decimal("0.01")
+
 
 def percent(part: int, whole: int) -> str:
-    """Two decimals, half up; "0.00" of nothing."""
+    """Two decimals, half up; "0.00" of nothing.
+
+    Never rounded across a bar that decides: what is less than a quarter or the whole is not shown
+    as 25.00 or 100.00, nor is what is more than the whole.
+    """
     if not whole:
         return "0.00"
-    share = Decimal(part * 100) / Decimal(whole)
-    return str(share.quantize(Decimal("0.01"), ROUND_HALF_UP))
+    share = (Decimal(part * 100) / Decimal(whole)).quantize(CENT, ROUND_HALF_UP)
+    if (share == 25 and 4 * part < whole) or (share == 100 and part < whole):
+        share -= CENT
+    elif share == 100 and part > whole:
+        share += CENT
+    return str(share)
 
 
 def stamp(election_id: str, code: str) -> str:
@@ -55,6 +65,7 @@ def _summary(total: Total, units: int) -> dict[str, Any]:
         "totalValidVotes": total.valid,
         "totalRejectedVotes": total.rejected,
         "voterTurnout": percent(total.known, total.registered),
+        "turnoutInDoubt": total.known > total.registered,
         "pollingUnitsTotal": units,
         "pollingUnitsUnderReview": total.review_units,
         "votesUnderReview": total.review_votes,
@@ -190,13 +201,18 @@ def area(election_id: str, code: str) -> dict[str, Any]:
         }
 
     shown = part(code, area_name(code), total, units)
-    return {
+    document = {
         **shown,
         "children": [part(*child) for child in children],
         "status": election.status,
         "lastUpdated": _later(election, changed),
         **_meaning(election, total, register, shown["summary"], shown["parties"]),
     }
+    if quarter.applies(election, code):
+        rule = quarter.rule(election, parties, [child[2] for child in children])
+        document["presidentialRule"] = rule
+        document["sentences"]["rule"] = quarter.sentence(rule)
+    return document
 
 
 def _form(code: str) -> str:

@@ -1,6 +1,5 @@
 """What a public page shows, made from the live documents alone."""
 
-from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -33,7 +32,6 @@ def page(
     election = summary["election"]
     plural, singular = CHILDREN[area["level"]]
     children = [_child(child) for child in area["children"]]
-    is_race = election["electionType"] == "presidential" and area["level"] == "nation"
     above = [code for code in reversed(ancestors(area["code"])[1:]) if root in ancestors(code)]
     updated = datetime.fromisoformat(area["lastUpdated"].removesuffix("Z"))
     figures = area["summary"]
@@ -55,7 +53,8 @@ def page(
         "tiles": _tiles(children) if area["level"] == "nation" and len(children) > 1 else [],
         "named_tiles": children if len(children) <= MOST_TILES else [],
         "leads": _leads(children),
-        "quarters": _quarters(area["children"]) if is_race else {},
+        "turnout": sentences.turnout(figures),
+        "quarters": _quarters(area.get("presidentialRule")),
         "updated": area["lastUpdated"],
         "updated_local": local(updated, zone),
     }
@@ -77,7 +76,7 @@ def _child(child: dict[str, Any]) -> dict[str, Any]:
         "units": figures["pollingUnitsTotal"],
         # Rounded down: 100 % is for when the last one is in.
         "share": 100 * figures["pollingUnitsReported"] // (figures["pollingUnitsTotal"] or 1),
-        "turnout": figures["voterTurnout"],
+        "turnout": sentences.turnout(figures),
         "valid": figures["totalValidVotes"],
         "review": figures["pollingUnitsUnderReview"],
     }
@@ -93,14 +92,9 @@ def _shares(parties: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return found
 
 
-def _quarters(children: list[dict[str, Any]]) -> dict[str, int]:
-    """Party -> in how many states it has a quarter of the votes: a president needs that, too."""
-    return Counter(
-        party["partyCode"]
-        for child in children
-        for party in child["parties"]
-        if party["totalVotes"] and 4 * party["totalVotes"] >= child["summary"]["totalValidVotes"]
-    )
+def _quarters(rule: dict[str, Any] | None) -> dict[str, int]:
+    """Party -> in how many states it has a quarter; nothing where that decides nothing."""
+    return {one["partyCode"]: one["states"] for one in rule["reached"]} if rule else {}
 
 
 def _tiles(children: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -121,5 +121,12 @@ def _render(row: Election, summary: Copy, shown: Copy, big: bool) -> str:
         else url_for("results.area", election_id=row.id, code=document["code"]),
         summary_url=f"{copies.PLACE}/{row.id}/live-summary" if is_nation else "",
         area_url=f"{copies.PLACE}/{row.id}/areas/{document['code']}",
+        csv_url=_csv_url(row, document["code"]),
         zone=str(settings().timezone),
     )
+
+
+def _csv_url(row: Election, code: str) -> str:
+    """The units of the state that is shown, or of all."""
+    part = f"?state={code[:2]}" if code != ROOT_CODE else ""
+    return f"{copies.PLACE}/{row.id}/results.csv{part}"

@@ -54,6 +54,12 @@ def _units(number: int) -> str:
     return f"{number:,} polling unit" + ("" if number == 1 else "s")
 
 
+def turnout(figures: dict[str, Any]) -> str:
+    """`34.92 %`; but no sheet can be right that has more accredited than registered voters."""
+    doubted = figures.get("turnoutInDoubt")
+    return "figures under review" if doubted else f"{figures['voterTurnout']} %"
+
+
 def _roughly(number: int) -> int:
     """Three digits and noughts: "about 54,035,014" would claim to know better."""
     return round(number, min(0, 3 - len(str(number))))

@@ -64,16 +64,25 @@
     return ahead ? first : null;
   }
 
+  // Never rounded to 100.00 while one is out.
+  function ofAll(part, whole) {
+    const share = whole ? (100 * part / whole).toFixed(2) : "0.00";
+    return share === "100.00" && part < whole ? "99.99" : share;
+  }
+  function turnout(figures) {
+    return figures.turnoutInDoubt ? "figures under review" : figures.voterTurnout + " %";
+  }
   function showFigures(document_) {
     const figures = document_.summary, total = figures.pollingUnitsTotal;
-    const share = total ? (100 * figures.pollingUnitsReported / total).toFixed(2) : "0.00";
+    const share = ofAll(figures.pollingUnitsReported, total);
     count("units", figures.pollingUnitsReported);
     say("total", number(total));
     say("reported", share);
     wide("progress", share);
     count("registered", figures.totalRegisteredVoters);
     count("accredited", figures.totalAccreditedVoters);
-    say("turnout", figures.voterTurnout);
+    say("turnout", turnout(figures));
+    one("turnout").classList.toggle("doubted", figures.turnoutInDoubt);
     count("valid", figures.totalValidVotes);
     count("rejected", figures.totalRejectedVotes);
     for (const name of ["status", "leader", "lead", "outlook", "review"]) say(name, document_.sentences[name]);
@@ -97,14 +106,14 @@
     });
   }
   function showAreas(document_) {
-    const leads = new Map(), quarters = {};
+    const leads = new Map(), quarters = {}, rule = document_.presidentialRule;
+    if (rule) {
+      for (const party of rule.reached) quarters[party.partyCode] = party.states;
+      say("rule", document_.sentences.rule);
+    }
     for (const child of document_.children) {
       const first = leading(child.parties), figures = child.summary;
       if (first) leads.set(first.partyCode, [first, (leads.get(first.partyCode) || [0, 0])[1] + 1]);
-      for (const party of child.parties) {
-        const has = party.totalVotes && 4 * party.totalVotes >= figures.totalValidVotes;
-        if (has) quarters[party.partyCode] = (quarters[party.partyCode] || 0) + 1;
-      }
       const tile = document.querySelector('[data-tile="' + child.code + '"]');
       if (tile) {
         paint(tile, first);
@@ -122,7 +131,7 @@
       const line = element("li", "");
       line.append(element("span", "swatch"), element("b", "", party.partyCode), " leads in " + number);
       const most = quarters[party.partyCode] || 0;
-      if ("quarters" in legend.dataset) line.append(element("small", "", ", 25 %+ in " + most));
+      if ("quarters" in legend.dataset) line.append(element("small", "", ", a quarter in " + most));
       paint(line, party);
       return line;
     });
@@ -136,7 +145,7 @@
   function showChild(row, child, first, figures) {
     const any = figures.pollingUnitsReported > 0;
     say("valid", any ? number(figures.totalValidVotes) : "–", row);
-    say("turnout", any ? figures.voterTurnout + " %" : "–", row);
+    say("turnout", any ? turnout(figures) : "–", row);
     const parts = [], flag = element("span", "flag");
     if (child.level === "unit") parts.push(any ? "yes" : "not yet");
     else parts.push(reported(figures) + " % ", element("small", "of",
