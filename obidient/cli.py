@@ -20,6 +20,7 @@ COMMANDS = {
     "agent": "obidient.sync.commands",
     "backup": "obidient.operations.backups.commands",
     "campaign": "obidient.campaigns.commands",
+    "collation": "obidient.results.collation.commands",
     "contacts": "obidient.contacts.commands",
     "db": "obidient.operations.commands",
     "demo": "obidient.operations.demo",

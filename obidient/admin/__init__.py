@@ -39,6 +39,7 @@ def _views() -> list[Any]:
     from obidient.admin.campaigns.pages import Campaigns
     from obidient.admin.campaigns.recordings import Recordings
     from obidient.admin.campaigns.replies import Inbox
+    from obidient.admin.collation import Collation
     from obidient.admin.operations.audit import Audit
     from obidient.admin.operations.callbacks import Callbacks
     from obidient.admin.operations.doctor import Doctor
@@ -70,6 +71,7 @@ def _views() -> list[Any]:
         Privacy("Privacy", "People", "admin_privacy", "privacy"),
         Results("Elections", "Results", "admin_results", "elections"),
         Review("Results room", "Results", "admin_review", "review"),
+        Collation("Collation", "Results", "admin_collation", "collation"),
         Intake("Intake", "Results", "admin_intake", "intake"),
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Doctor("Doctor", "Operations", "admin_doctor", "doctor"),

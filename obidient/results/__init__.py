@@ -9,6 +9,7 @@ from obidient.config import Settings
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the pages and the worker's job."""
     from obidient.results import api, deciding, provisional, recount, redeciding
+    from obidient.results.collation import api as collation
     from obidient.results.generation import Generation
     from obidient.results.live import pages
     from obidient.results.live.copies import LiveResults
@@ -26,6 +27,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "sheets-again", redeciding.sweep, every=1.0)
     jobs.register(app, recount.JOB, recount.run)
     api.register(app)
+    collation.register(app)
     app.register_blueprint(pages.blueprint)
     app.add_url_rule("/", "front", pages.front)
     app.wsgi_app = ShortPath(app.wsgi_app, live)  # type: ignore[method-assign]

@@ -34,6 +34,7 @@ PAGES = {
     "/admin/": EVERYBODY,
     "/admin/campaigns/": EVERYBODY,
     "/admin/elections/": EVERYBODY,
+    "/admin/collation/": ("admin", "reviewer"),
     "/admin/compose/": ("admin", "organiser"),
     "/admin/contacts/": ("admin", "organiser"),
     "/admin/import/": ("admin", "organiser"),

@@ -42,6 +42,7 @@ WITH_FURTHER_RULES = {
     "POST /api/communications/campaigns",
     "POST /api/communications/campaigns/{id}/reschedule",
     "POST /api/live-results/elections/{id}/units/{code}/settle",
+    "POST /api/results/{id}/collation",
 }
 
 

@@ -91,14 +91,14 @@ def _parties(total: Total, parties: list[Party]) -> list[dict[str, Any]]:
 def _outlook(election: Election, total: Total, register: RegisterTotal | None) -> dict[str, Any]:
     """Whether the units still out or under review could change who leads."""
     units_out = max(0, register.units - total.units) if register else 0
-    voters_out, most_out = _voters_out(total, register, units_out) if register else (0, 0)
+    voters, most_out = voters_out(total, register, units_out) if register else (0, 0)
     ranked = [*sorted(total.votes.values(), reverse=True), 0, 0]
     lead = ranked[0] - ranked[1]
     # A vote under review may leave the leader and go to the next: it counts twice.
     could = lead <= most_out + 2 * total.review_votes
     return {
         "pollingUnitsOut": units_out,
-        "registeredVotersOut": voters_out,
+        "registeredVotersOut": voters,
         "lead": lead,
         "leaderCouldChange": election.status != "certified" and could,
     }
@@ -117,7 +117,7 @@ def _meaning(
     return {"outlook": outlook, "sentences": sentences}
 
 
-def _voters_out(total: Total, register: RegisterTotal, units_out: int) -> tuple[int, int]:
+def voters_out(total: Total, register: RegisterTotal, units_out: int) -> tuple[int, int]:
     """Registered voters of the units still out: about how many, and how many at most.
 
     Where the register has no figure, its mean is the likely one, but only what no sheet can

@@ -1,0 +1,1 @@
+"""What officials declared for an area, beside what the result sheets say."""
