@@ -28,6 +28,7 @@ COMMANDS = {
     "election": "obidient.results.commands",
     "plugins": "obidient.providers.commands",
     "queue": "obidient.operations.commands",
+    "quickcount": "obidient.results.quickcount.commands",
     "register": "obidient.results.commands",
     "restore": "obidient.operations.backups.commands",
     "results": "obidient.results.commands",

@@ -52,6 +52,7 @@ def _views() -> list[Any]:
     from obidient.admin.people.imports import Imports
     from obidient.admin.people.optouts import OptOuts
     from obidient.admin.people.privacy import Privacy
+    from obidient.admin.quickcount import QuickCounts
     from obidient.admin.results.elections import Results
     from obidient.admin.results.intake import Intake
     from obidient.admin.results.review import Review
@@ -72,6 +73,7 @@ def _views() -> list[Any]:
         Results("Elections", "Results", "admin_results", "elections"),
         Review("Results room", "Results", "admin_review", "review"),
         Collation("Collation", "Results", "admin_collation", "collation"),
+        QuickCounts("Quick count", "Results", "admin_quickcount", "quick-count"),
         Intake("Intake", "Results", "admin_intake", "intake"),
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Doctor("Doctor", "Operations", "admin_doctor", "doctor"),

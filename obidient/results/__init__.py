@@ -14,6 +14,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.results.live import pages
     from obidient.results.live.copies import LiveResults
     from obidient.results.live.fast_path import ShortPath
+    from obidient.results.quickcount import api as quickcount  # noqa: F401 - adds to others'
     from obidient.workers import ticker
 
     path = queue_storage.queue_file(settings).with_name("live-results.generation")

@@ -35,6 +35,7 @@ PAGES = {
     "/admin/campaigns/": EVERYBODY,
     "/admin/elections/": EVERYBODY,
     "/admin/collation/": ("admin", "reviewer"),
+    "/admin/quick-count/": ("admin", "reviewer"),
     "/admin/compose/": ("admin", "organiser"),
     "/admin/contacts/": ("admin", "organiser"),
     "/admin/import/": ("admin", "organiser"),
