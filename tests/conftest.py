@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import quick_apps
 import redis
 from click.testing import CliRunner, Result
 from flask import Flask
@@ -42,6 +43,7 @@ hypothesis_settings.register_profile(
     "obidient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("obidient")
+quick_apps.install()
 
 
 def missing(reason: str) -> None:
