@@ -20,7 +20,7 @@ import rig as rigs
 from flask import Flask
 from flask.testing import FlaskClient
 
-sys.path.append(str(rigs.ROOT / "tests"))
+sys.path.append(str(rigs.ROOT / "tests" / "support"))
 import admin_world
 
 from obidient import database

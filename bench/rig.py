@@ -16,7 +16,7 @@ import psycopg
 from flask import Flask
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from servers import PostgresServer, RedisServer, free_port, wait_for  # noqa: E402
 from standin_africastalking import API_KEY  # noqa: E402

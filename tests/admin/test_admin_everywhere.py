@@ -5,48 +5,19 @@ from collections.abc import Callable
 
 import admin_world
 import pytest
+from admin_people import Person, sign_in
+from admin_permissions import ADMIN, CLOSER, REVIEWERS, WHO
 from flask import Flask
-from test_admin import Person, sign_in
 
 from obidient.roles import ROLES
 
 __all__ = ["sign_in"]
-ALL = frozenset(ROLES) - {"agent"}
-ADMIN = frozenset({"admin"})
-ORGANISERS = ADMIN | {"organiser"}
-REVIEWERS = ADMIN | {"reviewer"}
-#: View -> who may look at its pages, and who may send its forms. A new view has to be put here.
-WHO = {
-    "admin": (ALL, ADMIN),
-    "admin_campaigns": (ALL, ORGANISERS),
-    "admin_composer": (ORGANISERS, ORGANISERS),
-    "admin_recordings": (ALL, ORGANISERS),
-    "admin_inbox": (ALL, ORGANISERS),
-    "admin_contacts": (ORGANISERS, ORGANISERS),
-    "admin_duplicates": (ORGANISERS, ORGANISERS),
-    "admin_imports": (ORGANISERS, ORGANISERS),
-    "admin_tags": (ORGANISERS, ORGANISERS),
-    "admin_lists": (ORGANISERS, ORGANISERS),
-    "admin_optouts": (ORGANISERS, ORGANISERS),
-    "admin_privacy": (ORGANISERS, ORGANISERS),
-    "admin_results": (ALL, ADMIN),
-    "admin_review": (REVIEWERS, REVIEWERS),
-    "admin_intake": (REVIEWERS, REVIEWERS),
-    "admin_queues": (ADMIN, ADMIN),
-    "admin_doctor": (ADMIN, ADMIN),
-    "admin_plugins": (ADMIN, ADMIN),
-    "admin_callbacks": (ADMIN, ADMIN),
-    "admin_people": (ADMIN, ADMIN),
-    "admin_audit": (ADMIN, ADMIN),
-}
-#: Pages that fewer may open than others of their view.
-CLOSER = {
-    "admin_campaigns.export": ORGANISERS,
-    "admin_results.new": ADMIN,
-    "admin_results.edit": ADMIN,
-}
+
+
 #: Forms that more or fewer may send than others of their view.
 FORMS = {"admin_results.verify": REVIEWERS, "admin_intake.pin": ADMIN}
+
+
 #: Flask-Admin's pages that no view of ours offers: they lead back to the list, or nowhere.
 UNUSED = re.compile(r"/(details|export|new|ajax/lookup)/")
 

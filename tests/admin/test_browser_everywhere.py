@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import admin_world
 import pytest
+from admin_permissions import CLOSER, WHO
 from axe_playwright_python.sync_playwright import Axe
+from browser_site import DESKTOP, PHONE, Witness, sign_in, site
 from flask import Flask
 from playwright.sync_api import Page, expect
-from test_admin_everywhere import CLOSER, WHO
-from test_browser import DESKTOP, PHONE, Witness, sign_in, site
 
 from obidient.accounts.models import User
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import admin_world
 import pytest
+from browser_site import DESKTOP, Witness, sign_in, site
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from servers import free_port
-from test_browser import DESKTOP, Witness, sign_in, site
 from werkzeug.serving import make_server
 
 from obidient import database

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from admin_people import Person, sign_in
 from flask import Flask
-from test_admin import Person, sign_in
 
 from obidient.accounts import tokens
 from obidient.accounts.models import ApiToken, AuditEntry, User

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 import redis
+from admin_people import Person, sign_in, written
 from flask import Flask
-from test_admin import Person, sign_in, written
 
 from obidient import queues
 from obidient.accounts.models import AuditEntry

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from admin_people import Person, people, sent, sign_in, written
 from flask import Flask
 from peewee import fn
-from test_admin import Person, people, sent, sign_in, written
 
 from obidient.accounts.models import AuditEntry
 from obidient.admin.campaigns import look, recipients

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
+from following import follow
 from standin_africastalking import API_KEY, StandIn
-from test_end_to_end import follow
 
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Recipient

@@ -14,9 +14,9 @@ import faults
 import pytest
 import redis
 from flask import Flask
+from following import follow, people
 from servers import process, wait_for
 from standin_africastalking import API_KEY, StandIn
-from test_end_to_end import follow, people
 
 from obidient import create_app, database
 from obidient.campaigns import control, decisions

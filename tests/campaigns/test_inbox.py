@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arriving_texts import HOOK, PHONE, TOKEN, texted
 from flask import Flask
 from flask.testing import FlaskClient
+from servers import wait_for
 from signed_in import sign_in
-from test_voice import wait_until
 
 from obidient import database
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns import control, networks
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient
-from obidient.campaigns.models.texts import InboundText, TextAnswer
+from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.receipts import applying
 from obidient.campaigns.texts import answers
 from obidient.clock import utcnow
@@ -27,19 +28,7 @@ from obidient.errors import Invalid
 from obidient.plugin import Accepted, Message, Rejected, Stop
 from obidient.providers import registry
 
-TOKEN = "webhook-token-of-the-tests"
-HOOK = "/api/communications/webhooks/simulator-sms"
 URL = "/api/communications/inbound-texts"
-PHONE = "+2348035550001"
-
-
-def texted(client: FlaskClient, text: str, phone: str = PHONE) -> InboundText:
-    number = InboundText.select().count()
-    form = {"from": phone, "text": text, "id": f"in-{number}", "to": "20880"}
-    assert client.post(f"{HOOK}/incoming?token={TOKEN}", data=form).status_code == 200
-    applying.apply_due()
-    row: InboundText = InboundText.select().order_by(InboundText.id.desc()).first()
-    return row
 
 
 @pytest.fixture
@@ -169,7 +158,7 @@ def test_a_worker_sends_what_was_answered(
         database.release()
         return bool(TextAnswer.get_by_id(made.id).state == "sent")
 
-    wait_until(is_sent, 40)
+    wait_for(is_sent, 40)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_texts_corpus import read
+from text_corpus import read
 
 from obidient.campaigns.texts import keywords
 from obidient.campaigns.texts.keywords import MOST_CHARACTERS, MOST_WORDS, keyword

@@ -2,26 +2,16 @@
 
 import math
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from text_corpus import read
 
 from obidient.campaigns.texts.keywords import keyword
 from obidient.sync.grammar import has_figures, looks_like_report
 
-FOLDER = Path(__file__).parents[1] / "data" / "texts"
 LABELS = ("stop", "start", "help", "result", "none")
 #: Texts of each file at least: (opt-outs, others).
 SIZES = {"seen": (150, 250), "unseen": (200, 400)}
-
-
-def read(name: str) -> list[tuple[str, str, str]]:
-    """(label, language, text) of each row."""
-    lines = (FOLDER / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
-    assert lines[0].split("\t")[0] == "label"
-    rows = [line.split("\t", 2) for line in lines[1:] if line]
-    # A line break within a text is written \\n.
-    return [(label, language, text.replace("\\n", "\n")) for label, language, text in rows]
 
 
 def meaning(text: str) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arriving_texts import PHONE, texted
 from flask import Flask
 from flask.testing import FlaskClient
 from signed_in import sign_in
-from test_inbox import PHONE, texted
 
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns.models.texts import TextAnswer

@@ -1,122 +1,46 @@
-"""Voice campaigns through the pretended phones: staged, called, listened to, answered, counted."""
+"""Voice campaigns through the pretended phones: staged, called, listened to, counted."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from test_end_to_end import follow
+from following import follow
+from servers import wait_for
+from voice_campaign import (
+    HOOK,
+    ROWS,
+    call,
+    calling,
+    campaign_of,
+    counts,
+    ended,
+    environ,
+    simulator,
+    unanswered,
+)
 
-from obidient.campaigns import control, decisions
+from obidient.campaigns import control
 from obidient.campaigns.models.callbacks import RawCallback
-from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import KeyPress, VoiceCall
 from obidient.campaigns.receipts import applying
-from obidient.campaigns.sending import delivery, lifecycle
-from obidient.campaigns.sending.outcomes import Claimed, Result
-from obidient.campaigns.sending.staging import stage
-from obidient.campaigns.voice import calls, menu
+from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.sending.outcomes import Result
+from obidient.campaigns.voice import calls
 from obidient.clock import utcnow
-from obidient.contacts.models import Contact, Suppression
+from obidient.contacts.models import Suppression
 from obidient.contacts.suppression import suppress
-from obidient.plugin import Provider
-from obidient.providers import registry
 
-TOKEN = "webhook-token-of-the-tests"
-HOOK = f"/api/communications/webhooks/simulator-voice/events?token={TOKEN}"
-ROWS = [{"phone": f"+23480355{n:05d}", "first_name": f"Ada & <{n}>"} for n in range(300)]
-
-
-@pytest.fixture
-def environ(environ: dict[str, str]) -> dict[str, str]:
-    return environ | {
-        "VOICE_RATE_LIMIT_PER_SECOND": "1000",
-        "SIMULATOR_VOICE_DELAY": "0.05",
-        "SIMULATOR_VOICE_SPEED": "0.01",
-        "SIMULATOR_VOICE_LATENCY": "0",
-        "SIMULATOR_VOICE_LINES": "20",
-        "SIMULATOR_VOICE_REDIAL_MINUTES": "0.01",
-    }
-
-
-def campaign_of(people: int, **more: Any) -> Campaign:
-    Contact.insert_many(ROWS[:people]).execute()
-    values = {
-        "channel": "voice",
-        "title": "Call",
-        "message_template": "Hello {{first_name}}, see you on Saturday",
-        "audience": {"everyone": True},
-        "keypad": menu.USUAL,
-    }
-    return control.create(values | more)
-
-
-def simulator() -> Provider:
-    found = registry.current().find("simulator-voice")
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def calling(app: Flask) -> Iterator[Callable[..., Campaign]]:
-    """A campaign that is staged and sending, with nobody at work on it."""
-
-    def begin(people: int, **more: Any) -> Campaign:
-        campaign = control.launch(campaign_of(people, **more).id)
-        stage(campaign.id)
-        return lifecycle.get(campaign.id)
-
-    yield begin
-
-
-def call(campaign: Campaign, number: int = 100) -> list[tuple[int, str, str]]:
-    """Claim and record as a worker does: (recipient, phone, session)."""
-    provider, made = simulator(), []
-    batch = Batch.select().where(Batch.campaign_id == campaign.id).first()
-    lease = timedelta(seconds=40)
-    claimed = calls.claim(campaign, provider, batch.number, number, lease)
-    results = []
-    for one in claimed:
-        session = f"call-{one.id}-{one.attempt}-test"
-        results.append(Result(one.id, one.attempt, RecipientStatus.SENT, provider_id=session))
-        made.append((one.id, one.phone, session))
-    if claimed:
-        calls.record(campaign.id, provider, results, claimed[0].lease_until)
-    return made
-
-
-def ended(client: FlaskClient, session: str, **form: str) -> None:
-    """The network reports the end of a call."""
-    fields = {"sessionId": session, "isActive": "0", "durationInSeconds": "9", "amount": "2.70"}
-    taken = {"status": "Completed", "hangupCause": "NORMAL_CLEARING"}
-    assert client.post(HOOK, data=fields | taken | form).status_code == 200
-
-
-def unanswered(client: FlaskClient, session: str, cause: str = "NO_ANSWER") -> None:
-    fields = {"status": "NotAnswered", "hangupCause": cause, "durationInSeconds": "0"}
-    ended(client, session, **fields, amount="0")
+__all__ = ["calling", "environ"]
 
 
 def due_now() -> None:
     Recipient.update(next_attempt_at=utcnow() - timedelta(seconds=1)).where(
         Recipient.next_attempt_at.is_null(False)
     ).execute()
-
-
-def counts(campaign: Campaign) -> dict[str, int]:
-    """The counters, after checking that they are the rows'."""
-    now = lifecycle.get(campaign.id)
-    found = {status.column: getattr(now, status.column) for status in RecipientStatus}
-    for status in RecipientStatus:
-        rows = Recipient.select().where(
-            Recipient.campaign_id == campaign.id, Recipient.status == status
-        )
-        assert rows.count() == found[status.column], status
-    return {name: number for name, number in found.items() if number}
 
 
 @pytest.mark.both
@@ -147,7 +71,7 @@ def test_every_call_of_a_campaign_ends_in_a_true_state(
     follow(campaign.id, over, 90)
     assert most <= 20
     # A moment for the last callbacks that a worker has not looked at yet.
-    wait_until(lambda: not applying.summary().get("new"))
+    wait_for(lambda: not applying.summary().get("new"))
     found = counts(campaign)
     assert sum(found.values()) == 300
     assert set(found) <= {"sent", "delivered", "undelivered"}
@@ -162,13 +86,6 @@ def test_every_call_of_a_campaign_ends_in_a_true_state(
     assert len(stopped) == nines > 0
     billed = sum(row.cost_e4 or 0 for row in VoiceCall.select())
     assert lifecycle.get(campaign.id).cost_e4 == billed > 0
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 @pytest.mark.both
@@ -361,168 +278,3 @@ def test_who_texts_stop_between_staging_and_calling_is_not_called(
     suppress(ROWS[1]["phone"], source="stop-reply")
     assert {phone for _, phone, _ in call(campaign)} == {ROWS[0]["phone"], ROWS[2]["phone"]}
     assert counts(campaign) == {"sent": 2, "skipped": 1}
-
-
-def test_the_keys_people_press_are_kept_obeyed_and_counted(
-    calling: Callable[..., Campaign], client: FlaskClient, auth: Callable[..., dict[str, str]]
-) -> None:
-    campaign = calling(3)
-    made = call(campaign)
-    for (_, _, session), key in zip(made, "129", strict=True):
-        form = {"sessionId": session, "isActive": "1"}
-        assert b"GetDigits" in client.post(HOOK, data=form).data
-        for _ in range(3):
-            client.post(HOOK, data=form | {"dtmfDigits": key})
-    applying.apply_due()
-    answer = client.get(
-        f"/api/communications/campaigns/{campaign.id}/answers", headers=auth("organiser")
-    ).json
-    assert [(one["key"], one["action"], one["people"]) for one in answer["keys"]] == [
-        ("1", "repeat", 1),
-        ("2", "callback", 1),
-        ("9", "stop", 1),
-    ]
-    assert (answer["made"], answer["answered"]) == (3, 3)
-    assert [row.phone for row in Suppression.select()] == [made[2][1]]
-    people = client.get(
-        f"/api/communications/campaigns/{campaign.id}/recipients", headers=auth("organiser")
-    ).json
-    assert sorted(row["keys"] for row in people["items"]) == ["1", "2", "9"]
-
-
-def test_a_key_that_stands_for_nothing_is_not_kept(
-    calling: Callable[..., Campaign], client: FlaskClient
-) -> None:
-    made = call(calling(1))
-    form = {"sessionId": made[0][2], "isActive": "1", "dtmfDigits": "7"}
-    assert b"GetDigits" in client.post(HOOK, data=form).data
-    applying.apply_due()
-    assert KeyPress.select().count() == 0
-
-
-def test_a_keypad_menu_is_checked_when_it_is_written(
-    client: FlaskClient, auth: Callable[..., dict[str, str]]
-) -> None:
-    body = {
-        "channel": "voice",
-        "title": "T",
-        "messageTemplate": "Hello",
-        "audience": {"everyone": True},
-    }
-    url, who = "/api/communications/campaigns", auth("organiser")
-    for keys in ({}, {"12": {"action": "stop"}}, {"1": {"action": "sing"}}):
-        assert (
-            client.post(url, json=body | {"keypad": {"keys": keys}}, headers=who).status_code == 422
-        )
-    keypad = {"keys": {"1": {"action": "answer", "label": "Yes"}, "0": {"action": "stop"}}}
-    made = client.post(url, json=body | {"keypad": keypad}, headers=who)
-    assert made.status_code == 201
-    assert made.json["keypad"]["keys"]["1"]["label"] == "Yes"
-    assert menu.prompt(made.json["keypad"]) == (
-        "For Yes, press 1. To get no more calls or texts from us, press 0."
-    )
-
-
-def test_a_worker_that_finds_all_lines_busy_waits_for_one(calling: Callable[..., Campaign]) -> None:
-    campaign = calling(50)
-    call(campaign, 20)
-    batch = Batch.select().where(Batch.campaign_id == campaign.id).first()
-    delivery.send_batch(campaign.id, batch.id)
-    assert VoiceCall.select().count() == 20
-    assert Batch.get_by_id(batch.id).state == "ready"
-
-
-@pytest.mark.both
-@pytest.mark.parametrize("channel", ["sms", "voice"])
-def test_who_texts_stop_between_staging_and_sending_hears_nothing_on_either_channel(
-    calling: Callable[..., Campaign], client: FlaskClient, channel: str
-) -> None:
-    campaign = calling(3, channel=channel, keypad=None)
-    assert counts(campaign) == {"queued": 3}
-    form = {"from": ROWS[1]["phone"], "text": "Abeg stop", "id": "1"}
-    address = HOOK.replace("simulator-voice/events", "simulator-sms/incoming")
-    assert client.post(address, data=form).status_code == 200
-    applying.apply_due()
-    batch = Batch.get(Batch.campaign_id == campaign.id)
-    end = time.monotonic() + 10
-    while lifecycle.get(campaign.id).queued and time.monotonic() < end:
-        delivery.send_batch(campaign.id, batch.id)
-    skipped = Recipient.get(Recipient.status == RecipientStatus.SKIPPED)
-    assert (skipped.phone, skipped.provider_id, skipped.attempts) == (ROWS[1]["phone"], None, 0)
-    found = counts(campaign)
-    assert found.pop("skipped") == 1
-    assert sum(found.values()) == 2
-    assert "queued" not in found
-
-
-def in_doubt(campaign: Campaign, session: str | None = None) -> Claimed:
-    """A call is made, and the answer to our request gets lost or says nothing clear."""
-    provider = simulator()
-    (one,) = calls.claim(campaign, provider, 0, 1, timedelta(seconds=40))
-    doubt = Result(one.id, one.attempt, RecipientStatus.UNCONFIRMED, session, code="unknown")
-    calls.record(campaign.id, provider, [doubt], one.lease_until)
-    return one
-
-
-@pytest.mark.both
-@pytest.mark.parametrize("answered", [True, False])
-def test_a_second_call_in_doubt_is_settled_by_its_end_too(
-    calling: Callable[..., Campaign], client: FlaskClient, answered: bool
-) -> None:
-    campaign = calling(1, quiet_hours="")
-    (first,) = call(campaign)
-    Recipient.update(status=0, next_attempt_at=utcnow(), attempts=1).execute()
-    Campaign.update(queued=1, sent=0).execute()
-    VoiceCall.update(ended_at=utcnow()).execute()
-    one = in_doubt(campaign)
-    assert one.attempt == 2
-    form = {"callerNumber": one.phone, "clientRequestId": f"{campaign.id}-x"}
-    busy = {"status": "NotAnswered", "hangupCause": "USER_BUSY", "durationInSeconds": "0"}
-    ended(client, "second", **form, **({} if answered else busy))
-    applying.apply_due()
-    assert counts(campaign) == {"delivered" if answered else "undelivered": 1}
-    assert Recipient.get().provider_id == "second"
-    assert first[2] != "second"
-
-
-@pytest.mark.both
-def test_a_call_made_anew_by_a_person_is_told_from_the_one_in_doubt(
-    calling: Callable[..., Campaign], client: FlaskClient
-) -> None:
-    campaign = calling(1, quiet_hours="")
-    one = in_doubt(campaign)
-    decisions.resolve_unconfirmed(campaign.id, resend=True)
-    (second,) = call(campaign)
-    assert second[0] == one.id
-    assert VoiceCall.select().where(VoiceCall.session_id == second[2]).count() == 1
-    ended(client, second[2])
-    applying.apply_due()
-    assert counts(campaign) == {"delivered": 1}
-    assert VoiceCall.get(VoiceCall.session_id == second[2]).ended_at is not None
-
-
-@pytest.mark.both
-def test_the_end_of_a_call_in_doubt_makes_no_third_call_beside_a_persons_second(
-    calling: Callable[..., Campaign], client: FlaskClient
-) -> None:
-    campaign = calling(1, quiet_hours="")
-    in_doubt(campaign, "first")
-    decisions.resolve_unconfirmed(campaign.id, resend=True)
-    call(campaign)
-    unanswered(client, "first")
-    applying.apply_due()
-    assert counts(campaign) == {"sent": 1}
-
-
-@pytest.mark.both
-def test_a_call_in_doubt_that_was_answered_is_not_made_again(
-    calling: Callable[..., Campaign], client: FlaskClient
-) -> None:
-    campaign = calling(1, quiet_hours="")
-    in_doubt(campaign, "first")
-    decisions.resolve_unconfirmed(campaign.id, resend=True)
-    assert counts(campaign) == {"queued": 1}
-    ended(client, "first")
-    applying.apply_due()
-    assert counts(campaign) == {"delivered": 1}
-    assert call(campaign) == []

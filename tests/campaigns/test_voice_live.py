@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 import faults
 import pytest
 from flask import Flask
+from following import follow
+from servers import wait_for
 from standin_africastalking import API_KEY, StandIn
 from standin_voice import Ways
-from test_end_to_end import follow
-from test_voice import ROWS, TOKEN, counts, wait_until
+from voice_campaign import ROWS, TOKEN, counts
 
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
@@ -77,7 +78,7 @@ def test_a_campaign_with_every_kind_of_trouble_ends_in_true_states(
     campaign = begin()
     # Lost reports keep their calls open until their time is over.
     follow(campaign.id, lambda one: one.status == "completed", 120)
-    wait_until(lambda: not applying.summary().get("new"))
+    wait_for(lambda: not applying.summary().get("new"))
     found = counts(campaign)
     assert sum(found.values()) == PEOPLE
     assert set(found) <= {"sent", "delivered", "undelivered"}

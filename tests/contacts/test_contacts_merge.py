@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from admin_people import Person
 from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from test_admin import Person
-from test_erasure import campaign, counted, counters
+from sent_campaign import campaign, counted, counters
 
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns.models.campaign import Recipient, RecipientStatus

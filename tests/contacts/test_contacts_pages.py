@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from admin_people import Person, sign_in
 from flask import Flask
-from test_admin import Person, sign_in
 
 from obidient import jobs
 from obidient.areas import Area

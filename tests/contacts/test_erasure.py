@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from admin_people import Person
 from click.testing import Result
 from flask import Flask
-from test_admin import Person
+from sent_campaign import campaign, counted, counters
 
 from obidient import jobs
 from obidient.accounts import audit
 from obidient.accounts.models import AuditEntry
-from obidient.campaigns import control, decisions
+from obidient.campaigns import decisions
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.models.voice import VoiceCall
-from obidient.campaigns.sending import staging, states
+from obidient.campaigns.sending import states
 from obidient.clock import utcnow
 from obidient.contacts import erasure, imports, retention, suppression
 from obidient.contacts.models import Contact, ContactListMember, ContactTag, Suppression
@@ -28,7 +29,10 @@ from obidient.errors import Conflict
 from obidient.jobs import Job
 from obidient.sync.models import TextReport
 
-PHONE, OTHER = "+2348035550001", "+2348035550002"
+PHONE = "+2348035550001"
+
+
+OTHER = "+2348035550002"
 
 
 def bring_in(folder: Path, *numbers: str) -> imports.Report:
@@ -36,25 +40,6 @@ def bring_in(folder: Path, *numbers: str) -> imports.Report:
     lines = "".join(f"{number},Ada,Obi,Lagos,youth\n" for number in numbers)
     path.write_text("phone,first_name,last_name,state,tags\n" + lines)
     return imports.run(path, list_name="Lagos")
-
-
-def campaign(**more: Any) -> Campaign:
-    made = control.create(
-        {"title": "Rally", "message_template": "Come", "audience": {"everyone": True}} | more
-    )
-    control.launch(made.id)
-    staging.stage(made.id)
-    return made
-
-
-def counters(campaign_id: int) -> dict[str, int]:
-    row = Campaign.get_by_id(campaign_id)
-    return {status.column: getattr(row, status.column) for status in RecipientStatus}
-
-
-def counted(campaign_id: int) -> dict[str, int]:
-    rows = [row.status for row in Recipient.select().where(Recipient.campaign_id == campaign_id)]
-    return {status.column: rows.count(status) for status in RecipientStatus}
 
 
 def fill(tmp_path: Path) -> tuple[Campaign, Campaign]:

@@ -1,33 +1,23 @@
-"""What operators rely on: health to the letter, workers that stop, upgrades, quiet logs."""
+"""What operators rely on: health to the letter, queues that are seen and cleared, quiet logs."""
 
-import contextlib
 import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
-from click.testing import Result
+from black_hole import BlackHole
 from flask import Flask
 from flask.testing import FlaskClient
-from playhouse.migrations import Runner
-from servers import RedisServer, free_port, wait_for
-from test_results_outages import BlackHole
+from operators import Cli
+from servers import free_port
 
-from obidient import breaker, create_app, database, queue_storage, queues
+from obidient import breaker, create_app, queue_storage, queues
 from obidient.campaigns import control
 from obidient.contacts.models import Contact
 from obidient.operations import setup
 from obidient.operations.logging import OneLine
 
-ROOT = Path(__file__).parents[2]
-Cli = Callable[..., Result]
 IDLE = "SMS queue is empty.\nVoice queue is empty.\n"
 
 
@@ -144,72 +134,6 @@ def test_an_unknown_channel_is_refused_with_the_known_ones(cli: Cli, app: Flask)
     assert "sms, voice" in result.output
 
 
-@pytest.mark.both
-@pytest.mark.slow
-def test_a_worker_told_to_stop_leaves_quickly_and_cleanly(
-    worker: Callable[..., subprocess.Popen[bytes]], app: Flask
-) -> None:
-    running = worker()
-    from obidient.workers.living import living_workers
-
-    wait_for(living_workers, what="the worker's heartbeat")
-    running.send_signal(signal.SIGTERM)
-    assert running.wait(10) == 0
-    assert living_workers() == []
-
-
-@pytest.mark.slow
-def test_plain_huey_consumer_works_for_a_queue(environ: dict[str, str], app: Flask) -> None:
-    command = Path(sys.executable).parent / "huey_consumer"
-    if not command.exists():
-        command = command.with_name("huey_consumer.py")
-    with subprocess.Popen(
-        [str(command), "obidient.queues.sms", "-g", "TERM"],
-        env=dict(os.environ) | environ,
-        cwd=ROOT,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        from obidient.workers.living import living_workers
-
-        wait_for(living_workers, what="the consumer's heartbeat")
-        assert living_workers()[0].queues == ["sms-broadcast"]
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(10) == 0
-
-
-@pytest.mark.both
-@pytest.mark.slow
-def test_redis_may_go_away_and_come_back_under_a_running_worker(
-    backend: str,
-    app: Flask,
-    redis_server: RedisServer,
-    worker: Callable[..., object],
-    cli: Cli,
-    environ: dict[str, str],
-) -> None:
-    if backend == "sqlite":
-        pytest.skip("there is no Redis")
-    worker("sms")
-    from obidient.workers.living import living_workers
-
-    wait_for(living_workers, what="the worker")
-    redis_server.stop()
-    time.sleep(2)
-    assert not queues.current().enqueue("sms", "send_batch", campaignId=1, batchId=1)
-    redis_server.start()
-
-    def drained() -> bool:
-        queues.current().enqueue("sms", "send_batch", campaignId=1, batchId=1)
-        time.sleep(0.5)
-        return queues.current()["sms"].pending_count() == 0
-
-    wait_for(drained, 30, "the worker to take jobs again")
-    log = (Path(environ["LOG_DIR"]) / "server.log").read_text()
-    assert "waiting for it to come back" in log
-    assert "Traceback" not in log
-    assert len([line for line in log.splitlines() if "huey" in line]) < 5
-
-
 def test_liveness_needs_nothing_and_readiness_the_database(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "ok"}
     assert client.get("/readyz").json == {"status": "ready", "problems": []}
@@ -221,154 +145,6 @@ def test_a_server_without_redis_still_takes_requests_and_says_so(environ: dict[s
     assert answer.status_code == 200
     assert answer.json["status"] == "degraded"
     assert "Redis can't be reached" in answer.json["problems"][0]
-
-
-def test_readiness_names_a_missing_upgrade(tmp_path: Path) -> None:
-    environ = {
-        "OBIDIENT_ENV": "development",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/new.db",
-        "LOG_DIR": str(tmp_path),
-    }
-    answer = create_app(environ).test_client().get("/readyz")
-    assert answer.status_code == 503
-    assert "obidient db upgrade" in answer.text
-
-
-@pytest.mark.both
-def test_models_and_migrations_agree(app: Flask) -> None:
-    from obidient.database import BaseModel
-
-    models = [model for model in _subclasses(BaseModel) if model.__module__.startswith("obidient")]
-    assert len(models) > 20
-    tables = set(database.db.get_tables())
-    for model in models:
-        name = model._meta.table_name
-        assert name in tables, name
-        columns = {column.name: column for column in database.db.get_columns(name)}
-        fields = {field.column_name: field for field in model._meta.sorted_fields}
-        assert set(columns) == set(fields), name
-        for column, found in columns.items():
-            assert found.null == fields[column].null, f"{name}.{column}"
-
-
-def _subclasses(model: type) -> list[type]:
-    found = []
-    for child in model.__subclasses__():
-        found += [child, *_subclasses(child)]
-    return found
-
-
-@pytest.mark.both
-def test_migrations_go_down_and_up_again(app: Flask) -> None:
-    runner = Runner(database.db.obj, str(database.MIGRATIONS))
-    names = [migration.name for migration in runner.status()]
-    runner.down(names[0])
-    assert database.pending_migrations() == names
-    assert database.upgrade() == names
-
-
-@pytest.mark.both
-def test_a_command_on_a_database_that_is_not_upgraded_says_so(app: Flask, cli: Cli) -> None:
-    runner = Runner(database.db.obj, str(database.MIGRATIONS))
-    runner.down(next(migration.name for migration in runner.status()))
-    answer = cli("user", "create", "ada@example.org", "--role", "admin")
-    assert answer.exit_code == 1
-    assert answer.output == "Error: The database is not up to date. Run `obidient db upgrade`.\n"
-
-
-def test_a_command_without_a_database_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:secret@127.0.0.1:{free_port()}/o")
-    answer = cli("election", "list")
-    assert answer.exit_code == 1
-    assert answer.output.startswith("Error: The database can't be reached at postgresql://me:…@")
-
-
-def test_a_request_that_finds_no_database_may_come_again(environ: dict[str, str]) -> None:
-    away = f"postgresql://u:secret@127.0.0.1:{free_port()}/x"
-    client = create_app(environ | {"DATABASE_URL": away}).test_client()
-    told = client.get(
-        "/api/communications/campaigns", headers={"Authorization": "Bearer obi_something"}
-    )
-    assert (told.status_code, told.content_type) == (503, "application/problem+json")
-    assert told.headers["Retry-After"] == "5"
-    assert told.json["detail"] == "The database does not answer just now. Try again in a minute."
-    with client.session_transaction() as session:
-        session["_user_id"] = "1"
-    page = client.get("/admin/")
-    assert page.status_code == 503
-    assert "Try again in a minute" in page.text
-
-
-@pytest.mark.slow
-@pytest.mark.both
-def test_two_upgrades_at_once_are_safe(
-    backend: str, environ: dict[str, str], app: Flask, tmp_path: Path
-) -> None:
-    url = f"sqlite:///{tmp_path}/new.db"
-    if backend == "postgres":
-        name = environ["DATABASE_URL"].rpartition("/")[2]
-        database.db.connection().autocommit = True
-        database.db.connection().execute(f"CREATE DATABASE {name}_new")
-        url = f"{environ['DATABASE_URL']}_new"
-    command = [sys.executable, "-m", "obidient", "db", "upgrade"]
-    surroundings = dict(os.environ) | environ | {"DATABASE_URL": url}
-    running = [
-        subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    said = [child.communicate(timeout=120)[0] for child in running]
-    assert [child.returncode for child in running] == [0, 0, 0]
-    # One of them did it all, the others waited.
-    assert sum("Applied 0001" in text for text in said) == 1
-    assert all("The database is up to date." in text for text in said)
-
-
-@pytest.mark.slow
-def test_up_names_the_setting_when_its_port_is_taken(environ: dict[str, str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = subprocess.run(
-            [sys.executable, "-m", "obidient", "up"],
-            env=dict(os.environ) | environ | {"PORT": str(taken.getsockname()[1])},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-    assert done.returncode == 1
-    assert "PORT" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-def test_up_serves_refuses_a_second_one_and_stops_within_ten_seconds(
-    environ: dict[str, str],
-) -> None:
-    command = [sys.executable, "-m", "obidient", "up"]
-    settings = dict(os.environ) | environ
-    with subprocess.Popen(command, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL) as running:
-        try:
-            port = int(environ["PORT"])
-
-            def answers() -> bool:
-                with socket.create_connection(("127.0.0.1", port), 1) as connection:
-                    connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-                    return b"200" in connection.recv(100)
-
-            wait_for(answers, 30, "the web server")
-            second = subprocess.run(
-                command, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=30
-            )
-            assert second.returncode == 1
-            assert "running here already" in second.stderr
-        finally:
-            running.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.wait(10)
-            stopped = running.poll() is not None
-            running.kill()
-    assert stopped
 
 
 @pytest.mark.parametrize(("env", "people"), [("production", 0), ("development", 400)])
@@ -406,34 +182,3 @@ def test_queue_health_says_that_the_database_is_away(
     assert result.exit_code == 1
     assert "The database can't be reached at postgresql://u:…@127.0.0.1" in result.output
     assert "is empty" not in result.output
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("user", "list"),
-        ("token", "create", "--user", "a@example.org", "--name", "x"),
-        ("queue", "pause", "sms"),
-        ("contacts", "suppress", "08035550001"),
-        ("campaign", "list"),
-        ("results", "verify", "x"),
-        ("up",),
-    ],
-    ids=" ".join,
-)
-def test_a_command_on_an_old_or_lost_database_says_what_to_do(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
-) -> None:
-    garbage = tmp_path / "no-database.db"
-    garbage.write_text("nothing that SQLite could read " * 40)
-    for url, said in [
-        (f"sqlite:///{tmp_path}/new.db", "Run `obidient db upgrade`."),
-        (f"sqlite:///{garbage}", "file is not a database"),
-        (f"postgresql://u:secret@127.0.0.1:{free_port()}/x", "Connection refused"),
-    ]:
-        monkeypatch.setenv("DATABASE_URL", url)
-        result = cli(*command)
-        assert result.exit_code == 1
-        assert isinstance(result.exception, SystemExit)
-        assert said in result.output
-        assert "secret" not in result.output

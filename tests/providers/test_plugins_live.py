@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from test_end_to_end import follow
+from following import follow
 
 from obidient.campaigns import control
 from obidient.contacts.models import Contact

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from admin_people import Person
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from live_world import take
 from results_world import UNITS, VOTERS, make_world, sheet
-from test_admin import Person
-from test_live_results import take
 
 from obidient.accounts.models import AuditEntry, User
 from obidient.areas import Area

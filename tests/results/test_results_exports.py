@@ -14,8 +14,8 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from live_world import take
 from results_world import UNITS, VOTERS, election_document, make_register, make_world, sheet
-from test_live_results import take
 
 from obidient.areas import Area
 from obidient.database import db

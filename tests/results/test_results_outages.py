@@ -4,9 +4,7 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,8 +12,10 @@ from typing import Any
 
 import pytest
 import redis
+from black_hole import BlackHole
 from conftest import ROOT
 from flask import Flask
+from own_redis import own_redis as own_redis
 from results_world import UNITS, make_world, sheet
 from servers import RedisServer, free_port, listening, process, wait_for
 
@@ -26,9 +26,10 @@ from obidient.results.live import copies
 from obidient.results.models import Election, Party, Submission
 from obidient.results.received import Sender, receive
 
-URL = "/api/live-results/elections/abc123/live-summary"
-
 pytestmark = pytest.mark.slow
+
+
+URL = "/api/live-results/elections/abc123/live-summary"
 
 
 def take(*sheets: dict[str, Any]) -> None:
@@ -42,35 +43,6 @@ def world(app: Flask) -> Election:
     election = make_world()
     take(sheet("a"), sheet("b", UNITS[-1], votes={"LP": 80, "APC": 121}))
     return election
-
-
-@pytest.fixture
-def own_redis(redis_server: RedisServer) -> Iterator[RedisServer]:
-    server = RedisServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-class BlackHole:
-    """Takes connections and never says a word; counts them and what is said to it."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self._socket.getsockname()[1]}/0"
-        self.connections = 0
-        self._kept: list[socket.socket] = []
-        threading.Thread(target=self._swallow, daemon=True).start()
-
-    def _swallow(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self._kept.append(self._socket.accept()[0])
-                self.connections += 1
-
-    def close(self) -> None:
-        for one in (self._socket, *self._kept):
-            one.close()
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from live_world import take
 from results_world import UNITS, election_document, make_register, make_world, sheet
-from test_live_results import take
 
 from obidient.results import elections, quarter
 from obidient.results.live import documents

@@ -11,9 +11,9 @@ import pytest
 from conftest import ROOT
 from flask import Flask
 from flask.testing import FlaskClient
+from following import people
 from results_world import UNITS, make_world, sheet
 from signed_in import sign_in
-from test_end_to_end import people
 
 from obidient import database, security
 from obidient.accounts import tokens

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from results_world import make_world, sheet
 from signed_in import sign_in
-from test_audio import mp3
+from small_sounds import mp3
 
 from obidient import create_app, database, files, jobs
 from obidient.accounts import tokens, users

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from test_results_nginx import URL, Front
-from test_results_nginx import front as front
+from nginx_front import URL, Front
+from nginx_front import front as front
 
 #: The same address as nginx reads it; the app, which reads otherwise, must not be asked for these.
 SPELLINGS = (

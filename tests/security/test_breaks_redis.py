@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import redis
+from black_hole import BlackHole
 from conftest import PASSWORD, ROOT
 from flask import Flask
 from flask.testing import FlaskClient
+from following import follow, people
+from own_redis import own_redis as own_redis
 from servers import RedisServer, process, wait_for
 from signed_in import sign_in
 from standin_africastalking import API_KEY, StandIn
-from test_end_to_end import follow, people
-from test_results_outages import BlackHole
-from test_results_outages import own_redis as own_redis
 
 from obidient import breaker, create_app, queues
 from obidient.accounts import users

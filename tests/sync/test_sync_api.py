@@ -1,46 +1,23 @@
 """`/api/sync`: whatever a device sends is kept, decided by the worker, and told back."""
 
-import gzip
-import http.client
 import json
-import socket
-import threading
-import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from flask import Flask
+from device_requests import URL, agent, send, world
 from flask.testing import FlaskClient
-from limits import parse
-from results_world import UNITS, make_world, sheet
+from results_world import UNITS, sheet
+from servers import wait_for
 
-from obidient import create_app, database, group_commit
-from obidient.accounts import tokens
+from obidient import create_app, database
 from obidient.accounts.models import User
 from obidient.results import deciding
 from obidient.results.models import Election, Submission
-from obidient.results.received import Sender, receive
-from obidient.sync import limits
 
-URL = "/api/sync/submissions"
-
-
-@pytest.fixture
-def world(app: Flask) -> Election:
-    return make_world()
-
-
-@pytest.fixture
-def agent(make_user: Callable[..., Any]) -> dict[str, str]:
-    user = make_user("agent", polling_unit_code=UNITS[0])
-    return {"Authorization": f"Bearer {tokens.issue(user, 'phone', ['sync'])}"}
-
-
-def send(client: FlaskClient, auth: dict[str, str], *sheets: Any) -> Any:
-    return client.post(URL, json={"submissions": sheets}, headers=auth)
+__all__ = ["agent", "world"]
 
 
 def told(client: FlaskClient, auth: dict[str, str], submission_id: str) -> Any:
@@ -247,164 +224,9 @@ def test_a_real_worker_decides_what_comes_in_even_without_a_hint(
 ) -> None:
     send(client, agent, sheet("hinted"))
     worker("results-sync")
-    wait_until(lambda: told(client, agent, "hinted")["status"] == "accepted")
+    wait_for(lambda: told(client, agent, "hinted")["status"] == "accepted", 90)
     row = Submission.get(Submission.submission_id == "hinted").__data__
     row |= {"id": None, "submission_id": "unhinted", "status": "received", "revision": 2}
     Submission.insert(**{k: v for k, v in row.items() if k != "id"}).execute()
-    wait_until(lambda: told(client, agent, "unhinted")["status"] == "accepted")
+    wait_for(lambda: told(client, agent, "unhinted")["status"] == "accepted", 90)
     assert told(client, agent, "hinted")["status"] == "superseded"
-
-
-def wait_until(check: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.1)
-
-
-# ---- the line ----------------------------------------------------------------------------------
-
-
-def packed(body: bytes, client: FlaskClient, auth: dict[str, str], coding: str = "gzip") -> Any:
-    headers = auth | {"Content-Encoding": coding}
-    return client.post(URL, data=body, content_type="application/json", headers=headers)
-
-
-def test_a_gzipped_batch_is_as_good_as_a_plain_one(
-    world: Election, client: FlaskClient, agent: dict[str, str]
-) -> None:
-    body = json.dumps({"submissions": [sheet("s-1"), sheet("s-2", revision=2)]}).encode()
-    assert packed(gzip.compress(body), client, agent).status_code == 202
-    assert [row.submission_id for row in Submission.select().order_by(Submission.id)] == [
-        "s-1",
-        "s-2",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("body", "coding", "status"),
-    [
-        (gzip.compress(b'{"submissions": []}' * 50)[:-6], "gzip", 400),
-        (b"not packed at all", "gzip", 400),
-        (gzip.compress(b"{}") + b"more", "gzip", 400),
-        (b"{}", "br", 415),
-        (gzip.compress(b" " * (9 * 2**20)), "gzip", 413),
-        (b" " * (9 * 2**20), "identity", 413),
-    ],
-    ids=["cut", "unpacked", "longer", "unknown", "bomb", "large"],
-)
-def test_a_body_that_is_damaged_or_too_large_is_refused_with_what_to_do(
-    world: Election,
-    client: FlaskClient,
-    agent: dict[str, str],
-    body: bytes,
-    coding: str,
-    status: int,
-) -> None:
-    answer = packed(body, client, agent, coding)
-    assert answer.status_code == status
-    assert answer.content_type == "application/problem+json"
-    if status == 413:
-        assert answer.json["detail"] == "The body is larger than 8 MB. Send it in smaller parts."
-    assert Submission.select().count() == 0
-
-
-def test_a_device_that_catches_up_is_never_told_to_wait_and_a_wild_one_is(
-    world: Election, client: FlaskClient, agent: dict[str, str]
-) -> None:
-    # A day's reports, in more batches than any phone makes of them.
-    for batch in range(20):
-        sheets = [sheet(f"s-{batch}-{n}", revision=batch * 50 + n) for n in range(50)]
-        assert send(client, agent, *sheets).status_code == 202
-    # Or, from a device that sends them one by one, as fast as it can.
-    for number in range(300):
-        assert send(client, agent, sheet(f"one-{number}", revision=number)).status_code == 202
-    codes = [send(client, agent, sheet("again")).status_code for _ in range(300)]
-    assert codes[-1] == 429
-    answer = send(client, agent, sheet("again"))
-    assert answer.headers["Retry-After"]
-    assert "Nothing is lost" in answer.json["detail"]
-
-
-def test_another_device_is_not_held_up_by_a_wild_one(
-    world: Election,
-    client: FlaskClient,
-    agent: dict[str, str],
-    auth: Callable[..., dict[str, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "SHEETS", parse("5/minute"))
-    while send(client, agent, sheet("wild")).status_code == 202:
-        pass
-    assert send(client, auth("agent"), sheet("calm")).status_code == 202
-
-
-@pytest.mark.both
-@pytest.mark.slow
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_request_that_is_cut_off_stores_nothing(
-    world: Election, server: Callable[[], str], agent: dict[str, str], chunked: bool
-) -> None:
-    address = server().removeprefix("http://").split(":")
-    body = json.dumps({"submissions": [sheet(f"s-{n}") for n in range(50)]}).encode()
-    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    head += f"Authorization: {agent['Authorization']}\r\n"
-    if chunked:
-        head += f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n"
-    else:
-        head += f"Content-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection((address[0], int(address[1]))) as line:
-        line.sendall(head.encode() + body[: len(body) // 2])
-        line.shutdown(socket.SHUT_WR)
-        line.settimeout(60)
-        first = line.recv(4096)
-    assert not first or first.split(b" ")[1].startswith(b"4")
-    assert Submission.select().count() == 0
-
-
-def test_control_characters_in_a_devices_name_harm_nothing(
-    world: Election, client: FlaskClient, agent: dict[str, str]
-) -> None:
-    assert send(client, agent, sheet("s-1", device="\0\ud800 x")).status_code == 202
-
-
-@pytest.mark.both
-def test_requests_that_write_together_fail_alone(world: Election, app: Flask) -> None:
-    errors: list[str] = []
-
-    def write(number: int) -> None:
-        def work() -> None:
-            receive([sheet(f"s-{number}", revision=number)], Sender())
-            if number % 3 == 0:
-                raise ValueError(f"no {number}")
-
-        with app.app_context():
-            try:
-                group_commit.write(work)
-            except ValueError as error:
-                errors.append(str(error))
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(24)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(errors) == sorted(f"no {number}" for number in range(0, 24, 3))
-    kept = {row.submission_id for row in Submission.select()}
-    assert kept == {f"s-{number}" for number in range(24) if number % 3}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("chunked", [False, True])
-def test_whoever_sends_too_much_can_read_what_to_do(
-    world: Election, server: Callable[[], str], agent: dict[str, str], chunked: bool
-) -> None:
-    address = server().removeprefix("http://")
-    body = b" " * (9 * 2**20)
-    line = http.client.HTTPConnection(address, timeout=30)
-    headers = agent | {"Content-Type": "application/json"}
-    line.request("POST", URL, iter([body]) if chunked else body, headers)
-    answer = line.getresponse()
-    assert answer.status == 413
-    assert b"Send it in smaller parts." in answer.read()
-    line.close()

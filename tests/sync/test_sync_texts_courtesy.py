@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_sync_texts_grammar import PARTIES, Report, reports, texts
+from report_texts import PARTIES, Report, reports, texts
 
 from obidient.sync.grammar import Unclear, has_figures, looks_like_report, read
 from obidient.sync.grammar_words import COURTESY, LABELS

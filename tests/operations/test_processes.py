@@ -1,0 +1,132 @@
+"""Workers and `obidient up` as real processes: they stop, outlive Redis, refuse a second one."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from operators import ROOT, Cli
+from servers import RedisServer, wait_for
+
+from obidient import queues
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_a_worker_told_to_stop_leaves_quickly_and_cleanly(
+    worker: Callable[..., subprocess.Popen[bytes]], app: Flask
+) -> None:
+    running = worker()
+    from obidient.workers.living import living_workers
+
+    wait_for(living_workers, what="the worker's heartbeat")
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(10) == 0
+    assert living_workers() == []
+
+
+@pytest.mark.slow
+def test_plain_huey_consumer_works_for_a_queue(environ: dict[str, str], app: Flask) -> None:
+    command = Path(sys.executable).parent / "huey_consumer"
+    if not command.exists():
+        command = command.with_name("huey_consumer.py")
+    with subprocess.Popen(
+        [str(command), "obidient.queues.sms", "-g", "TERM"],
+        env=dict(os.environ) | environ,
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        from obidient.workers.living import living_workers
+
+        wait_for(living_workers, what="the consumer's heartbeat")
+        assert living_workers()[0].queues == ["sms-broadcast"]
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(10) == 0
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_redis_may_go_away_and_come_back_under_a_running_worker(
+    backend: str,
+    app: Flask,
+    redis_server: RedisServer,
+    worker: Callable[..., object],
+    cli: Cli,
+    environ: dict[str, str],
+) -> None:
+    if backend == "sqlite":
+        pytest.skip("there is no Redis")
+    worker("sms")
+    from obidient.workers.living import living_workers
+
+    wait_for(living_workers, what="the worker")
+    redis_server.stop()
+    time.sleep(2)
+    assert not queues.current().enqueue("sms", "send_batch", campaignId=1, batchId=1)
+    redis_server.start()
+
+    def drained() -> bool:
+        queues.current().enqueue("sms", "send_batch", campaignId=1, batchId=1)
+        time.sleep(0.5)
+        return queues.current()["sms"].pending_count() == 0
+
+    wait_for(drained, 30, "the worker to take jobs again")
+    log = (Path(environ["LOG_DIR"]) / "server.log").read_text()
+    assert "waiting for it to come back" in log
+    assert "Traceback" not in log
+    assert len([line for line in log.splitlines() if "huey" in line]) < 5
+
+
+@pytest.mark.slow
+def test_up_names_the_setting_when_its_port_is_taken(environ: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run(
+            [sys.executable, "-m", "obidient", "up"],
+            env=dict(os.environ) | environ | {"PORT": str(taken.getsockname()[1])},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert "PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_up_serves_refuses_a_second_one_and_stops_within_ten_seconds(
+    environ: dict[str, str],
+) -> None:
+    command = [sys.executable, "-m", "obidient", "up"]
+    settings = dict(os.environ) | environ
+    with subprocess.Popen(command, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL) as running:
+        try:
+            port = int(environ["PORT"])
+
+            def answers() -> bool:
+                with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                    connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+                    return b"200" in connection.recv(100)
+
+            wait_for(answers, 30, "the web server")
+            second = subprocess.run(
+                command, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=30
+            )
+            assert second.returncode == 1
+            assert "running here already" in second.stderr
+        finally:
+            running.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(10)
+            stopped = running.poll() is not None
+            running.kill()
+    assert stopped

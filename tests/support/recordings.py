@@ -1,0 +1,42 @@
+"""Recordings made here: WAV, MP3 and Ogg, and their way up to the server."""
+
+import io
+import wave
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+URL = "/api/communications/audio-assets"
+
+
+def wav(seconds: float = 1.0) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(1)
+        out.setframerate(8000)
+        out.writeframes(b"\x80" * int(8000 * seconds))
+    return file.getvalue()
+
+
+def upload(
+    client: FlaskClient, headers: dict[str, str], body: bytes, name: str = "a.mp3", **form: str
+) -> Any:
+    data = {"file": (io.BytesIO(body), name), **form}
+    return client.post(URL, data=data, headers=headers, content_type="multipart/form-data")
+
+
+@pytest.fixture
+def organiser(auth: Callable[..., dict[str, str]]) -> dict[str, str]:
+    return auth("organiser")
+
+
+# ---- serving ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(client: FlaskClient, organiser: dict[str, str]) -> str:
+    made = upload(client, organiser, wav(2)).json["url"]
+    return "/" + made.split("/", 3)[3]
