@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format browser clean
+.PHONY: run test quick lint format browser clean
 
 run: $(VENV)/.installed
 	@$(BIN)/obidient setup
@@ -14,10 +14,15 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-test browser lint
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
+# The loop one lives in: nothing slow, no browser, SQLite alone.
+quick: $(VENV)/.installed-test lint
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not browser" -k "not postgres"
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/house.py
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
