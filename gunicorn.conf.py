@@ -34,13 +34,18 @@ loglevel = "warning"
 
 def on_starting(server: Any) -> None:
     """Runs in the master, before its children."""
-    from obidient import security
-    from obidient.operations import logging, supervised
+    from obidient.operations import logging, supervised, web
 
     logging.init(_settings)
-    if advice := security.of_binding(_settings):
-        server.log.warning(advice)
+    web.refuse_if_old()
     supervised.end_with_supervisor()
+
+
+def when_ready(server: Any) -> None:
+    """Runs in the master once its socket is open."""
+    from obidient.operations import web
+
+    web.watch(server)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from huey.consumer import Consumer as HueyConsumer
 
+from obidient import database
 from obidient.config import Settings
 from obidient.stopping import stopping
 
@@ -30,6 +31,15 @@ class Consumer(HueyConsumer):  # type: ignore[misc]
         super().__init__(huey, **options)
         self._watcher: threading.Thread | None = None
         huey.on_startup("stopping")(self._watch)
+
+    def start(self) -> None:
+        """Refuses on a database that this version can't work with yet, and says the command."""
+        with self.huey.app.app_context():
+            problem = database.not_upgraded()
+            database.release()
+        if problem is not None:
+            raise SystemExit(f"Error: {problem}")
+        super().start()
 
     def _handle_signal(self, signum: int, frame: Any) -> None:
         # The main thread never waits on this event, so it can't hold its lock here.

@@ -286,12 +286,18 @@ def unreachable() -> str | None:
     return f"The database can't be reached at {where}: {problem}. {start}, or correct DATABASE_URL."
 
 
+def not_upgraded() -> str | None:
+    """A sentence with the command when upgrades are missing; None also while nobody can say."""
+    with contextlib.suppress(PeeweeException):
+        if pending_migrations():
+            return "The database is not up to date. Run `obidient db upgrade`."
+    return None
+
+
 def trouble() -> str | None:
     """What explains that a statement failed: no database there, or one that is not up to date."""
     with contextlib.suppress(PeeweeException):
         # The failed statement may have left a transaction that answers nothing more.
         db.rollback()
     problem = unreachable()
-    if problem is None and pending_migrations():
-        problem = "The database is not up to date. Run `obidient db upgrade`."
-    return problem
+    return problem or not_upgraded()

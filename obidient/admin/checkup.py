@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.exceptions import RedisError
 
@@ -14,6 +15,7 @@ from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import describe_url
 from obidient.operations import health
+from obidient.operations.models import Restart
 from obidient.providers import registry
 from obidient.workers import waiting
 from obidient.workers.living import living_workers
@@ -37,7 +39,15 @@ class Line:
 
 def lines() -> list[Line]:
     """Everything the home page shows about the machinery."""
-    return [_database(), _redis(), _workers(), _sweeper(), *_channels(), *_queues(), *_stalled()]
+    return [
+        _database(),
+        _redis(),
+        _workers(),
+        *_restarts(),
+        _sweeper(),
+        *_channels(),
+        *_queues(),
+    ]
 
 
 def _database() -> Line:
@@ -73,6 +83,19 @@ def _workers() -> Line:
     hosts = sorted({worker.host for worker in workers})
     word = formats.plural(len(workers), "process", "processes")
     return Line("Workers", "ok", word, f"on {', '.join(hosts)}")
+
+
+def _restarts() -> list[Line]:
+    """What `obidient up` had to start again within the last hour."""
+    rows = Restart.select().where(Restart.at > utcnow() - timedelta(hours=1))
+    shown = []
+    for row in rows.order_by(Restart.name):
+        name = f"{row.process.capitalize()} process"
+        detail = f"On {row.host} it {row.said}, last {formats.full(row.at)}. The log has more."
+        state = "down" if row.next_at and row.next_at > utcnow() else "warning"
+        word = "Being started again" if state == "down" else "Was started again"
+        shown.append(Line(name, state, f"{word} ({formats.plural(row.times, 'time')})", detail))
+    return shown
 
 
 def _sweeper() -> Line:

@@ -28,9 +28,7 @@ RULES = (
     Rule("Networks’ notices that were not", "Until somebody has dealt with them"),
     Rule("Result sheets and their photos", "For good: they are evidence of an election"),
     Rule("Logs of the servers, without numbers", "14 days, by deploy/logrotate"),
-    Rule(
-        "Backups", "As many as `obidient backup --keep` says; an erased person stays in older ones"
-    ),
+    Rule("Backups", "As many as `obidient backup --keep` says; erased people stay in older ones"),
     Rule("Audit trail", "For good; numbers in it are masked"),
 )
 

@@ -1,30 +1,34 @@
 """`obidient up`: web and workers under one supervisor, in one terminal."""
 
+import contextlib
 import fcntl
+import http.client
+import logging
 import os
-import shlex
-import signal
 import socket
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
-from honcho import manager as honcho_manager
-from honcho.printer import Printer
+from flask import Flask, current_app
+from peewee import PeeweeException
 
 from obidient import database
 from obidient.cli import with_app
+from obidient.clock import utcnow
 from obidient.config import ROOT, settings
 from obidient.consumer import GRACE_DEVELOPMENT
 from obidient.errors import Conflict, Problem
 from obidient.operations import supervised
+from obidient.operations.models import Restart
+from obidient.operations.supervisor import CannotStart, Child, Supervisor, how_ended
 from obidient.queue_storage import queue_file
 
-#: Seconds after the first process ended by which all have to be gone: more than the grace time.
-DEADLINE = 9.5
+logger = logging.getLogger(__name__)
 
 
 def lock(folder: Path) -> TextIO:
@@ -65,37 +69,57 @@ def up() -> None:
     with lock(queue_file(settings()).parent):
         check_port(settings().port)
         _check_upgraded()
-        code = _supervise(settings().port)
-    if not _ended_by_person(code):
-        raise Problem(
-            f"A process ended by itself (exit code {code}), so the others were "
-            "stopped too. Its last lines are above."
-        )
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        _forget_restarts()
+        try:
+            _supervisor(app, settings().port).run()
+        except CannotStart as problem:
+            raise Problem(
+                f"The {problem.name} process can't start: it {how_ended(problem.code)}. "
+                "Its last lines are above."
+            ) from None
 
 
-def _supervise(port: int) -> Any:
-    """Run the processes until one ends or a signal comes; returns the exit code of the first."""
-    # Its own five seconds would cut off calls in flight.
-    honcho_manager.KILL_WAIT = DEADLINE
-    manager = honcho_manager.Manager(Printer(sys.stdout, prefix=sys.stdout.isatty()))
-    environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1", supervised.VARIABLE: str(os.getpid())}
-    for name, command in _commands().items():
-        # `exec`: without it the shell would die of the signal and its child be forgotten.
-        line = "exec " + shlex.join(command)
-        manager.add_process(name, line, env=environ, cwd=str(ROOT))
-    # A closed terminal ends everything as Ctrl-C does.
-    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    _announce_when_ready(port)
-    manager.loop()
-    return manager.returncode
-
-
-def _commands() -> dict[str, list[str]]:
+def _supervisor(app: Flask, port: int) -> Supervisor:
     config = str(ROOT / "gunicorn.conf.py")
-    return {
-        "web": [sys.executable, "-m", "gunicorn", "-c", config],
-        "worker": [sys.executable, "-m", "obidient", "worker", "--grace", str(GRACE_DEVELOPMENT)],
+    worker = ["-m", "obidient", "worker", "--grace", str(GRACE_DEVELOPMENT)]
+    children = [
+        Child("web", [sys.executable, "-m", "gunicorn", "-c", config], lambda: answers(port)),
+        Child("worker", [sys.executable, *worker]),
+    ]
+    environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1", supervised.VARIABLE: str(os.getpid())}
+
+    def said(child: Child, sentence: str, pause: float) -> None:
+        text = f"The {child.name} process {sentence}; it is started again in {pause:.0f} s."
+        logger.error(text)
+        with app.app_context():
+            _note(child, sentence, pause)
+
+    _announce_when_ready(port)
+    return Supervisor(children, environ, ROOT, said)
+
+
+def _note(child: Child, sentence: str, pause: float) -> None:
+    """For Home and the doctor; a database that is away hears nothing of it."""
+    host, now = socket.gethostname(), utcnow()
+    values = {
+        "times": child.times,
+        "said": sentence,
+        "at": now,
+        "next_at": now + timedelta(seconds=pause),
     }
+    with contextlib.suppress(PeeweeException):
+        Restart.insert(
+            name=f"{host}-{child.name}", host=host, process=child.name, **values
+        ).on_conflict(conflict_target=[Restart.name], update=values).execute()
+    with contextlib.suppress(PeeweeException):
+        database.release()
+
+
+def _forget_restarts() -> None:
+    """A new start by a person is a new beginning."""
+    Restart.delete().where(Restart.host == socket.gethostname()).execute()
+    database.release()
 
 
 def _check_upgraded() -> None:
@@ -105,19 +129,26 @@ def _check_upgraded() -> None:
     database.release()
 
 
-def _ended_by_person(code: Any) -> bool:
-    return code in (0, None, -signal.SIGINT, -signal.SIGTERM, 130, 143)
+def answers(port: int) -> bool:
+    """Whether the web server answers on this machine."""
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        asked.request("GET", "/healthz")
+        return asked.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asked.close()
 
 
 def _announce_when_ready(port: int) -> None:
     """Print the address once the web server answers."""
 
     def wait() -> None:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    click.echo(f"\nReady: http://127.0.0.1:{port}/admin   (Ctrl-C stops it)\n")
-                    return
+        for _ in range(600):
+            if answers(port):
+                click.echo(f"\nReady: http://127.0.0.1:{port}/admin   (Ctrl-C stops it)\n")
+                return
             time.sleep(0.1)
 
     threading.Thread(target=wait, daemon=True).start()

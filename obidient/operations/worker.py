@@ -17,6 +17,7 @@ from obidient.config import settings
 from obidient.consumer import grace as usual_grace
 from obidient.errors import NotFound
 from obidient.operations import supervised
+from obidient.operations.notify import notify, watchdog_seconds
 from obidient.stopping import stopping
 from obidient.workers.ticker import Ticker
 
@@ -84,9 +85,14 @@ def run(names: list[str], grace: float) -> None:
         consumer._set_signal_handlers = lambda: None
         consumer.start()
     logger.info("worker of %s begins", ", ".join(names))
-    while not signals.wait(CHECK_EVERY):
+    notify("READY=1")
+    every = min(CHECK_EVERY, watchdog_seconds() or CHECK_EVERY)
+    while not signals.wait(every):
+        # Not sent by a process that hangs: its supervisor ends it then, and starts another.
+        notify("WATCHDOG=1")
         for consumer in consumers:
             consumer.check_worker_health()
+    notify("STOPPING=1")
     ticker: Ticker = current_app.extensions["obidient.ticker"]
     _stop(consumers, ticker, signals, grace)
 

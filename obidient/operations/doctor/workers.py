@@ -12,7 +12,7 @@ from obidient.config import settings
 from obidient.errors import first_line
 from obidient.operations import health
 from obidient.operations.doctor.report import Line, in_production, span
-from obidient.operations.models import Backup
+from obidient.operations.models import Backup, Restart
 from obidient.workers.living import living_workers
 from obidient.workers.models import SweepRun
 
@@ -23,6 +23,7 @@ BACKUP_OLD, BACKUP_VERY_OLD = timedelta(hours=26), timedelta(days=3)
 
 def lines() -> Iterator[Line]:
     yield from _workers()
+    yield from _restarts()
     yield from sweeper()
     yield from queues_without_worker()
     yield from _backup()
@@ -49,6 +50,17 @@ def _workers() -> Iterator[Line]:
             "worker-version",
             f"Workers of version {', '.join(others)} run beside this {__version__}.",
             "Restart them when the upgrade is through: systemctl restart 'obidient-worker@*'.",
+        )
+
+
+def _restarts() -> Iterator[Line]:
+    for row in Restart.select().where(Restart.at > utcnow() - timedelta(hours=1)):
+        yield Line(
+            "warning",
+            "restarts",
+            f"The {row.process} process on {row.host} {row.said}; it was started again "
+            f"{row.times} times.",
+            "See the lines before its end in logs/server.log.",
         )
 
 

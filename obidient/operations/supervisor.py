@@ -1,0 +1,186 @@
+"""Several processes under one: what dies is started again, with growing pauses.
+
+Only a process that was never ready ends all: it would fail the same way the next time.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+#: Pauses before a new start, seconds; who has lived for STABLE seconds begins at the first again.
+FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 60.0
+#: Seconds by which all have to be gone: more than the grace time.
+DEADLINE = 9.5
+LOOK = 0.1
+
+
+@dataclass
+class Child:
+    """One process; `ready` once it has said so, in this or an earlier life."""
+
+    name: str
+    command: list[str]
+    is_ready: Callable[[], bool] | None = None
+    process: subprocess.Popen[bytes] | None = None
+    ready: bool = False
+    began: float = 0.0
+    pause: float = FIRST_PAUSE
+    due: float = 0.0
+    times: int = 0
+    inbox: socket.socket | None = field(default=None, repr=False)
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+class CannotStart(Exception):
+    """A process ended before it was ever ready; `code` as it ended."""
+
+    def __init__(self, name: str, code: int) -> None:
+        super().__init__(name)
+        self.name, self.code = name, code
+
+
+class Supervisor:
+    """`said` is called with (child, sentence, seconds until the next start) at each death."""
+
+    def __init__(
+        self,
+        children: list[Child],
+        environ: Mapping[str, str],
+        folder: Path,
+        said: Callable[[Child, str, float], None],
+    ) -> None:
+        self.children, self.environ, self.folder, self.said = children, environ, folder, said
+        self._signals = 0
+        self._width = max(len(child.name) for child in children)
+
+    def run(self) -> None:
+        """Until a signal comes. Raises CannotStart when a process never becomes ready."""
+        before = {
+            number: signal.signal(number, self._note)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
+        with tempfile.TemporaryDirectory(prefix="obidient-up-") as sockets:
+            try:
+                for child in self.children:
+                    self._open_inbox(child, Path(sockets))
+                    self._start(child)
+                while not self._signals:
+                    self._look()
+                    time.sleep(LOOK)
+            finally:
+                self._stop()
+                for child in self.children:
+                    if child.inbox is not None:
+                        child.inbox.close()
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._signals += 1
+
+    # -- one life --
+
+    def _open_inbox(self, child: Child, folder: Path) -> None:
+        """Where a child says that it is ready, as it would say to systemd."""
+        child.inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        child.inbox.bind(str(folder / child.name))
+        child.inbox.setblocking(False)
+
+    def _start(self, child: Child) -> None:
+        environ = dict(self.environ)
+        if child.inbox is not None and child.is_ready is None:
+            environ["NOTIFY_SOCKET"] = child.inbox.getsockname()
+        # Not in our group: Ctrl-C reaches us alone, and we tell the children in our own way.
+        child.process = subprocess.Popen(
+            child.command,
+            env=environ,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        child.began = time.monotonic()
+        threading.Thread(target=self._print, args=(child, child.process), daemon=True).start()
+
+    def _print(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+        """A child's lines under its name, where somebody reads them."""
+        prefix = f"{child.name:<{self._width}} | ".encode() if sys.stdout.isatty() else b""
+        out = sys.stdout.buffer if hasattr(sys.stdout, "buffer") else None
+        for line in process.stdout or ():
+            if out is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    out.write(prefix + line)
+                    out.flush()
+
+    def _look(self) -> None:
+        for child in self.children:
+            if not child.ready:
+                child.ready = self._heard(child)
+            if child.running:
+                if time.monotonic() - child.began > STABLE:
+                    child.pause = FIRST_PAUSE
+            elif child.process is not None:
+                self._died(child, child.process.wait())
+            elif time.monotonic() >= child.due:
+                self._start(child)
+
+    def _heard(self, child: Child) -> bool:
+        if child.is_ready is not None:
+            return child.is_ready()
+        with contextlib.suppress(BlockingIOError):
+            while child.inbox is not None:
+                if b"READY=1" in child.inbox.recv(4096):
+                    return True
+        return False
+
+    def _died(self, child: Child, code: int) -> None:
+        child.process = None
+        # It may have said so with its last breath.
+        if not child.ready and not self._heard(child):
+            raise CannotStart(child.name, code)
+        child.times += 1
+        child.due = time.monotonic() + child.pause
+        self.said(child, how_ended(code), child.pause)
+        child.pause = min(LONGEST_PAUSE, child.pause * 2)
+
+    # -- the end --
+
+    def _stop(self) -> None:
+        """Everybody is told, and whoever is not gone in time, or at a second signal, is killed."""
+        running = [child.process for child in self.children if child.process is not None]
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        end, before = time.monotonic() + DEADLINE, self._signals
+        while any(process.poll() is None for process in running):
+            if time.monotonic() > end or self._signals > max(before, 1):
+                for process in running:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                break
+            time.sleep(LOOK / 2)
+        for process in running:
+            process.wait()
+
+
+def how_ended(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"ended by itself (exit code {code})"
+    try:
+        return f"was killed ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"was killed (signal {-code})"
