@@ -34,9 +34,13 @@ loglevel = "warning"
 
 def on_starting(server: Any) -> None:
     """Runs in the master, before its children."""
+    from obidient import security
     from obidient.operations import logging, supervised, web
 
     logging.init(_settings)
+    logging.name_process("web")
+    if advice := security.of_binding(_settings):
+        server.log.warning(advice)
     web.refuse_if_old()
     supervised.end_with_supervisor()
 

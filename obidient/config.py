@@ -130,6 +130,9 @@ class Settings:
     log_level: str = setting(
         "info", value.one_of("debug", "info", "warning", "error"), "How much the logs say"
     )
+    log_format: str = setting(
+        "line", value.one_of("line", "json"), "line for people, json for machines that collect logs"
+    )
     data_dir: Path = setting(
         "var", lambda value: ROOT / value.strip(), "Folder of what people upload"
     )

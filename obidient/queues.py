@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from huey import Huey
 from huey.storage import BaseStorage
 from redis import Redis
@@ -61,6 +61,8 @@ class ObidientHuey(Huey):  # type: ignore[misc]
     def execute(self, task: Any, timestamp: datetime | None = None) -> Any:
         ticker = self.app.extensions["obidient.ticker"]
         with self.app.app_context(), ticker.working(self.short, task):
+            # For the lines that its job logs.
+            g.queue = self.short
             try:
                 return super().execute(task, timestamp)
             finally:

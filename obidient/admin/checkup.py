@@ -47,6 +47,7 @@ def lines() -> list[Line]:
         _sweeper(),
         *_channels(),
         *_queues(),
+        *_stalled(),
     ]
 
 

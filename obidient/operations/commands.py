@@ -12,7 +12,9 @@ from obidient.campaigns import control
 from obidient.cli import with_app
 from obidient.config import ConfigError, settings
 from obidient.database import describe_url
-from obidient.operations import health
+from obidient.operations import health, listing
+from obidient.operations.doctor import worst
+from obidient.operations.doctor.redis import lines as redis_lines
 from obidient.operations.worker import chosen_queues
 from obidient.workers import waiting
 
@@ -23,15 +25,32 @@ def queue() -> None:
 
 
 @queue.command("health", help="Say how the queues are; exit code 1 when something is wrong.")
+@click.option("--all", "everything", is_flag=True, help="Also Redis itself: memory, policy, TLS …")
 @with_app
-def show_health() -> None:
+def show_health(everything: bool) -> None:
     report = health.queue_health()
     for line in report.lines:
         click.echo(line)
     for problem in report.problems:
         click.echo(problem)
-    if not report.ok:
+    found = list(redis_lines()) if everything else []
+    for one in found:
+        click.echo(one.shown())
+    if not report.ok or worst(found) == "error":
         sys.exit(1)
+
+
+@queue.command(
+    "jobs", help="List the jobs of these channels, or of all: waiting, active and so on."
+)
+@click.argument("channels", nargs=-1)
+@click.option("--limit", default=20, help="Of each kind and queue, at most this many.")
+@with_app
+def jobs(channels: tuple[str, ...], limit: int) -> None:
+    with waiting.reachable():
+        for name in chosen_queues(channels):
+            for line in listing.lines(name, limit):
+                click.echo(line)
 
 
 @queue.command("clear", help="Drop waiting and scheduled jobs; recipients stay safe.")

@@ -1,4 +1,4 @@
-"""One line an event, to the terminal and to logs/server.log; no phone number in either."""
+"""A line an event, to the terminal and to logs/server.log; no phone number in either."""
 
 import logging
 import logging.handlers
@@ -6,6 +6,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
+import orjson
 from flask import g, has_app_context
 
 from obidient.config import ConfigError, Settings
@@ -20,26 +21,66 @@ _QUIET = ("huey", "peewee.migrations", "urllib3", "werkzeug", "requests", "flask
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
+#: What this process calls itself in its lines: `web`, `sms-worker`, `worker`; empty in commands.
+_process = ""
+
+
+def name_process(name: str) -> None:
+    """Have every line of this process carry a name."""
+    global _process
+    _process = name
+
+
 class OneLine(logging.Formatter):
-    """`2027-02-25T15:30:45.123Z INFO obidient.x [request id] text`, phone numbers masked."""
+    """`2027-02-25T15:30:45.123Z INFO obidient.x [who] text`, phone numbers masked.
+
+    `who` is a request's id, or the process with the queue whose job it works on.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC)
-        stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         text = record.getMessage()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         lines = " | ".join(redact(text).splitlines())
         # An address may hold anything, and whoever reads this in a terminal must not suffer.
         shown = _CONTROL.sub("?", lines)
-        return f"{stamp} {record.levelname} {record.name} [{_request_id(record)}] {shown}"
+        return f"{_stamp(record)} {record.levelname} {record.name} [{_who(record)}] {shown}"
+
+
+class OneObject(logging.Formatter):
+    """A JSON object a line, for machines that collect logs; phone numbers masked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": _stamp(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": _process,
+            "pid": record.process,
+            "request": _request_id(record),
+            "queue": g.get("queue", "") if has_app_context() else "",
+            "message": redact(record.getMessage()),
+        }
+        if record.exc_info:
+            told["error"] = redact(self.formatException(record.exc_info))
+        return orjson.dumps({key: value for key, value in told.items() if value}).decode()
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _request_id(record: logging.LogRecord) -> str:
     given = getattr(record, "request_id", None)
     if given is None and has_app_context():
         given = g.get("request_id")
-    return str(given or "-")
+    return str(given or "")
+
+
+def _who(record: logging.LogRecord) -> str:
+    queue = g.get("queue", "") if has_app_context() else ""
+    return _request_id(record) or " ".join(part for part in (_process, queue) if part) or "-"
 
 
 class OutageFilter(logging.Filter):
@@ -79,7 +120,7 @@ def init(settings: Settings) -> None:
         ),
     ]
     for handler in handlers:
-        handler.setFormatter(OneLine())
+        handler.setFormatter(OneObject() if settings.log_format == "json" else OneLine())
         handler.setLevel(level)
         # Not on Huey's logger: what its threads log is named after them, and passes that by.
         handler.addFilter(OutageFilter())

@@ -17,6 +17,7 @@ from obidient.config import settings
 from obidient.consumer import grace as usual_grace
 from obidient.errors import NotFound
 from obidient.operations import supervised
+from obidient.operations.logging import name_process
 from obidient.operations.notify import notify, watchdog_seconds
 from obidient.stopping import stopping
 from obidient.workers.ticker import Ticker
@@ -29,7 +30,7 @@ CHECK_EVERY = 10.0
 def chosen_queues(channels: tuple[str, ...]) -> list[str]:
     """Queue names for the channels named, or all; raises NotFound for an unknown one."""
     registered = queues.current()
-    if not channels:
+    if not channels or channels == ("all",):
         return registered.names()
     names = []
     for channel in channels:
@@ -122,11 +123,12 @@ def _join(consumers: list[Any], ticker: Ticker) -> None:
     ticker.join(3)
 
 
-@click.command(help="Run workers for these channels, or for all of them.")
+@click.command(help="Run workers for these channels, or for all of them (also: all).")
 @click.argument("channels", nargs=-1)
 @click.option("--grace", type=float, default=None, help="Seconds to finish calls after a TERM.")
 @with_app
 def worker(channels: tuple[str, ...], grace: float | None) -> None:
     names = chosen_queues(channels)
     supervised.end_with_supervisor()
+    name_process("worker" if channels in ((), ("all",)) else f"{'+'.join(channels)}-worker")
     run(names, usual_grace(settings()) if grace is None else grace)
