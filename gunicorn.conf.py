@@ -52,6 +52,21 @@ def when_ready(server: Any) -> None:
     web.watch(server)
 
 
+def post_worker_init(worker: Any) -> None:
+    """Runs in each child once it has loaded the app."""
+    from obidient.operations import web
+
+    web.begin(worker.app.callable)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Runs in each child as it ends."""
+    from obidient.operations import web
+
+    if worker.app.callable is not None:
+        web.end(worker.app.callable)
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """A connection opened before the fork must not be shared by the children."""
     from obidient.database import db

@@ -178,6 +178,8 @@ class Settings:
         return settings
 
     def _check(self) -> None:
+        if any(place.startswith("mailto:") for place in self.alert_to) and not self.smtp_url:
+            raise ConfigError("SMTP_URL is missing: ALERT_TO names an e-mail address.")
         if self.is_production and (
             len(self.secret_key) < 32
             or len(set(self.secret_key)) < 8

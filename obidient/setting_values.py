@@ -166,3 +166,20 @@ def parse_quiet_hours(value: str) -> QuietHours | None:
     except ValueError:
         raise ValueError("must hold two times of day such as 20:00-08:00") from None
     return None if start == end else QuietHours(start, end)
+
+
+def alert_to(value: str) -> tuple[str, ...]:
+    places = names(value) or ()
+    for place in places:
+        if not re.match(
+            r"^(mailto:[^@\s]+@[^@\s]+|https?://[^/\s]+\S*|sms:\+\d{8,15}|telegram:\S+)$", place
+        ):
+            raise ValueError("must list mailto:…, https://…, sms:+234… or telegram:ID, by commas")
+    return places
+
+
+def smtp_url(value: str) -> str:
+    if value.strip() and not re.match(r"^smtps?://[^/\s]+", value.strip()):
+        raise ValueError("must look like smtp://USER:PASSWORD@HOST:587, or smtps://…")
+    check_port(value.strip())
+    return value.strip()

@@ -19,6 +19,8 @@ from obidient.api import problem
 from obidient.config import settings
 from obidient.database import UtcDateTimeField
 from obidient.errors import Forbidden, Invalid, Problem
+from obidient.operations.alerts import watching
+from obidient.operations.models import Alert
 from obidient.providers.registry import current as registry
 from obidient.roles import SCOPES, allows
 
@@ -224,4 +226,13 @@ class SecureModelView(Guarded, ModelView):  # type: ignore[misc]
 
 def frame_context() -> dict[str, Any]:
     """What the frame around every admin page shows."""
-    return {"simulated_channels": registry().simulated_channels, "may": may}
+    return {
+        "simulated_channels": registry().simulated_channels,
+        "may": may,
+        "open_alerts": _open_alerts,
+    }
+
+
+def _open_alerts() -> list[Alert]:
+    """For the bar on every page, of those who can act."""
+    return watching.open_alerts() if may("admin") else []

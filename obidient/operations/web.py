@@ -1,12 +1,17 @@
 """The web server's own process: it refuses an old database, and proves that its workers answer."""
 
+import contextlib
 import http.client
 import socket
 import threading
 import time
 from typing import Any
 
-from obidient import create_app, database
+from flask import Flask
+from peewee import PeeweeException
+
+from obidient import create_app, database, metrics
+from obidient.operations import heart
 from obidient.operations.notify import notify, watchdog_seconds
 
 
@@ -21,6 +26,18 @@ def refuse_if_old() -> None:
         close()
     if problem is not None:
         raise SystemExit(f"Error: {problem}")
+
+
+def begin(app: Flask) -> None:
+    """In each worker of the web server, once it has its app."""
+    metrics.start(app.extensions["obidient.settings"].data_dir / "metrics")
+    heart.start(app)
+
+
+def end(app: Flask) -> None:
+    """In each worker of the web server, as it goes."""
+    with app.app_context(), contextlib.suppress(PeeweeException):
+        heart.leave()
 
 
 def watch(server: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from flask import current_app
 
-from obidient import queues
+from obidient import metrics, queues
 from obidient.cli import with_app
 from obidient.config import settings
 from obidient.consumer import grace as usual_grace
@@ -131,4 +131,5 @@ def worker(channels: tuple[str, ...], grace: float | None) -> None:
     names = chosen_queues(channels)
     supervised.end_with_supervisor()
     name_process("worker" if channels in ((), ("all",)) else f"{'+'.join(channels)}-worker")
+    metrics.start(settings().data_dir / "metrics")
     run(names, usual_grace(settings()) if grace is None else grace)

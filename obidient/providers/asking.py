@@ -40,3 +40,9 @@ def ask(provider: Provider, again: bool = False) -> Answer:
         found = Health(False, f"{type(error).__name__}: {error}")
     kept[provider.name] = Answer(found, balance, time.monotonic())
     return kept[provider.name]
+
+
+def known() -> dict[str, Answer]:
+    """What networks said when they were last asked, by this process; asks nobody."""
+    kept: dict[str, Answer] = current_app.extensions.get("obidient.provider_answers", {})
+    return dict(kept)

@@ -17,6 +17,7 @@ from peewee import chunked
 
 from obidient import queues
 from obidient.accounts.models import User
+from obidient import metrics, queues
 from obidient.areas import Area
 from obidient.bulk import insert
 from obidient.clock import utcnow
@@ -101,6 +102,10 @@ def decide(rows: Sequence[Submission], election: Election | None) -> None:
         outcomes[row.id] = _outcome(row, desk, outcomes)
     _write_outcomes(outcomes, {row.id for row in rows})
     desk.save()
+    now = utcnow()
+    for row in rows:
+        metrics.count("obidient_sheets", status=outcomes[row.id].status)
+        metrics.observe("obidient_sheet_wait_seconds", (now - row.received_at).total_seconds())
 
 
 def decide_again(rows: Sequence[Submission], election: Election) -> list[Submission]:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import orjson
 from flask import Flask
 
-from obidient import queues
+from obidient import metrics, queues
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Recipient
 from obidient.campaigns.receipts.forms import parsed
@@ -321,6 +321,7 @@ def _finish(readings: list[Reading]) -> None:
         fared = (one.state, one.error, one.callback.attempts + 1)
         alike.setdefault(fared, []).append(one.callback.id)
     for (state, error, attempts), ids in alike.items():
+        metrics.count("obidient_callbacks", len(ids), state=state)
         RawCallback.update(
             state=state,
             error=storable(error),

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from obidient import database, queues
+from obidient import database, metrics, queues
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import channels, hints, lifecycle, notes, pace, rest
@@ -276,11 +276,15 @@ def _call(
     channel = settings().channel(campaign.channel)
     retries = Retries(channel.attempts, channel.backoff)
     equal = len({message.text for message in messages}) == 1
-    try:
-        outcomes = provider.send(messages) if equal else provider.send_each(messages)
-        return collect(claimed, outcomes or (), retries)
-    except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
-        return collect(claimed, raising(error), retries)
+    with metrics.timed("obidient_provider_call_seconds", provider=provider.name):
+        try:
+            outcomes = provider.send(messages) if equal else provider.send_each(messages)
+            answer = collect(claimed, outcomes or (), retries)
+        except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
+            answer = collect(claimed, raising(error), retries)
+    for status, number in Counter(one.status.column for one in answer.results).items():
+        metrics.count("obidient_messages", number, provider=provider.name, outcome=status)
+    return answer
 
 
 def _after(turn: Turn, claimed: list[Claimed], answer: CallResult) -> None:

@@ -26,7 +26,7 @@ def lines() -> Iterator[Line]:
     yield from _restarts()
     yield from sweeper()
     yield from queues_without_worker()
-    yield from _backup()
+    yield from backup()
 
 
 def _workers() -> Iterator[Line]:
@@ -109,7 +109,7 @@ def queues_without_worker() -> Iterator[Line]:
         yield Line("ok", "queues", "Every queue with work has a worker.")
 
 
-def _backup() -> Iterator[Line]:
+def backup() -> Iterator[Line]:
     last = Backup.select().where(Backup.error == "").order_by(Backup.at.desc()).first()
     latest = Backup.select().order_by(Backup.at.desc()).first()
     cure = "obidient backup FILE, every night: systemctl enable --now obidient-backup.timer."

@@ -17,6 +17,7 @@ import orjson
 from flask import current_app
 from peewee import PeeweeException
 
+from obidient import metrics
 from obidient.areas import ROOT_CODE
 from obidient.cache import ResilientCache, cache
 from obidient.config import settings
@@ -116,6 +117,7 @@ class LiveResults:
 
     def note_hit(self, election_id: str) -> None:
         """The first hit at once, then a line a second with how many there were."""
+        metrics.count("obidient_live_cache", result="hit")
         now = time.monotonic()
         last, number = self._hits.get(election_id, (now - HIT_LOG_EVERY, 0))
         if now - last >= HIT_LOG_EVERY:
@@ -187,6 +189,7 @@ def _document_copy(
                 document = _kept(key, changed)
                 if document is None:
                     logger.info("Cache miss election=%s key=%s", election_id, key)
+                    metrics.count("obidient_live_cache", result="miss")
                     document = make()
                     cache.set(key, document, timeout=settings().live_results_ttl)
                     if live.generation.value != generation:

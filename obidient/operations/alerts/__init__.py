@@ -1,0 +1,1 @@
+"""Operators are told of what needs them, wherever they are: once, reminded, and all-clear."""
