@@ -113,6 +113,17 @@ class Settings:
         value.whole(0, 1_000_000_000),
         "More people than this need a second person's approval; 0: never",
     )
+    alert_to: tuple[str, ...] = setting(
+        "",
+        value.alert_to,
+        "Who is told when something needs a person: mailto:…,https://…,sms:+234…,telegram:ID",
+    )
+    smtp_url: str = setting(
+        "", value.smtp_url, "Mail server for alerts: smtp://USER:PASSWORD@HOST:587?from=ADDRESS"
+    )
+    metrics_token: str = setting(
+        "", value.text, "Bearer token of GET /metrics; empty: none in production, open in development"
+    )
     live_results_ttl: int = setting(
         "60", value.whole(1, 86_400), "Seconds a live summary is cached"
     )

@@ -15,7 +15,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-#: name -> (what it counts, labels, upper bounds of a histogram in seconds, or None: a counter)
+#: name -> (what it counts, labels, upper bounds of a histogram in seconds; None: a counter; empty:
+#: a value that stands as it was last seen by any process)
 METERS: dict[str, tuple[str, tuple[str, ...], tuple[float, ...] | None]] = {
     "obidient_messages": ("Messages by what came of them", ("provider", "outcome"), None),
     "obidient_provider_call_seconds": (
@@ -30,6 +31,7 @@ METERS: dict[str, tuple[str, tuple[str, ...], tuple[float, ...] | None]] = {
         (),
         (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
     ),
+    "obidient_balance": ("Left on accounts", ("provider", "currency"), ()),
     "obidient_live_cache": ("Live documents, kept or made anew", ("result",), None),
     "obidient_http_requests": ("Requests by route", ("method", "route", "status"), None),
     "obidient_http_request_seconds": (
@@ -54,7 +56,7 @@ def start(folder: Path) -> None:
     except OSError as error:
         logger.warning("nothing is counted for Prometheus: %s", error)
         return
-    from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
     _folder = folder
     registry = CollectorRegistry()
@@ -63,6 +65,10 @@ def start(folder: Path) -> None:
             continue
         if bounds is None:
             _meters[name] = Counter(name, meaning, labels, registry=registry)
+        elif not bounds:
+            _meters[name] = Gauge(
+                name, meaning, labels, registry=registry, multiprocess_mode="mostrecent"
+            )
         else:
             _meters[name] = Histogram(name, meaning, labels, registry=registry, buckets=bounds)
 
@@ -79,6 +85,13 @@ def observe(name: str, seconds: float, **labels: str) -> None:
     meter = _meters.get(name)
     if meter is not None:
         (meter.labels(**labels) if labels else meter).observe(seconds)
+
+
+def note(name: str, value: float, **labels: str) -> None:
+    """How something stands now; nothing before `start`."""
+    meter = _meters.get(name)
+    if meter is not None:
+        meter.labels(**labels).set(value)
 
 
 @contextlib.contextmanager
@@ -110,6 +123,9 @@ def fold(folder: Path) -> None:
         for path in folder.glob("*_[1-9]*.db"):
             kind, _, pid = path.stem.rpartition("_")
             if not pid.isdigit() or _lives(int(pid)):
+                continue
+            if kind.startswith("gauge"):
+                path.unlink()
                 continue
             kept = MmapedDict(str(folder / f"{kind}_0.db"))  # type: ignore[no-untyped-call]
             try:

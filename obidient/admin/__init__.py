@@ -45,6 +45,7 @@ def _views() -> list[Any]:
     from obidient.admin.operations.doctor import Doctor
     from obidient.admin.operations.plugins import Plugins
     from obidient.admin.operations.queues import Queues
+    from obidient.admin.operations.system import System
     from obidient.admin.operations.team import People
     from obidient.admin.people.contacts import Contacts
     from obidient.admin.people.duplicates import Duplicates
@@ -79,6 +80,7 @@ def _views() -> list[Any]:
         Doctor("Doctor", "Operations", "admin_doctor", "doctor"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),
         Callbacks("Callbacks", "Operations", "admin_callbacks", "callbacks"),
+        System("System", "Operations", "admin_system", "system"),
         People("Team and tokens", "Operations", "admin_people", "team"),
         Audit("Audit trail", "Operations", "admin_audit", "audit"),
     ]

@@ -1,5 +1,6 @@
 """GET /metrics: what this host's processes count, and how everything stands at this moment."""
 
+import contextlib
 import hmac
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,6 @@ from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.operations import health
 from obidient.operations.models import Alert, Backup, WebProcess
-from obidient.providers import asking
 from obidient.workers import waiting
 from obidient.workers.models import SweepRun, WorkerProcess
 
@@ -116,17 +116,9 @@ def _queues() -> Iterator[Any]:
 
 
 def _stored() -> Iterator[Any]:
-    try:
+    with contextlib.suppress(PeeweeException):
         yield from _processes()
         yield from _campaigns()
-    except PeeweeException:
-        return
-    balances = {
-        (name, answer.balance[1]): float(answer.balance[0])
-        for name, answer in asking.known().items()
-        if answer.balance is not None
-    }
-    yield _gauge("obidient_balance", "Left on accounts", balances, "provider", "currency")
 
 
 def _processes() -> Iterator[Any]:

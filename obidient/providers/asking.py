@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from flask import current_app
 
-from obidient import database
+from obidient import database, metrics
 from obidient.plugin import Health, Provider, ProviderStopped
 
 ASK_EVERY = 60.0
@@ -32,7 +32,10 @@ def ask(provider: Provider, again: bool = False) -> Answer:
     try:
         found = provider.check()
         money = provider.balance() if found.ok else None
-        balance = (money.amount, money.currency) if money else None
+        if money:
+            balance = (money.amount, money.currency)
+            amount, currency = float(money.amount), money.currency
+            metrics.note("obidient_balance", amount, provider=provider.name, currency=currency)
     except ProviderStopped as error:
         found = Health(False, str(error))
     except Exception as error:
@@ -40,9 +43,3 @@ def ask(provider: Provider, again: bool = False) -> Answer:
         found = Health(False, f"{type(error).__name__}: {error}")
     kept[provider.name] = Answer(found, balance, time.monotonic())
     return kept[provider.name]
-
-
-def known() -> dict[str, Answer]:
-    """What networks said when they were last asked, by this process; asks nobody."""
-    kept: dict[str, Answer] = current_app.extensions.get("obidient.provider_answers", {})
-    return dict(kept)

@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 
 from peewee import chunked
 
-from obidient import queues
-from obidient.accounts.models import User
 from obidient import metrics, queues
+from obidient.accounts.models import User
 from obidient.areas import Area
 from obidient.bulk import insert
 from obidient.clock import utcnow
