@@ -122,7 +122,9 @@ class Settings:
         "", value.smtp_url, "Mail server for alerts: smtp://USER:PASSWORD@HOST:587?from=ADDRESS"
     )
     metrics_token: str = setting(
-        "", value.text, "Bearer token of GET /metrics; empty: none in production, open in development"
+        "",
+        value.text,
+        "Bearer token of GET /metrics; empty: none in production, open in development",
     )
     live_results_ttl: int = setting(
         "60", value.whole(1, 86_400), "Seconds a live summary is cached"

@@ -94,8 +94,8 @@ def _restarts() -> list[Line]:
         name = f"{row.process.capitalize()} process"
         detail = f"On {row.host} it {row.said}, last {formats.full(row.at)}. The log has more."
         state = "down" if row.next_at and row.next_at > utcnow() else "warning"
-        word = "Being started again" if state == "down" else "Was started again"
-        shown.append(Line(name, state, f"{word} ({formats.plural(row.times, 'time')})", detail))
+        word = "Restarting" if state == "down" else "Restarted"
+        shown.append(Line(name, state, f"{word}, {formats.plural(row.times, 'time')}", detail))
     return shown
 
 

@@ -18,6 +18,7 @@ class Doctor(SecureView):
         every = [line for lines in found.values() for line in lines]
         return self.render(
             "admin/operations/doctor.html",
+            tab="doctor",
             subjects={
                 subject: sorted(lines, key=lambda line: ORDER.index(line.state))
                 for subject, lines in found.items()
