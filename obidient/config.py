@@ -113,6 +113,11 @@ class Settings:
         value.whole(0, 1_000_000_000),
         "More people than this need a second person's approval; 0: never",
     )
+    second_review_above: int = setting(
+        "1000",
+        value.whole(0, 1_000_000_000),
+        "A decision that moves more votes takes a second reviewer; 0: never",
+    )
     alert_to: tuple[str, ...] = setting(
         "",
         value.alert_to,

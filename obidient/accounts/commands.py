@@ -54,6 +54,8 @@ def create_user(
     password, made_up = _ask_password(password_stdin)
     users.create(email, role, password, name, polling_unit, phone)
     click.echo(f"Created {email.strip().lower()} ({role}).")
+    if doubt := users.doubt_about(polling_unit):
+        click.echo(doubt, err=True)
     if made_up:
         click.echo(f"Password (shown only now): {password}")
 

@@ -1,6 +1,7 @@
 """Sign-in and sign-out for people; `guessing` slows down who does not know the password."""
 
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session, url_for
@@ -42,9 +43,15 @@ def init_app(app: Flask, settings: Settings) -> None:
     account.register(app)
 
 
-def safe_next(target: str | None) -> str:
-    """`target` when it is a path on this site, else the admin's home."""
-    home = "/admin/"
+def home_of(user: Any) -> str:
+    """Where a person's work is: an agent reports from their phone, all others from the admin."""
+    return "/agent" if getattr(user, "role", "") == "agent" else "/admin/"
+
+
+def safe_next(target: str | None, home: str = "/admin/") -> str:
+    """`target` when it is a path on this site, else `home`."""
+    if home != "/admin/" and target and target.startswith("/admin"):
+        return home
     if not target or not target.startswith("/") or target.startswith("//"):
         return home
     if any(character in target for character in "\\\r\n\t") or urlsplit(target).netloc:
@@ -60,7 +67,7 @@ def _is_wrong(response: Response) -> bool:
 @blueprint.get("/login")
 def login() -> str | Response:
     if current_user.is_authenticated:
-        return redirect(safe_next(request.args.get("next")))
+        return redirect(safe_next(request.args.get("next"), home_of(current_user)))
     return render_template("accounts/login.html", form=LoginForm())
 
 
@@ -90,7 +97,7 @@ def sign_in() -> Response | tuple[str, int]:
 
 
 def _begin(user: User) -> Response:
-    target = safe_next(request.args.get("next"))
+    target = safe_next(request.args.get("next"), home_of(user))
     sessions.begin(user)
     guessing.remember_browser(user)
     audit.record("user.signed-in", f"{user.email} signed in", "user", user.id)

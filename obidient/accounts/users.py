@@ -10,7 +10,7 @@ from peewee import IntegrityError
 from obidient.accounts import audit, tokens
 from obidient.accounts.models import SignIn, User
 from obidient.accounts.passwords import hash_password
-from obidient.areas import UNIT_RE
+from obidient.areas import UNIT_RE, Area
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.roles import ROLES
@@ -33,6 +33,16 @@ def check_role(role: str) -> None:
 def check_unit(code: str | None) -> None:
     if code and not UNIT_RE.fullmatch(code):
         raise Invalid(f"{code!r} is no polling unit's code: those look like 24-11-02-017.")
+
+
+def doubt_about(code: str | None) -> str:
+    """What to tell whoever gives an agent this unit; empty when the register holds it."""
+    if not code or Area.select().where(Area.code == code, Area.level == "unit").exists():
+        return ""
+    return (
+        f"No register holds polling unit {code}: what its agent sends is kept and counts only "
+        "once one does. Check the code, or import the register."
+    )
 
 
 def create(

@@ -10,7 +10,7 @@ from obidient.accounts import audit
 from obidient.accounts.tokens import public, requires
 from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
-from obidient.results import generation, review
+from obidient.results import generation, review, story
 from obidient.results.elections import get, newest
 from obidient.results.live import copies
 from obidient.results.live.documents import head
@@ -189,6 +189,9 @@ class SettleIn(ApiModel):
     submission: int | None = Field(None, ge=1, le=2**62)
     figures: FiguresIn | None = None
     void: bool = False
+    sure: bool = Field(
+        False, description="The sheet itself says figures that can't be right: they stay in doubt"
+    )
 
 
 class EventOut(ApiModel):
@@ -325,7 +328,7 @@ def history(path: UnitPath) -> Response:
     """Everything that happened to a polling unit, in sentences."""
     events = [
         EventOut(at=isoformat(event.at) or "", sentence=event.sentence, submission=event.submission)
-        for event in review.history(path.id, path.code)
+        for event in story.history(path.id, path.code)
     ]
     return json_response(HistoryOut(items=events))
 
@@ -335,7 +338,10 @@ def history(path: UnitPath) -> Response:
 )
 @requires("results:review")
 def settle(path: UnitPath, body: SettleIn) -> Response:
-    """Decide what counts for a polling unit, with the reason."""
+    """Decide what counts for a polling unit, with the reason.
+
+    A decision that moves very many votes waits for a second reviewer; the history says so.
+    """
     figures: dict[str, Any] | None = body.figures.model_dump() if body.figures else None
     review.settle(
         path.id,
@@ -344,5 +350,6 @@ def settle(path: UnitPath, body: SettleIn) -> Response:
         submission=body.submission,
         figures=figures,
         void=body.void,
+        sure=body.sure,
     )
     return history(path)  # type: ignore[no-any-return]

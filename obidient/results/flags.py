@@ -12,6 +12,7 @@ OVER_ACCREDITED = "accredited_over_registered"
 SAME_VOTES = "same_votes"
 JUMP = "jump"
 REOPENED = "reopened"
+IMPOSSIBLE = "impossible"
 
 SENTENCES = {
     DISPUTE: "Agents sent different figures",
@@ -20,6 +21,7 @@ SENTENCES = {
     SAME_VOTES: "Another polling unit has exactly the same votes",
     JUMP: "The turnout is far above that of the rest of the ward",
     REOPENED: "A newer sheet differs from what a reviewer decided",
+    IMPOSSIBLE: "A reviewer let figures count that can't be right",
 }
 
 #: A turnout stands out when it is at least this high, this many times that of the rest of the
@@ -38,6 +40,21 @@ def over_accredited(figures: Figures, listed: int | None) -> dict[str, Any] | No
     if registered is None or figures.accredited <= registered:
         return None
     return {"accredited": figures.accredited, "registered": registered}
+
+
+def impossible(figures: Figures, listed: int | None) -> str:
+    """Why these figures can't be right, in a sentence; empty when they can.
+
+    An agent's sheet is refused or flagged for the same.
+    """
+    cast, registered = figures.valid + figures.rejected, _fewest(figures, listed)
+    if cast > figures.accredited:
+        return f"{cast:,} votes, but {figures.accredited:,} accredited voters."
+    if registered is not None and cast > registered:
+        return f"{cast:,} votes, but {registered:,} registered voters."
+    if registered is not None and figures.accredited > registered:
+        return f"{figures.accredited:,} accredited, but {registered:,} registered voters."
+    return ""
 
 
 def is_high(figures: Figures, listed: int | None) -> bool:
@@ -81,6 +98,8 @@ def sentence(kind: str, evidence: Mapping[str, Any]) -> str:
         return f"{text}: {evidence['turnout']} % against {evidence['ward']} %."
     if kind == SAME_VOTES:
         return f"{text}: {', '.join(evidence['units'])}."
+    if kind == IMPOSSIBLE:
+        return f"{text}: {evidence['why']}"
     if kind == OVER_ACCREDITED:
         return f"{text}: {evidence['accredited']:,} against {evidence['registered']:,}."
     return f"{text}."

@@ -239,7 +239,7 @@ class ReviewFlag(BaseModel):
 
 
 class Decision(BaseModel):
-    """A reviewer's word on a polling unit; never changed, the last one holds."""
+    """A reviewer's word on a polling unit; never changed, the last one that is not undone holds."""
 
     election_id = CharField(max_length=64)
     unit_code = CharField(max_length=12)
@@ -250,6 +250,53 @@ class Decision(BaseModel):
     #: The submission chosen; null with `figures`: corrected by hand; both empty: nothing counts.
     submission = BigIntegerField(null=True)
     figures = TextField(default="")
+    #: The decision that this one takes back; it decides nothing else.
+    undoes = BigIntegerField(null=True)
+    #: The second reviewer, where it took one.
+    confirmed_by = CharField(null=True)
 
     class Meta:
         indexes = ((("election_id", "unit_code"), False),)
+
+
+class Proposal(BaseModel):
+    """A decision of so much effect that a second reviewer has to confirm it before it counts."""
+
+    id = BigAutoField()
+    election_id = CharField(max_length=64)
+    unit_code = CharField(max_length=12)
+    at = UtcDateTimeField(default=utcnow)
+    by = CharField()
+    user_id = IntegerField(null=True)
+    reason = TextField()
+    #: As in Decision; `agent` is whose figures they are, `doubt` why they can't be right.
+    submission = BigIntegerField(null=True)
+    figures = TextField(default="")
+    agent = CharField(max_length=120, default="")
+    doubt = TextField(default="")
+    #: What counted when it was made: confirmed, it may replace nothing else.
+    counted = TextField(default="")
+    #: Votes that it moves, over all parties.
+    moved = IntegerField(default=0)
+    #: open, confirmed or declined.
+    state = CharField(max_length=10, default="open")
+    closed_at = UtcDateTimeField(null=True)
+    closed_by = CharField(default="")
+    closed_why = TextField(default="")
+
+    class Meta:
+        indexes = ((("election_id", "unit_code"), False),)
+
+
+class UnitClaim(BaseModel):
+    """Who is looking at a unit in doubt, so that nobody else begins with it."""
+
+    id = None
+    election_id = CharField(max_length=64)
+    unit_code = CharField(max_length=12)
+    user_id = IntegerField()
+    name = CharField()
+    until = UtcDateTimeField()
+
+    class Meta:
+        primary_key = CompositeKey("election_id", "unit_code")

@@ -15,7 +15,7 @@ from obidient.areas import LGAS, Area, ancestors, parent_of
 from obidient.bulk import put
 from obidient.clock import utcnow
 from obidient.database import db
-from obidient.results import flags, generation, tally
+from obidient.results import decisions, flags, generation, tally
 from obidient.results.elections import get, names_of, parties_of
 from obidient.results.models import (
     AgentSheet,
@@ -266,7 +266,11 @@ def _decisions(election_id: str, bounds: tuple[str, str]) -> dict[str, Decision]
     rows = Decision.select().where(
         Decision.election_id == election_id, Decision.unit_code.between(*bounds)
     )
-    return {row.unit_code: row for row in rows.order_by(Decision.id)}
+    found: dict[str, list[Decision]] = {}
+    for row in rows.order_by(Decision.id):
+        found.setdefault(row.unit_code, []).append(row)
+    standing = {code: decisions.standing(rows) for code, rows in found.items()}
+    return {code: rows[-1] for code, rows in standing.items() if rows}
 
 
 def _doubted(election_id: str, bounds: tuple[str, str]) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""The results room: polling units in doubt, their history, and a reviewer's decision on them."""
+"""The results room: polling units in doubt, and a reviewer's decision on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,17 @@ from typing import Any
 from obidient.accounts import audit
 from obidient.accounts.models import User
 from obidient.areas import UNIT_RE, Area
+from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import flags, generation, tally
+from obidient.results import claims, effects, flags, generation, tally
 from obidient.results.desk import Desk
-from obidient.results.elections import get, lies_in, names_of, parties_of
+from obidient.results.elections import lies_in, names_of, parties_of
 from obidient.results.models import (
     AgentSheet,
     Decision,
     Election,
-    FormerVerdict,
+    Proposal,
     ReviewFlag,
     Submission,
     UnitResult,
@@ -49,15 +50,6 @@ class Sheet:
     status: str
     received_at: datetime
     figures: Figures
-
-
-@dataclass(frozen=True)
-class Event:
-    """A line of a unit's story."""
-
-    at: datetime
-    sentence: str
-    submission: int | None = None
 
 
 def under_review(election_id: str, after: str = "", limit: int = 50, area: str = "") -> list[Doubt]:
@@ -93,6 +85,14 @@ def doubt_about(election_id: str, unit_code: str) -> Doubt | None:
         UnitResult.in_review,
     )
     return next(iter(_as_doubts(election_id, list(rows))), None)
+
+
+def codes_around(election_id: str, unit_code: str, most: int = 50) -> tuple[list[str], list[str]]:
+    """The units under review before this one and after it, the nearest first."""
+    code, rows = UnitResult.unit_code, _in_review(election_id, "")
+    before = rows.where(code < unit_code).order_by(code.desc()).limit(most)
+    after = rows.where(code > unit_code).order_by(code).limit(most)
+    return [row.unit_code for row in before], [row.unit_code for row in after]
 
 
 def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
@@ -177,36 +177,89 @@ def settle(
     submission: int | None = None,
     figures: Mapping[str, Any] | None = None,
     void: bool = False,
-) -> None:
+    sure: bool = False,
+) -> bool:
     """Decide what counts for a unit: a received sheet, corrected figures, or nothing (`void`).
 
     Works on any unit of the election, under review or not. Later sheets reopen the review and
-    change no total.
+    change no total. Figures that can't be right are taken only when the reviewer is `sure` that
+    the sheet says so, and stay in doubt. False: it moves so many votes that a second reviewer has
+    to confirm it, and nothing is changed yet.
     """
+    check_choice(reason, submission, figures, void)
+    with db.atomic():
+        election, desk = desk_for(election_id, unit_code)
+        claims.check(election_id, unit_code)
+        chosen = choose(desk, unit_code, submission, figures)
+        if chosen.doubt and not sure:
+            raise Invalid(
+                f"{chosen.doubt} Correct the figures, or say that the sheet itself says so."
+            )
+        effect = effects.of(election, unit_code, chosen.figures)
+        if effects.needs_second(effect):
+            _propose(election, unit_code, reason.strip(), chosen, effect)
+            return False
+        carry_out(election, desk, unit_code, reason.strip(), chosen)
+    generation.invalidate(election_id)
+    return True
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to count: figures, whose they are, and why they can't be right, if so."""
+
+    figures: Figures | None
+    agent: str
+    submission: int | None = None
+    doubt: str = ""
+
+
+def preview(
+    election_id: str,
+    unit_code: str,
+    reason: str,
+    *,
+    submission: int | None = None,
+    figures: Mapping[str, Any] | None = None,
+    void: bool = False,
+) -> tuple[Chosen, effects.Effect]:
+    """What `settle` would do, without doing it."""
+    check_choice(reason, submission, figures, void)
+    with db.atomic():
+        election, desk = desk_for(election_id, unit_code)
+        claims.check(election_id, unit_code)
+        chosen = choose(desk, unit_code, submission, figures)
+        return chosen, effects.of(election, unit_code, chosen.figures)
+
+
+def check_choice(
+    reason: str, submission: int | None, figures: Mapping[str, Any] | None, void: bool
+) -> None:
     if not reason.strip():
         raise Invalid("Write the reason: it goes into the unit's history.")
     if [submission is not None, figures is not None, void].count(True) != 1:
         raise Invalid("Choose one: a sheet, corrected figures, or that nothing counts.")
-    with db.atomic():
-        election = tally.lock_election(election_id)
-        if election is None:
-            raise NotFound("There is no such election.")
-        if election.status == "certified":
-            raise Conflict("This election is certified: open it again before you change results.")
-        if election.status == "scheduled":
-            raise Conflict("This election is not open yet: there is nothing to decide.")
-        if not lies_in(unit_code, election):
-            raise Invalid(MESSAGES["outside_area"])
-        desk = _desk(election, unit_code)
-        chosen, agent = _choose(desk, unit_code, submission, figures)
-        _apply(desk, unit_code, chosen, agent, submission)
-        _note(election, unit_code, reason.strip(), chosen, submission)
-        desk.save()
-
-    generation.invalidate(election_id)
 
 
-def _registered(unit_code: str) -> Area:
+def desk_for(election_id: str, unit_code: str) -> tuple[Election, Desk]:
+    """The election, held until the transaction ends, and what is known of a unit to decide on."""
+    election = tally.lock_election(election_id)
+    if election is None:
+        raise NotFound("There is no such election.")
+    if election.status == "certified":
+        raise Conflict("This election is certified: open it again before you change results.")
+    if election.status == "scheduled":
+        raise Conflict("This election is not open yet: there is nothing to decide.")
+    if not lies_in(unit_code, election):
+        raise Invalid(MESSAGES["outside_area"])
+    unit = registered(unit_code)
+    desk = Desk(election.id, election, names_of(parties_of(election.id)))
+    desk.listed = {unit_code: unit.registered_voters}
+    desk.load([unit_code])
+    return election, desk
+
+
+def registered(unit_code: str) -> Area:
     """A unit of the register. Raises NotFound."""
     is_code = UNIT_RE.fullmatch(unit_code)
     unit: Area | None = Area.get_or_none(Area.code == unit_code) if is_code else None
@@ -215,20 +268,12 @@ def _registered(unit_code: str) -> Area:
     return unit
 
 
-def _desk(election: Election, unit_code: str) -> Desk:
-    unit = _registered(unit_code)
-    desk = Desk(election.id, election, names_of(parties_of(election.id)))
-    desk.listed = {unit_code: unit.registered_voters}
-    desk.load([unit_code])
-    return desk
-
-
-def _choose(
+def choose(
     desk: Desk, unit_code: str, submission: int | None, figures: Mapping[str, Any] | None
-) -> tuple[Figures | None, str]:
-    """The figures decided on and whose they are; None for nothing."""
+) -> Chosen:
+    """The figures decided on, held against the same checks as an agent's; none for nothing."""
     if submission is None and figures is None:
-        return None, ""
+        return Chosen(None, "")
     sheet: Mapping[str, Any]
     if submission is not None:
         row = Submission.get_or_none(
@@ -242,36 +287,44 @@ def _choose(
     else:
         sheet, agent = snake_keys(figures or {}), "reviewer"
     try:
-        return read(sheet, desk.parties), agent
+        chosen = read(sheet, desk.parties)
     except Refused as refusal:
         raise Invalid(f"These figures can't count: {refusal}") from None
+    return Chosen(chosen, agent, submission, flags.impossible(chosen, desk.listed[unit_code]))
 
 
-def _apply(
-    desk: Desk, unit_code: str, chosen: Figures | None, agent: str, submission: int | None
+def carry_out(
+    election: Election,
+    desk: Desk,
+    unit_code: str,
+    reason: str,
+    chosen: Chosen,
+    by: str = "",
+    confirmed_by: str | None = None,
 ) -> None:
-    result = desk.unit(unit_code)
-    if chosen is None:
-        desk.uncount(unit_code)
-    else:
-        desk.count(unit_code, agent, submission, chosen)
-    result.settled = True
-    desk.close_all(unit_code)
-
-
-def _note(
-    election: Election, unit_code: str, reason: str, chosen: Figures | None, submission: int | None
-) -> None:
+    """Let it count, and keep who decided it and why."""
     user = audit.actor()
+    decider = by or (user.email if user else "command line")
     Decision.create(
         election_id=election.id,
         unit_code=unit_code,
-        by=user.email if user else "command line",
+        by=decider,
         reason=reason,
-        submission=submission,
-        figures=chosen.dumps() if chosen else "",
+        submission=chosen.submission,
+        figures=chosen.figures.dumps() if chosen.figures else "",
+        confirmed_by=confirmed_by,
     )
-    counts = f"{chosen.valid:,} valid votes count" if chosen else "nothing counts"
+    put_down(desk, unit_code, chosen)
+    desk.save()
+    Proposal.update(
+        state="declined", closed_at=utcnow(), closed_by=decider, closed_why="Decided otherwise."
+    ).where(
+        Proposal.election_id == election.id,
+        Proposal.unit_code == unit_code,
+        Proposal.state == "open",
+    ).execute()
+    claims.release(election.id, unit_code)
+    counts = f"{chosen.figures.valid:,} valid votes count" if chosen.figures else "nothing counts"
     audit.record(
         "results.settled",
         f"Settled {unit_code} in {election.name}: {counts}. {reason}",
@@ -281,91 +334,42 @@ def _note(
     )
 
 
-# ---- the story of a unit ------------------------------------------------------------------------
+def put_down(desk: Desk, unit_code: str, chosen: Chosen) -> None:
+    """Make this what a person has decided for a unit."""
+    result = desk.unit(unit_code)
+    if chosen.figures is None:
+        desk.uncount(unit_code)
+    else:
+        desk.count(unit_code, chosen.agent, chosen.submission, chosen.figures)
+    result.settled = True
+    desk.close_all(unit_code)
+    if chosen.doubt:
+        desk.raise_flag(unit_code, flags.IMPOSSIBLE, {"why": chosen.doubt})
 
 
-def history(election_id: str, unit_code: str) -> list[Event]:
-    """Everything that happened to a unit, oldest first, in sentences. Raises NotFound."""
-    election = get(election_id)
-    _registered(unit_code)
-    events = [*_received(election.id, unit_code), *_doubts(election.id, unit_code)]
-    for row in Decision.select().where(
-        Decision.election_id == election_id, Decision.unit_code == unit_code
-    ):
-        counts = f"{_told(Figures.loads(row.figures))} count" if row.figures else "nothing counts"
-        events.append(Event(row.at, f"{row.by} decided: {counts}. {row.reason}", row.submission))
-    return sorted(events, key=lambda event: event.at)
-
-
-def _received(election_id: str, unit_code: str) -> list[Event]:
-    rows = list(
-        Submission.select()
-        .where(Submission.election_id == election_id, Submission.unit_code == unit_code)
-        .order_by(Submission.id)
+def _propose(
+    election: Election, unit_code: str, reason: str, chosen: Chosen, effect: effects.Effect
+) -> None:
+    user = audit.actor()
+    Proposal.create(
+        election_id=election.id,
+        unit_code=unit_code,
+        by=user.email if user else "command line",
+        user_id=user.id if user else None,
+        reason=reason,
+        submission=chosen.submission,
+        figures=chosen.figures.dumps() if chosen.figures else "",
+        agent=chosen.agent,
+        doubt=chosen.doubt,
+        counted=effect.before.dumps() if effect.before else "",
+        moved=effect.moved,
     )
-    former: dict[int, list[FormerVerdict]] = {}
-    for one in FormerVerdict.select().where(FormerVerdict.submission.in_([row.id for row in rows])):
-        former.setdefault(one.submission, []).append(one)
-    events = _rivalry([row for row in rows if row.status in ("accepted", "superseded")])
-    for row in rows:
-        sentence = f"Sheet {row.submission_id}, revision {row.revision}, came from {who(row.agent)}"
-        try:
-            sentence += f": {_told(read(snake_keys(decode(row.payload)), None))}"
-        except Refused:
-            sentence += ", and can't be read as figures"
-        events.append(Event(row.received_at, f"{sentence}.", row.id))
-        events += [_refused(row, one.decided_at or one.at, one) for one in former.get(row.id, ())]
-        if row.processed_at is not None and row.status in ("duplicate", "rejected"):
-            events.append(_refused(row, row.processed_at, row))
-    return events
-
-
-def _refused(row: Submission, at: datetime, verdict: Submission | FormerVerdict) -> Event:
-    """Why a sheet was not taken, now or until it was decided again."""
-    if not verdict.reason:
-        return Event(at, f"Sheet {row.submission_id} is a repeat.", row.id)
-    why = verdict.message or MESSAGES.get(verdict.reason, verdict.reason)
-    return Event(at, f"Sheet {row.submission_id} was refused: {why}", row.id)
-
-
-def _rivalry(rows: Sequence[Submission]) -> list[Event]:
-    """How each agent's sheets took each other's place, in the order in which they were decided."""
-    events: list[Event] = []
-    newest: dict[str, Submission] = {}
-    decided = [row for row in rows if row.processed_at is not None]
-    for row in sorted(decided, key=lambda row: (row.processed_at, row.id)):
-        known, at, name = newest.get(row.agent), row.processed_at, f"Sheet {row.submission_id}"
-        if known is not None and (row.revision, row.submission_id) <= (
-            known.revision,
-            known.submission_id,
-        ):
-            sentence = f"{name} was superseded by {_named(known)}, which had come before it."
-            events.append(Event(at, sentence, row.id))
-            continue
-        events.append(Event(at, f"{name} was accepted.", row.id))
-        if known is not None:
-            sentence = f"Sheet {known.submission_id} was superseded by {_named(row)}."
-            events.append(Event(at, sentence, known.id))
-        newest[row.agent] = row
-    return events
-
-
-def _named(row: Submission) -> str:
-    return f"sheet {row.submission_id}, revision {row.revision}"
-
-
-def _doubts(election_id: str, unit_code: str) -> list[Event]:
-    events = []
-    flag = ReviewFlag
-    for row in flag.select().where(flag.election_id == election_id, flag.unit_code == unit_code):
-        text = flags.sentence(row.kind, row.evidence)
-        events.append(Event(row.opened_at, f"Put under review: {text}", None))
-        if row.closed_at is not None:
-            events.append(Event(row.closed_at, f"No longer under review for: {text}", None))
-    return events
-
-
-def _told(figures: Figures) -> str:
-    votes = sorted(figures.votes.items(), key=lambda item: (-item[1], item[0]))
-    most = ", ".join(f"{code.upper()} {number:,}" for code, number in votes[:4] if number)
-    return f"{figures.valid:,} valid votes ({most})" if most else f"{figures.valid:,} valid votes"
+    claims.release(election.id, unit_code)
+    audit.record(
+        "results.proposed",
+        f"Proposed what counts in {unit_code} of {election.name}, moving {effect.moved:,} votes: "
+        f"it waits for a second reviewer. {reason}",
+        "polling unit",
+        unit_code,
+        election=election.id,
+    )

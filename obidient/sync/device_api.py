@@ -41,6 +41,7 @@ class UnitOut(ApiModel):
     lga: str
     state: str
     registered_voters: int | None = Field(description="As the register has it")
+    is_listed: bool = Field(description="Whether the register holds this polling unit")
 
 
 class BallotPartyOut(ApiModel):

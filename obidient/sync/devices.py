@@ -96,6 +96,7 @@ def _unit(code: str) -> dict[str, Any]:
         "lga": area_name(code[:5]),
         "state": area_name(code[:2]),
         "registered_voters": row.registered_voters if row else None,
+        "is_listed": row is not None,
     }
 
 

@@ -24,8 +24,9 @@ from obidient.sync.models import Photo
 LARGEST = 10 * 2**20
 PIECE = 2**20
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
-#: A picture of a few kilobytes can unpack to gigabytes.
-MOST_PIXELS = 60_000_000
+#: A picture of a few kilobytes can unpack to gigabytes. A plain JPEG is made smaller while it is
+#: unpacked, so that a phone's largest setting does no harm; others are unpacked as a whole.
+MOST_PIXELS, MOST_PLAIN_PIXELS = 60_000_000, 170_000_000
 #: Of one agent and day: many more than a day has sheets, and no way to fill the store.
 MOST_A_DAY = 100
 #: One picture at a time is unpacked in a process: several large ones would use up its memory.
@@ -168,17 +169,36 @@ def _flaw(photo: Photo, data: bytes) -> str:
             picture = _open(data, FORMATS[photo.media_type])
             picture.draft("RGB", (64, 64))
             picture.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except TooManyPixels as error:
+        return str(error)
+    except (OSError, ValueError, SyntaxError):
         return "This is no picture that can be read. Take it again."
     return ""
+
+
+class TooManyPixels(Exception):
+    """The sentence says how many, and what to do."""
+
+    def __init__(self, pixels: int | None, most: int) -> None:
+        has = f"has {pixels // 1_000_000} million pixels" if pixels else "has far too many pixels"
+        super().__init__(
+            f"The photo {has}; at most {most // 1_000_000} million are taken. Set the camera to a "
+            "smaller size and take it again."
+        )
 
 
 def _open(data: bytes, kind: str) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture = Image.open(BytesIO(data), formats=[kind])
-    if picture.width * picture.height > MOST_PIXELS:
-        raise ValueError("too many pixels")
+        try:
+            picture = Image.open(BytesIO(data), formats=[kind])
+        except Image.DecompressionBombError:
+            raise TooManyPixels(None, MOST_PIXELS) from None
+    pixels = picture.width * picture.height
+    is_plain = kind == "JPEG" and not picture.info.get("progressive")
+    most = MOST_PLAIN_PIXELS if is_plain else MOST_PIXELS
+    if pixels > most:
+        raise TooManyPixels(pixels, most)
     return picture
 
 

@@ -128,7 +128,7 @@ def test_an_election_is_changed_but_no_sheet_becomes_unreadable(
     assert "keep the party PDP" in refusal
     renamed = rows | {"code": ["PDP", "LP", "BROOM", "NNPP"]}
     assert "keep the party APC" in admin.post("/admin/elections/abc123/edit", **renamed)
-    elsewhere = rows | {"state": "Lagos"}
+    elsewhere = rows | {"state": "Kano"}
     assert "where the election is held" in admin.post("/admin/elections/abc123/edit", **elsewhere)
     assert "Saved" in admin.post("/admin/elections/abc123/edit", **rows)
     assert [p.code for p in elections.parties_of("abc123")] == ["PDP", "LP", "APC", "NNPP"]
@@ -157,7 +157,7 @@ def test_a_dispute_is_shown_with_its_evidence_and_settled_with_a_reason(
     chosen = Submission.get(Submission.submission_id == "b").id
     assert "Write the reason" in reviewer.post(f"{UNIT}settle", choice=chosen, reason=" ")
     assert total().review_units == 1
-    page = reviewer.post(f"{UNIT}settle", choice=chosen, reason="The photo shows 90")
+    page = reviewer.post(f"{UNIT}settle", choice=chosen, confirmed="1", reason="The photo shows 90")
     assert "<b>Settled.</b>" in page
     assert (
         f"{reviewer.user.email} decided: 90 valid votes (LP 90) count. The photo shows 90" in page
@@ -257,9 +257,11 @@ def test_figures_can_be_corrected_by_hand_or_voided(
         )
         assert "LP: write a whole number." in page
     assert "Choose one" in reviewer.post(f"{UNIT}settle", choice="²", reason="r")
-    reviewer.post(f"{UNIT}settle", choice="figures", reason="The paper says 85", **typed)
+    reviewer.post(
+        f"{UNIT}settle", choice="figures", confirmed="1", reason="The paper says 85", **typed
+    )
     assert (total().valid, total().accredited) == (85, 100)
-    reviewer.post(f"{UNIT}settle", choice="void", reason="Boxes were snatched")
+    reviewer.post(f"{UNIT}settle", choice="void", confirmed="1", reason="Boxes were snatched")
     assert (total().units, total().valid) == (0, 0)
     assert Decision.select().count() == 2
     assert recount.differences("abc123") == []

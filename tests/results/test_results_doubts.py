@@ -14,6 +14,7 @@ from obidient.results import deciding, elections, outcomes, recount, register, r
 from obidient.results.live import documents
 from obidient.results.models import AgentSheet, Decision, Election, Submission, Tally, UnitResult
 from obidient.results.received import Sender, receive
+from obidient.results.story import history
 
 
 def take(*sheets: Mapping[str, Any]) -> list[str]:
@@ -206,9 +207,7 @@ def test_the_story_keeps_that_a_sheet_was_accepted_before_it_was_superseded(
     accepted = Submission.get().processed_at
     take(sheet("b", revision=5), sheet("late", revision=1))
     assert Submission.get(Submission.submission_id == "a").processed_at == accepted
-    story = [
-        event for event in review.history("abc123", UNITS[0]) if "came from" not in event.sentence
-    ]
+    story = [event for event in history("abc123", UNITS[0]) if "came from" not in event.sentence]
     assert [event.sentence for event in story] == [
         "Sheet a was accepted.",
         "Sheet b was accepted.",

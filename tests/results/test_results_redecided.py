@@ -18,7 +18,15 @@ from obidient.accounts.models import User
 from obidient.areas import Area
 from obidient.database import db
 from obidient.errors import Conflict
-from obidient.results import deciding, elections, provisional, recount, redeciding, register, review
+from obidient.results import (
+    deciding,
+    elections,
+    provisional,
+    recount,
+    redeciding,
+    register,
+    review,
+)
 from obidient.results.models import (
     AgentSheet,
     Decision,
@@ -32,6 +40,7 @@ from obidient.results.models import (
     UnitResult,
 )
 from obidient.results.received import Sender, receive
+from obidient.results.story import history
 from obidient.results.tally import Total, as_total
 
 NOBODY = Sender()
@@ -77,7 +86,7 @@ def test_a_sheet_that_came_too_early_counts_once_its_election_opens(world: Elect
     assert total().valid == 198
     assert FormerVerdict.get().reason == "election_not_open"
     assert recount.differences("abc123") == []
-    story = [event.sentence for event in review.history("abc123", UNITS[0])]
+    story = [event.sentence for event in history("abc123", UNITS[0])]
     assert "Sheet early was refused: This election is not open yet." in story
     assert "Sheet early was accepted." in story
 

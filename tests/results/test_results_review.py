@@ -5,7 +5,7 @@ from decided_sheets import take, total, world
 from results_world import UNITS, VOTERS, sheet
 
 from obidient.errors import Conflict, Invalid
-from obidient.results import deciding, elections, recount, review
+from obidient.results import deciding, elections, recount, review, story
 from obidient.results.models import (
     Decision,
     Election,
@@ -142,7 +142,7 @@ def test_the_history_of_a_unit_reads_like_a_story(world: Election) -> None:
     take(sheet("b", device="B", votes={"LP": 90}))
     chosen = Submission.get(Submission.submission_id == "b").id
     review.settle("abc123", UNITS[0], "The photo shows 90", submission=chosen)
-    story = [event.sentence for event in review.history("abc123", UNITS[0])]
+    story = [event.sentence for event in story.history("abc123", UNITS[0])]
     assert story[0] == "Sheet a, revision 1, came from device A: 120 valid votes (LP 120)."
     assert "Sheet a was accepted." in story
     assert "Put under review: Agents sent different figures." in story

@@ -15,6 +15,7 @@ from PIL import Image
 from results_world import UNITS
 
 from obidient.accounts import tokens
+from obidient.accounts.models import User
 from obidient.config import ConfigError, Settings
 from obidient.database import db
 from obidient.errors import NotFound
@@ -312,3 +313,24 @@ def test_a_folder_and_a_bucket_keep_alike(kind: str, tmp_path: Path, bucket: str
 def test_a_mistyped_bucket_is_a_wrong_setting() -> None:
     with pytest.raises(ConfigError, match=r"PHOTO_STORAGE must look like s3://"):
         configured("s3://bucket-only")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "state"),
+    [("JPEG", {"quality": 30}, "stored"), ("JPEG", {"progressive": True}, "refused")],
+)
+def test_a_phones_largest_photo_is_made_smaller_or_refused_with_its_size(
+    app: Flask, make_user: Callable[..., User], kind: str, options: dict[str, Any], state: str
+) -> None:
+    out = io.BytesIO()
+    Image.new("L", (9248, 6936), 200).save(out, kind, **options)
+    data, agent = out.getvalue(), make_user("agent")
+    digest = hashlib.sha256(data).hexdigest()
+    photos.begin(agent, "large", "s", digest, len(data), "image/jpeg")
+    for start in range(0, len(data), photos.PIECE):
+        kept = photos.take(agent, "large", start, data[start : start + photos.PIECE])
+    assert kept.state == state
+    if state == "stored":
+        assert max(Image.open(io.BytesIO(photos.shown("large"))).size) == photos.SHOWN_SIDE
+    else:
+        assert "has 64 million pixels; at most 60 million" in kept.reason

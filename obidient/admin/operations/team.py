@@ -95,6 +95,7 @@ class People(SecureView):
             except Problem as error:
                 flash(error.detail, "error")
             else:
+                _warn(user.polling_unit_code)
                 return self._shown(user, "password", password)
         return self.render("admin/operations/person_new.html", form=form, roles=ROLES)
 
@@ -130,6 +131,7 @@ class People(SecureView):
         def change() -> None:
             unit = form.get("polling_unit_code", "").strip()
             users.change(user, form.get("name", "")[:120], _phone(form.get("phone", "")), unit)
+            _warn(unit)
 
         return self._do(user, change, "Saved.")
 
@@ -235,6 +237,12 @@ def _get(user_id: int) -> User:
     if user is None:
         raise NotFound("There is no such person.")
     return user
+
+
+def _warn(unit: str | None) -> None:
+    """Say at once that an agent's unit is not in the register."""
+    if doubt := users.doubt_about(unit):
+        flash(doubt, "warning")
 
 
 def _people(which: str, wanted: str) -> Any:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from flask import request
+from flask import flash, redirect, request
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from obidient.admin.base import PAGE, SecureView, done, expose
 from obidient.areas import ROOT_CODE, ancestors, area_name, level_of
-from obidient.errors import Invalid, NotFound
-from obidient.results import elections, review
-from obidient.results.models import Election, Submission, Tally, UnitResult
+from obidient.errors import Invalid, NotFound, Problem
+from obidient.results import claims, decisions, effects, elections, review, story
+from obidient.results.models import Election, Proposal, Submission, Tally, UnitResult
 from obidient.results.sheets import Figures
 from obidient.sync import overview
 
@@ -51,6 +52,8 @@ class Review(SecureView):
             areas=_areas_in_doubt(election),
             area_name=area_name,
             place=_place,
+            taken=claims.others(election_id, [one.unit_code for one in found], current_user.id),
+            waiting=decisions.waiting(election_id),
         )
 
     @expose("/<election_id>/<unit_code>/")
@@ -64,6 +67,9 @@ class Review(SecureView):
         counted = Figures.loads(result.figures) if result and result.figures else None
         sheets = review.sheets_of(election_id, unit_code)
         parties = elections.parties_of(election_id)
+        doubt = review.doubt_about(election_id, unit_code)
+        mine: Any = current_user
+        claim = claims.take(election_id, unit_code, mine) if doubt else None
         rows = list(Submission.select().where(Submission.id.in_([sheet.id for sheet in sheets])))
         return self.render(
             "admin/results/unit.html",
@@ -71,36 +77,116 @@ class Review(SecureView):
             unit_code=unit_code,
             page_title=area_name(unit_code),
             place=_place(unit_code),
-            following=next(iter(review.under_review(election_id, unit_code, 1)), None),
+            around=_around(election_id, unit_code),
+            claim=claim if claim and claim.user_id != current_user.id else None,
+            proposals=_proposals(election_id, unit_code),
+            decided=decisions.of_unit(election_id, unit_code),
             photos=overview.photos_of(rows),
-            doubt=review.doubt_about(election_id, unit_code),
+            doubt=doubt,
             result=result,
             counted=counted,
             sheets=sheets,
             parties=parties,
             colours={party.code: party.color for party in parties},
             lines=_lines(parties, [counted, *(sheet.figures for sheet in sheets)]),
-            story=review.history(election_id, unit_code),
+            story=story.history(election_id, unit_code),
         )
 
     @expose("/<election_id>/<unit_code>/settle", methods=("POST",))
-    def settle(self, election_id: str, unit_code: str) -> Response:
-        form = request.form
-        choice = form.get("choice", "")
+    def settle(self, election_id: str, unit_code: str) -> Any:
+        """What a decision would do, to be looked at; then, with `confirmed`, the decision."""
+        form, target = request.form, self._unit_url(election_id, unit_code)
+        reason = form.get("reason", "")
+        try:
+            chosen = _chosen(election_id)
+            if not form.get("confirmed"):
+                return self._preview(election_id, unit_code, reason, chosen)
+            sure = bool(form.get("sure"))
+            counts = review.settle(election_id, unit_code, reason, sure=sure, **chosen)
+        except Problem as error:
+            flash(error.detail, "error")
+            return redirect(target)
+        if counts:
+            done_so = "The count is changed, and the decision is on record."
+            flash(f"Settled {area_name(unit_code)}. {done_so}", "success")
+        else:
+            flash("It moves so many votes that a second reviewer has to confirm it.", "info")
+        return redirect(target)
 
-        def decide() -> None:
-            chosen: dict[str, Any] = {"void": True} if choice == "void" else {}
-            if choice == "figures":
-                chosen = {"figures": _figures(election_id)}
-            elif choice.isdecimal():
-                chosen = {"submission": int(choice)}
-            review.settle(election_id, unit_code, form.get("reason", ""), **chosen)
-
-        return done(
-            decide,
-            f"Settled {area_name(unit_code)}. The count is changed, and the decision is on record.",
-            self.get_url(".unit", election_id=election_id, unit_code=unit_code),
+    def _preview(
+        self, election_id: str, unit_code: str, reason: str, chosen: dict[str, Any]
+    ) -> Any:
+        election, parties = elections.get(election_id), elections.parties_of(election_id)
+        known, effect = review.preview(election_id, unit_code, reason, **chosen)
+        return self.render(
+            "admin/results/unit_confirm.html",
+            election=election,
+            unit_code=unit_code,
+            page_title=area_name(unit_code),
+            place=_place(unit_code),
+            known=known,
+            effect=effect,
+            second=effects.needs_second(effect),
+            lines=_lines(parties, [effect.before, effect.after]),
+            colours={party.code: party.color for party in parties},
+            kept=[(name, value) for name, value in request.form.items() if name != "csrf_token"],
         )
+
+    def _unit_url(self, election_id: str, unit_code: str) -> str:
+        return str(self.get_url(".unit", election_id=election_id, unit_code=unit_code))
+
+    @expose("/<election_id>/<unit_code>/undo", methods=("POST",))
+    def undo(self, election_id: str, unit_code: str) -> Response:
+        reason = request.form.get("reason", "")
+        return done(
+            lambda: decisions.undo(election_id, unit_code, reason),
+            "Taken back. What held before holds again.",
+            self._unit_url(election_id, unit_code),
+        )
+
+    @expose("/<election_id>/proposals/<int:proposal_id>/<verb>", methods=("POST",))
+    def second(self, election_id: str, proposal_id: int, verb: str) -> Response:
+        """Confirm what another reviewer proposed, or decline it."""
+        reason = request.form.get("reason", "")
+        actions = {
+            "confirm": (lambda: decisions.confirm(election_id, proposal_id), "Confirmed."),
+            "decline": (
+                lambda: decisions.decline(election_id, proposal_id, reason),
+                "Declined. Nothing has changed.",
+            ),
+        }
+        if verb not in actions:
+            raise NotFound("There is no such thing to do with a proposal.")
+        row: Proposal | None = Proposal.get_or_none(Proposal.id == proposal_id)
+        target = self._unit_url(election_id, row.unit_code) if row else self.get_url(".index")
+        return done(*actions[verb], target)
+
+
+def _chosen(election_id: str) -> dict[str, Any]:
+    """What the form lets count, as `settle` takes it."""
+    choice = request.form.get("choice", "")
+    if choice == "figures":
+        return {"figures": _figures(election_id)}
+    if choice.isdecimal() and len(choice) < 19:
+        return {"submission": int(choice)}
+    return {"void": True} if choice == "void" else {}
+
+
+def _around(election_id: str, unit_code: str) -> tuple[str | None, str | None]:
+    """The doubts before and after this unit that nobody else is looking at."""
+    codes = review.codes_around(election_id, unit_code)
+    taken = claims.others(election_id, [*codes[0], *codes[1]], current_user.id)
+    before, after = ([code for code in some if code not in taken] for some in codes)
+    return (before[0] if before else None, after[0] if after else None)
+
+
+def _proposals(election_id: str, unit_code: str) -> list[tuple[Proposal, str]]:
+    """Decisions on a unit that wait for a second reviewer, each with its figures in words."""
+    rows = [row for row in decisions.waiting(election_id) if row.unit_code == unit_code]
+    return [
+        (row, story.told(Figures.loads(row.figures)) if row.figures else "nothing counts")
+        for row in rows
+    ]
 
 
 def _place(unit_code: str) -> str:

@@ -76,6 +76,7 @@ Agent.app = (() => {
     const attention = mine.filter((one) => one.state === "attention").length;
     const pictures = photos.filter((one) => isUnsentPhoto(who, one)).length;
     return [
+      who.pollingUnit.isListed === false ? note("bad", say("bar.unit", { code: who.pollingUnit.code })) : null,
       who.expired ? signInAgain("bad", who, say("bar.expired")) : null,
       !who.expired && daysLeft(who) <= 3 ? signInAgain("wait", who, say("bar.ends", { n: Math.max(1, daysLeft(who)) })) : null,
       count(attention, "home.attention", "bad"),

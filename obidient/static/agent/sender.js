@@ -14,6 +14,13 @@ Agent.sender = (() => {
     received: "received",
   };
 
+  /* Refused for what the server's records said: it may count by itself later. */
+  const PROVISIONAL = [
+    "unknown_polling_unit", "unknown_party", "unknown_election", "election_not_open", "outside_area",
+    "not_your_unit",
+  ];
+  const ASK_AGAIN = 300_000;
+
   let failures = 0;
   let patience = 0;
   let polls = 0;
@@ -199,8 +206,13 @@ Agent.sender = (() => {
     failures = 0;
     const who = await store.session();
     if (!who) return undefined;
-    const open = (await mine("reports", who)).some((one) => one.state === "received" || one.state === "waiting");
-    if (!open) { polls = 0; return undefined; }
+    const reports = await mine("reports", who);
+    const open = reports.some((one) => one.state === "received" || one.state === "waiting");
+    if (!open) {
+      polls = 0;
+      recheck = recheck || reports.some((one) => one.state === "attention" && PROVISIONAL.includes(one.reason));
+      return recheck ? later(ASK_AGAIN) : undefined;
+    }
     polls += 1;
     return later(Math.min(60_000, 1000 * 1.5 ** polls));
   };

@@ -1,0 +1,154 @@
+"""Decisions after they were made: confirmed by a second reviewer, declined, or taken back."""
+
+from collections.abc import Iterable
+
+from obidient.accounts import audit
+from obidient.clock import utcnow
+from obidient.database import db
+from obidient.errors import Conflict, Invalid, NotFound
+from obidient.results import flags, generation, review
+from obidient.results.desk import Desk
+from obidient.results.models import Decision, Proposal, ReviewFlag, Submission
+from obidient.results.review import Chosen
+from obidient.results.sheets import Figures
+
+
+def standing(rows: Iterable[Decision]) -> list[Decision]:
+    """The decisions on a unit that hold, in the order given: none that is taken back."""
+    known = list(rows)
+    undone = {row.undoes for row in known}
+    return [row for row in known if row.undoes is None and row.id not in undone]
+
+
+def of_unit(election_id: str, unit_code: str) -> list[Decision]:
+    """A unit's decisions that hold, oldest first."""
+    rows = Decision.select().where(
+        Decision.election_id == election_id, Decision.unit_code == unit_code
+    )
+    return standing(rows.order_by(Decision.id))
+
+
+def waiting(election_id: str, limit: int = 100) -> list[Proposal]:
+    """Decisions that wait for a second reviewer, oldest first."""
+    rows = Proposal.select().where(Proposal.election_id == election_id, Proposal.state == "open")
+    return list(rows.order_by(Proposal.id).limit(limit))
+
+
+def _proposal(election_id: str, proposal_id: int) -> Proposal:
+    row: Proposal | None = Proposal.get_or_none(
+        Proposal.id == proposal_id, Proposal.election_id == election_id
+    )
+    if row is None:
+        raise NotFound("There is no such proposal.")
+    if row.state != "open":
+        raise Conflict("Somebody has decided about this proposal already.")
+    return row
+
+
+def confirm(election_id: str, proposal_id: int) -> None:
+    """Let a proposed decision count: a second reviewer has looked."""
+    user = audit.actor()
+    with db.atomic():
+        unit_code = _proposal(election_id, proposal_id).unit_code
+        election, desk = review.desk_for(election_id, unit_code)
+        row = _proposal(election_id, proposal_id)
+        if user is None or user.id == row.user_id:
+            raise Conflict("It takes another reviewer than the one who proposed it.")
+        if desk.unit(unit_code).figures != row.counted:
+            raise Conflict(
+                "What counts here has changed since: look at the polling unit and decide anew."
+            )
+        figures = Figures.loads(row.figures) if row.figures else None
+        _close(row, "confirmed", user.email, "")
+        chosen = Chosen(figures, row.agent, row.submission, row.doubt)
+        review.carry_out(election, desk, unit_code, row.reason, chosen, row.by, user.email)
+    generation.invalidate(election_id)
+
+
+def decline(election_id: str, proposal_id: int, reason: str) -> None:
+    """Put a proposed decision aside; nothing changes."""
+    if not reason.strip():
+        raise Invalid("Write the reason: it goes into the unit's history.")
+    user = audit.actor()
+    with db.atomic():
+        row = _proposal(election_id, proposal_id)
+        _close(row, "declined", user.email if user else "command line", reason.strip())
+        sentence = f"Declined what {row.by} proposed for {row.unit_code}. {reason.strip()}"
+        audit.record("results.declined", sentence, "polling unit", row.unit_code)
+
+
+def _close(row: Proposal, state: str, by: str, why: str) -> None:
+    closed = (
+        Proposal.update(state=state, closed_at=utcnow(), closed_by=by, closed_why=why)
+        .where(Proposal.id == row.id, Proposal.state == "open")
+        .execute()
+    )
+    if not closed:
+        raise Conflict("Somebody has decided about this proposal already.")
+
+
+# ---- taken back ---------------------------------------------------------------------------------
+
+
+def undo(election_id: str, unit_code: str, reason: str) -> None:
+    """Take the last decision on a unit back: what held before it holds again, doubts and all."""
+    if not reason.strip():
+        raise Invalid("Write the reason: it goes into the unit's history.")
+    user = audit.actor()
+    with db.atomic():
+        election, desk = review.desk_for(election_id, unit_code)
+        held = of_unit(election_id, unit_code)
+        if not held:
+            raise Conflict("Nobody has decided on this polling unit.")
+        last = held.pop()
+        Decision.create(
+            election_id=election_id,
+            unit_code=unit_code,
+            by=user.email if user else "command line",
+            reason=reason.strip(),
+            undoes=last.id,
+        )
+        if held:
+            _hold_again(desk, unit_code, held[-1])
+        else:
+            _free(desk, unit_code)
+        _doubt_again(desk, last)
+        if not held and desk.sheets.get(unit_code):
+            desk.compare(unit_code)
+        desk.save()
+        sentence = f"Took back the decision on {unit_code} in {election.name}. {reason.strip()}"
+        audit.record("results.undone", sentence, "polling unit", unit_code, election=election_id)
+    generation.invalidate(election_id)
+
+
+def _hold_again(desk: Desk, unit_code: str, earlier: Decision) -> None:
+    """An earlier decision is the last word again."""
+    figures = Figures.loads(earlier.figures) if earlier.figures else None
+    agent = "reviewer" if figures else ""
+    if earlier.submission is not None:
+        agent = Submission.get_by_id(earlier.submission).agent
+    doubt = flags.impossible(figures, desk.listed[unit_code]) if figures else ""
+    review.put_down(desk, unit_code, Chosen(figures, agent, earlier.submission, doubt))
+
+
+def _free(desk: Desk, unit_code: str) -> None:
+    """No person has decided: the agent who was first counts again."""
+    desk.close_all(unit_code)
+    desk.unit(unit_code).settled = False
+    first = desk.first_sheet(unit_code)
+    if first is None:
+        desk.uncount(unit_code)
+    else:
+        desk.count(unit_code, first.agent, first.submission, Figures.loads(first.figures))
+
+
+def _doubt_again(desk: Desk, undone: Decision) -> None:
+    """Raise the doubts that the decision had put to rest."""
+    closed = ReviewFlag.select().where(
+        ReviewFlag.election_id == undone.election_id,
+        ReviewFlag.unit_code == undone.unit_code,
+        ReviewFlag.opened_at <= undone.at,
+        ReviewFlag.closed_at >= undone.at,
+    )
+    for row in closed.order_by(ReviewFlag.id):
+        desk.raise_flag(undone.unit_code, row.kind, row.evidence)
