@@ -118,6 +118,11 @@ class Settings:
         value.whole(0, 1_000_000_000),
         "A decision that moves more votes takes a second reviewer; 0: never",
     )
+    turnout_doubted_above: int = setting(
+        "95",
+        value.whole(0, 100),
+        "Percent of turnout above which a polling unit is looked at; 0: never",
+    )
     alert_to: tuple[str, ...] = setting(
         "",
         value.alert_to,

@@ -8,6 +8,7 @@ from peewee import chunked
 
 from obidient.areas import parent_of
 from obidient.bulk import put
+from obidient.config import settings
 from obidient.results import flags, neighbours
 from obidient.results.models import AgentSheet, Election, ReviewFlag, UnitResult
 from obidient.results.sheets import Figures
@@ -166,6 +167,7 @@ class Desk:
         So it makes no difference which of them came first. What a person has decided is left
         alone: they have looked.
         """
+        bound = settings().turnout_doubted_above
         wards = neighbours.wards_after(book, self._before, self._units)
         high = neighbours.high_units(self.election_id, wards)
         patterns = self._old_patterns | {self._units[code].pattern for code in self._recounted}
@@ -182,6 +184,9 @@ class Desk:
                 self._doubt(code, flags.JUMP, flags.jump(figures, listed, ward, worth(result)))
             if code in self._recounted:
                 self._doubt(code, flags.OVER_ACCREDITED, flags.over_accredited(figures, listed))
+                self._doubt(code, flags.EMPTY, flags.empty(figures))
+                self._doubt(code, flags.TURNOUT, flags.turnout(figures, listed, bound))
+                self._doubt(code, flags.LANDSLIDE, flags.landslide(figures, listed))
             if code in self._recounted or code in twins:
                 others = sorted(alike.get(result.pattern, set()) - {code})[:10]
                 self._doubt(code, flags.SAME_VOTES, {"units": others} if others else None)

@@ -7,11 +7,11 @@ from typing import Any
 
 from obidient.accounts import audit
 from obidient.accounts.models import User
-from obidient.areas import UNIT_RE, Area
+from obidient.areas import UNIT_RE, Area, area_name
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import claims, effects, flags, generation, tally
+from obidient.results import claims, effects, flags, generation, signals, tally
 from obidient.results.desk import Desk
 from obidient.results.elections import lies_in, names_of, parties_of
 from obidient.results.models import (
@@ -21,6 +21,7 @@ from obidient.results.models import (
     Proposal,
     ReviewFlag,
     Submission,
+    Tally,
     UnitResult,
 )
 from obidient.results.received import decode
@@ -100,18 +101,30 @@ def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
     open_flags = _open_flags(election_id, codes)
     sheets = _sheets(election_id, codes)
     names = {row.code: row.name for row in Area.select().where(Area.code.in_(codes))}
+    around = Tally.select().where(
+        Tally.election_id == election_id, Tally.area_code.in_({code[:2] for code in codes})
+    )
+    states = {row.area_code: tally.as_total(row) for row in around}
     return [
         Doubt(
             unit_code=row.unit_code,
             name=names.get(row.unit_code, row.unit_code),
             since=min((f.opened_at for f in open_flags[row.unit_code]), default=row.updated_at),
-            reasons=[flags.sentence(f.kind, f.evidence) for f in open_flags[row.unit_code]],
+            reasons=[_reason(f, states) for f in open_flags[row.unit_code]],
             votes_at_stake=row.votes_at_stake,
             counted=Figures.loads(row.figures) if row.figures else None,
             sheets=sheets[row.unit_code],
         )
         for row in rows
     ]
+
+
+def _reason(flag: ReviewFlag, states: Mapping[str, tally.Total]) -> str:
+    """What a flag saw, and how rare that would be by chance."""
+    code = flag.unit_code[:2]
+    state = states.get(code, tally.Total())
+    rare = signals.rarity(flag.kind, flag.evidence, state, area_name(code))
+    return f"{flags.sentence(flag.kind, flag.evidence)} {rare}".strip()
 
 
 def _open_flags(election_id: str, codes: Sequence[str]) -> dict[str, list[ReviewFlag]]:

@@ -142,9 +142,9 @@ def test_the_history_of_a_unit_reads_like_a_story(world: Election) -> None:
     take(sheet("b", device="B", votes={"LP": 90}))
     chosen = Submission.get(Submission.submission_id == "b").id
     review.settle("abc123", UNITS[0], "The photo shows 90", submission=chosen)
-    story = [event.sentence for event in story.history("abc123", UNITS[0])]
-    assert story[0] == "Sheet a, revision 1, came from device A: 120 valid votes (LP 120)."
-    assert "Sheet a was accepted." in story
+    told = [event.sentence for event in story.history("abc123", UNITS[0])]
+    assert told[0] == "Sheet a, revision 1, came from device A: 120 valid votes (LP 120)."
+    assert "Sheet a was accepted." in told
     assert "Put under review: Agents sent different figures." in story
     assert story[-2:] == [
         "command line decided: 90 valid votes (LP 90) count. The photo shows 90",

@@ -7,9 +7,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from obidient.admin.base import PAGE, SecureView, done, expose
-from obidient.areas import ROOT_CODE, ancestors, area_name, level_of
+from obidient.areas import ROOT_CODE, STATES, ancestors, area_name, level_of
 from obidient.errors import Invalid, NotFound, Problem
-from obidient.results import claims, decisions, effects, elections, review, story
+from obidient.results import claims, decisions, effects, elections, review, signals, story
 from obidient.results.models import Election, Proposal, Submission, Tally, UnitResult
 from obidient.results.sheets import Figures
 from obidient.sync import overview
@@ -54,6 +54,23 @@ class Review(SecureView):
             place=_place,
             taken=claims.others(election_id, [one.unit_code for one in found], current_user.id),
             waiting=decisions.waiting(election_id),
+        )
+
+    @expose("/<election_id>/digits")
+    def digits(self, election_id: str) -> Any:
+        """Last digits of the counts, by LGA of a state."""
+        election = elections.get(election_id)
+        state = request.args.get("state", "")
+        if state and state not in STATES:
+            raise NotFound("There is no such state.")
+        return self.render(
+            "admin/results/digits.html",
+            election=election,
+            page_title="Last digits",
+            states=STATES,
+            state=state,
+            found=signals.last_digits(election_id, state) if state else None,
+            fewest=(signals.FEWEST_COUNTS, signals.FEWEST_VOTES),
         )
 
     @expose("/<election_id>/<unit_code>/")
