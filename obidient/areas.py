@@ -78,6 +78,11 @@ def ancestors(code: str) -> list[str]:
     return found
 
 
+def unit_bounds(code: str) -> tuple[str, str]:
+    """The least and the greatest code that a polling unit within a state, LGA or ward can have."""
+    return f"{code}{'00-00-00-000'[len(code) :]}", f"{code}{'99-99-99-999'[len(code) :]}"
+
+
 def squeeze(name: str) -> str:
     """A name as it is compared: lower case, letters and digits only, without their accents."""
     if name.isascii():

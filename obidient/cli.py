@@ -19,6 +19,7 @@ T = TypeVar("T")
 COMMANDS = {
     "agent": "obidient.sync.commands",
     "backup": "obidient.operations.backups.commands",
+    "agents": "obidient.sync.commands",
     "campaign": "obidient.campaigns.commands",
     "collation": "obidient.results.collation.commands",
     "contacts": "obidient.contacts.commands",

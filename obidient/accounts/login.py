@@ -45,7 +45,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def home_of(user: Any) -> str:
     """Where a person's work is: an agent reports from their phone, all others from the admin."""
-    return "/agent" if getattr(user, "role", "") == "agent" else "/admin/"
+    return "/agent?signed-in" if getattr(user, "role", "") == "agent" else "/admin/"
 
 
 def safe_next(target: str | None, home: str = "/admin/") -> str:

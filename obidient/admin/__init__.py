@@ -54,6 +54,7 @@ def _views() -> list[Any]:
     from obidient.admin.people.optouts import OptOuts
     from obidient.admin.people.privacy import Privacy
     from obidient.admin.quickcount import QuickCounts
+    from obidient.admin.results.agents import Agents
     from obidient.admin.results.elections import Results
     from obidient.admin.results.intake import Intake
     from obidient.admin.results.review import Review
@@ -76,6 +77,7 @@ def _views() -> list[Any]:
         Collation("Collation", "Results", "admin_collation", "collation"),
         QuickCounts("Quick count", "Results", "admin_quickcount", "quick-count"),
         Intake("Intake", "Results", "admin_intake", "intake"),
+        Agents("Agents", "Results", "admin_agents", "agents"),
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Doctor("Doctor", "Operations", "admin_doctor", "doctor"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),

@@ -10,7 +10,17 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.accounts import users
     from obidient.campaigns.texts import incoming
     from obidient.results import provisional, redeciding
-    from obidient.sync import api, device_api, devices, erasure, limits, pages, photo_api, texts
+    from obidient.sync import (
+        api,
+        device_api,
+        devices,
+        erasure,
+        limits,
+        pages,
+        photo_api,
+        pin_texts,
+        texts,
+    )
     from obidient.workers import ticker
 
     limits.init_app(app)
@@ -25,3 +35,5 @@ def init_app(app: Flask, settings: Settings) -> None:
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, texts.TASK, texts.work)
     ticker.register(app, "texts", texts.sweep, every=1.0)
+    registered.task(queues.Queues.of_channel("sms"), pin_texts.TASK, pin_texts.work)
+    ticker.register(app, "pin-texts", pin_texts.sweep, every=1.0)

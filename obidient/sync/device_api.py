@@ -1,6 +1,10 @@
 """`/api/sync/sign-in` and around it: how a phone becomes an agent's, and stops being it."""
 
+from collections.abc import Callable
+from typing import Literal
+
 from flask import Flask, Response, g
+from flask_login import current_user
 from pydantic import Field
 
 from obidient import api, bodies
@@ -10,19 +14,25 @@ from obidient.accounts.passwords import verify
 from obidient.accounts.tokens import public, requires
 from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
+from obidient.contacts import phones
 from obidient.errors import Forbidden, Unauthorized
-from obidient.sync import devices
+from obidient.sync import agents, devices, pins, roll_call
 
 device_api = api.blueprint("sync_devices", "/api/sync", "sync", "Results from polling agents")
 
+WRONG = "That email and password don't match an account. Check both and try again."
+WRONG_PIN = "That number and PIN don't belong together. Check both and try again."
 #: Bytes of a sign-in, which comes without a token.
 LARGEST = 8 * 1024
-WRONG = "That email and password don't match an account. Check both and try again."
 
 
 class SignIn(ApiModel):
-    email: str = Field(min_length=3, max_length=254, pattern=r"^[^\x00]*$")
-    password: str = Field(min_length=1, max_length=200)
+    """Either `email` and `password` or `phone` and `pin`; neither if the browser is signed in."""
+
+    email: str | None = Field(None, min_length=3, max_length=254)
+    password: str | None = Field(None, min_length=1, max_length=200)
+    phone: str | None = Field(None, min_length=3, max_length=40)
+    pin: str | None = Field(None, min_length=1, max_length=20, pattern=r"^[0-9 ]+$")
     device_id: str = Field(
         min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$", description="Made once, kept"
     )
@@ -59,8 +69,17 @@ class OpenElectionOut(ApiModel):
     parties: list[BallotPartyOut]
 
 
+class RollCallOut(ApiModel):
+    """When the agent told what today; null: not yet."""
+
+    arrived: str | None
+    opened: str | None
+    closed: str | None
+
+
 class ProfileOut(ApiModel):
     agent: AgentOut
+    roll_call: RollCallOut
     polling_unit: UnitOut
     elections: list[OpenElectionOut]
 
@@ -79,19 +98,74 @@ def register(app: Flask) -> None:
 @public
 def sign_in(body: SignIn) -> Response:
     """Trust this device for thirty days; returns its token and what it needs without network."""
-    user: User | None = User.get_or_none(User.email == body.email.lower(), User.active)
-    known = user is not None and devices.is_known(user, body.device_id)
-    attempt = guessing.attempt(body.email, f"{body.email}:{body.device_id}" if known else "")
-    attempt.begin()
-    if not verify(user, body.password) or user is None:
-        attempt.wrong()
-        raise Unauthorized(WRONG)
-    attempt.right()
+    user = _signing_in(body)
     if user.totp_secret:
         raise Forbidden("This account has a second factor: sign in with an agent's account.")
     token, expires = devices.sign_in(user, body.device_id)
     profile = devices.profile(user)
     return json_response(SignedIn(token=token, expires_at=isoformat(expires) or "", **profile))
+
+
+def _signing_in(body: SignIn) -> User:
+    """Who signs in, by the first of their proofs that the body holds."""
+    if body.phone is not None and body.pin is not None:
+        number = _number(body.phone)
+        user = agents.by_phone(number) if number else None
+        return _proved(body, number or body.phone, user, _by_pin(user, body.pin), WRONG_PIN)
+    if body.email is not None and body.password is not None:
+        user = User.get_or_none(User.email == body.email.lower(), User.active)
+        password = body.password
+        return _proved(body, body.email, user, lambda: verify(user, password), WRONG)
+    if getattr(current_user, "is_authenticated", False):
+        # Only a page of ours can ask so: the cookie does not come along from elsewhere.
+        signed_in: User = current_user._get_current_object()
+        return signed_in
+    raise Forbidden("Give email and password, or phone and pin.")
+
+
+def _proved(
+    body: SignIn, login: str, user: User | None, check: Callable[[], bool], wrong: str
+) -> User:
+    """The user whose proof is right; guesses are slowed down where they come from."""
+    known = user is not None and devices.is_known(user, body.device_id)
+    attempt = guessing.attempt(login, f"{login}:{body.device_id}" if known else "")
+    attempt.begin()
+    if not check() or user is None:
+        attempt.wrong()
+        raise Unauthorized(wrong)
+    attempt.right()
+    return user
+
+
+def _by_pin(user: User | None, pin: str) -> Callable[[], bool]:
+    def check() -> bool:
+        standing = pins.may_sign_in(user, pin.replace(" ", ""))
+        if standing == "locked":
+            raise Forbidden("The PIN was wrong too often. Ask your coordinator for a new one.")
+        return standing == "right"
+
+    return check
+
+
+def _number(given: str) -> str:
+    """E.164; empty for what is no number."""
+    try:
+        return phones.normalise(given)
+    except ValueError:
+        return ""
+
+
+class Mark(ApiModel):
+    mark: Literal["arrived", "opened", "closed"]
+
+
+@device_api.post("/roll-call", responses={200: RollCallOut}, security=api.BEARER)
+@requires("sync")
+def roll(body: Mark) -> Response:
+    """Tell that you are at your unit, or that its polls opened or closed; the first time counts."""
+    if g.api_user.role != "agent":
+        raise Forbidden("Only polling agents answer the roll call.")
+    return json_response(RollCallOut(**roll_call.told(roll_call.mark(g.api_user, body.mark))))
 
 
 @device_api.get("/profile", responses={200: ProfileOut}, security=api.BEARER)

@@ -14,6 +14,7 @@ from obidient.database import db, locked
 from obidient.errors import Conflict, Forbidden
 from obidient.results.elections import parties_of
 from obidient.results.models import Election, Submission
+from obidient.sync import roll_call
 from obidient.sync.models import AgentHeard
 
 TRUSTED_FOR = timedelta(days=30)
@@ -83,6 +84,7 @@ def profile(user: User) -> dict[str, Any]:
     return {
         "agent": {"id": user.id, "name": user.name, "email": user.email},
         "polling_unit": _unit(user.polling_unit_code or ""),
+        "roll_call": roll_call.told(roll_call.of(user)),
         "elections": [_election(row, user) for row in elections_at(user.polling_unit_code or "")],
     }
 

@@ -1,6 +1,13 @@
 """What intake knows besides the sheets: who was heard from, photos, PINs, results by text."""
 
-from peewee import BigAutoField, BigIntegerField, CharField, IntegerField, TextField
+from peewee import (
+    BigAutoField,
+    BigIntegerField,
+    CharField,
+    CompositeKey,
+    IntegerField,
+    TextField,
+)
 
 from obidient.clock import utcnow
 from obidient.database import BaseModel, UtcDateTimeField
@@ -31,13 +38,43 @@ class AgentHeard(BaseModel):
 
 
 class AgentPin(BaseModel):
-    """The PIN that an agent writes into a text, hashed; wrong ones are counted."""
+    """The PIN that an agent signs in and writes into texts with, hashed; wrong ones are counted."""
 
     id = None
     user_id = IntegerField(primary_key=True)
     hash = CharField()
     failures = IntegerField(default=0)
+    #: Apart from those in texts: whoever forges numbers must not shut agents out, nor the reverse.
+    sign_in_failures = IntegerField(null=True)
     set_at = UtcDateTimeField(default=utcnow)
+
+
+class RollCall(BaseModel):
+    """What an agent told of their polling unit on a day (local date)."""
+
+    id = None
+    day = CharField(max_length=10)
+    user_id = IntegerField()
+    arrived_at = UtcDateTimeField(null=True)
+    opened_at = UtcDateTimeField(null=True)
+    closed_at = UtcDateTimeField(null=True)
+
+    class Meta:
+        primary_key = CompositeKey("day", "user_id")
+
+
+class PinText(BaseModel):
+    """An SMS with the address and a PIN that is made as it leaves; the PIN is kept nowhere.
+
+    `state`: queued, sending, sent, failed or unconfirmed.
+    """
+
+    id = None
+    user_id = IntegerField(primary_key=True)
+    state = CharField(max_length=12, default="queued")
+    error = TextField(default="")
+    asked_at = UtcDateTimeField(default=utcnow)
+    changed_at = UtcDateTimeField(default=utcnow)
 
 
 class Photo(BaseModel):

@@ -19,7 +19,7 @@ from obidient.accounts.models import User
 from obidient.campaigns import text as spelling
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.texts import answers
-from obidient.campaigns.texts.incoming import PIN
+from obidient.campaigns.texts.incoming import PIN, ROLL_PIN
 from obidient.clock import isoformat, utcnow
 from obidient.contacts import phones
 from obidient.database import db, locked
@@ -28,7 +28,7 @@ from obidient.results import deciding, outcomes
 from obidient.results.elections import parties_of
 from obidient.results.models import Election, Submission
 from obidient.results.received import Sender, receive
-from obidient.sync import devices, grammar, pins
+from obidient.sync import agents, devices, grammar, pins, roll_call
 from obidient.sync.grammar import Report, Unclear
 from obidient.sync.grammar_words import ELECTION_WORDS, SHORT_ELECTION
 from obidient.sync.models import TextReport
@@ -47,15 +47,22 @@ LONGEST = 450
 
 
 def keep(text: InboundText) -> None:
-    """Note a new text that is, or tries to be, a result; in the caller's transaction."""
-    if grammar.looks_like_report(text.text) or (
-        grammar.has_figures(text.text) and _agent_of(text.phone) is not None
-    ):
+    """Note a new text that is, or tries to be, a result or an answer to the roll call.
+
+    In the caller's transaction.
+    """
+    is_ours = grammar.looks_like_report(text.text) or (
+        (grammar.has_figures(text.text) or roll_call.meant(text.text) is not None)
+        and _agent_of(text.phone) is not None
+    )
+    if is_ours:
         TextReport.insert(
             inbound_id=text.id, phone=text.phone, text=text.text, received_at=text.received_at
         ).on_conflict(conflict_target=[TextReport.inbound_id], action="IGNORE").execute()
     # The PIN is nobody's to read: it stays only until the text has been looked at.
     hidden = PIN.sub("PIN ••••", text.text)
+    if (roll := ROLL_PIN.fullmatch(text.text)) is not None:
+        hidden = f"{roll[1]}••••"
     if hidden != text.text:
         InboundText.update(text=hidden).where(InboundText.id == text.id).execute()
 
@@ -104,9 +111,14 @@ def _look_at(row_id: int) -> bool:
         if row is None or _is_overtaking(row):
             return False
         _decide(row)
-        row.text = PIN.sub("", row.text).strip()
+        row.text = _without_pin(row.text)
         row.save()
         return bool(row.state == "taken")
+
+
+def _without_pin(text: str) -> str:
+    roll = ROLL_PIN.fullmatch(text)
+    return (roll[1] if roll else PIN.sub("", text)).strip()
 
 
 def _is_overtaking(row: TextReport) -> bool:
@@ -123,6 +135,10 @@ def _decide(row: TextReport) -> None:
         row.state, row.reason = "review", "The number belongs to no agent, or to more than one."
         return
     row.user_id = agent.id
+    roll = roll_call.meant(row.text)
+    if roll is not None:
+        _answer_roll(row, agent, *roll)
+        return
     try:
         election, report = understand(row.text, agent)
     except Unclear as refusal:
@@ -137,6 +153,20 @@ def _decide(row: TextReport) -> None:
     row.state, (row.reason, more) = "review", _WITHOUT_PIN[standing]
     if _may_answer(row):
         _say(row, f"We read: {report.write()}. {more}")
+
+
+def _answer_roll(row: TextReport, agent: User, what: str, pin: str) -> None:
+    """An agent answers the roll call; without the PIN it may be anybody."""
+    standing = pins.check(agent, pin) if pin else "missing"
+    row.state = "taken" if standing == "right" else "refused"
+    row.reason = "" if standing == "right" else _WITHOUT_PIN[standing][0]
+    if standing == "right":
+        roll_call.mark(agent, what)
+    if _may_answer(row):
+        unit = agent.polling_unit_code or "your polling unit"
+        noted = f"Noted: {roll_call.SAID[what].lower()}, {unit}."
+        again = "Not noted: write the word and your PIN, such as HERE 123456."
+        _say(row, noted if standing == "right" else again)
 
 
 _LOOKED_AT = "the results room looks at it before it counts."
@@ -160,10 +190,13 @@ _WITHOUT_PIN = {
 
 def _agent_of(phone: str) -> User | None:
     """The one active agent with this number, however it was written down."""
+    found = agents.by_phone(phone)
+    if found is not None:
+        return found
     ends_alike = User.phone.endswith(phone[-4:])
-    agents = User.select().where(User.role == "agent", User.active, ends_alike)
-    found = [agent for agent in agents if _same_number(agent.phone, phone)]
-    return found[0] if len(found) == 1 else None
+    others = User.select().where(User.role == "agent", User.active, ends_alike)
+    alike = [agent for agent in others if _same_number(agent.phone, phone)]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _same_number(registered: str | None, phone: str) -> bool:

@@ -26,8 +26,8 @@ def enter(client: FlaskClient, user: User, target: str = "") -> str:
 @pytest.mark.parametrize(
     ("role", "target", "home"),
     [
-        ("agent", "", "/agent"),
-        ("agent", "?next=/admin/review/", "/agent"),
+        ("agent", "", "/agent?signed-in"),
+        ("agent", "?next=/admin/review/", "/agent?signed-in"),
         ("reviewer", "", "/admin/"),
         ("reviewer", "?next=/admin/review/", "/admin/review/"),
         ("admin", "?next=https://elsewhere.example/", "/admin/"),
@@ -38,7 +38,7 @@ def test_each_role_lands_at_its_own_home(
 ) -> None:
     user = make_user(role)
     assert enter(client, user, target) == home
-    assert client.get("/login").location == ("/agent" if role == "agent" else "/admin/")
+    assert client.get("/login").location == ("/agent?signed-in" if role == "agent" else "/admin/")
 
 
 def test_a_unit_that_no_register_holds_is_told_to_whoever_enters_it_and_to_its_agent(

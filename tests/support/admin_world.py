@@ -131,6 +131,7 @@ def values() -> dict[str, Any]:
         "election_id": ELECTION,
         "unit_code": UNIT,
         "code": UNIT[:5],
+        "proposal_id": 1,
         "photo_id": Photo.get().photo_id,
         "queue_name": SMS,
         "provider_name": "simulator-sms",

@@ -20,7 +20,7 @@ from obidient.plugin import Accepted, Message
 from obidient.providers import registry
 from obidient.results import elections
 from obidient.results.models import Submission, UnitResult
-from obidient.sync import pins, texts
+from obidient.sync import pins, roll_call, texts
 from obidient.sync.models import TextReport
 
 PHONE = "+2348035550001"
@@ -302,3 +302,20 @@ def test_a_pin_is_set_on_the_command_line(
     text(f"{GOOD} PIN {made.output.split()[-1]}")
     assert last().state == "taken"
     assert "4 to 8 digits" in cli("agent", "pin", agent.email, "--pin-stdin", input="12x\n").output
+
+
+@pytest.mark.both
+def test_an_agent_answers_the_roll_call_by_text(
+    agent: User, text: Callable[..., None], sent: list[Message]
+) -> None:
+    text(f"HERE {PIN}")
+    assert roll_call.of(agent).arrived_at is not None
+    assert sent[-1].text == f"Noted: you are at your unit, {UNITS[0]}."
+    text("polls opened 0000")
+    assert roll_call.of(agent).opened_at is None
+    assert sent[-1].text.startswith("Not noted: write the word and your PIN")
+    text(f"here {PIN}", phone="+2348035559999")
+    assert len(sent) == 2
+    kept = [row.text for row in InboundText.select()] + [row.text for row in TextReport.select()]
+    kept += [bytes(row.body).decode() for row in RawCallback.select()]
+    assert not [one for one in kept if PIN in one]

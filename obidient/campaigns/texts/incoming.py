@@ -24,6 +24,15 @@ _ENCODED_PIN = re.compile(
     rb"(p(?:\.|%2e)?i(?:\.|%2e)?n(?:%[0-9a-f]{2}|[^%\w]|_|is|no|number|code)*)[0-9]+",
     re.IGNORECASE,
 )
+#: An agent's word for the roll call with the PIN behind it, such as HERE 482715: the whole text.
+ROLL_PIN = re.compile(
+    r"(\W*[a-z'\s]{0,30}\b(?:here|arrived|opened|open|closed|close)\W*(?:pin\W*)?)[0-9]{4,8}\W*",
+    re.IGNORECASE | re.ASCII,
+)
+_ENCODED_ROLL_PIN = re.compile(
+    rb"((?:here|arrived|opened|open|closed|close)(?:%[0-9a-f]{2}|[^%\w]|pin)*)[0-9]{4,8}(?![0-9])",
+    re.IGNORECASE,
+)
 #: What a person may take back with START; what the team entered stays until the team lifts it.
 _OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "network")
 
@@ -93,10 +102,13 @@ def _made_of(callback: RawCallback) -> int:
 
 def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:
     """Callbacks are kept for weeks and shown to operators; an agent's PIN is nobody's to read."""
+    hidden = callback.body
     if PIN.search(message.text):
-        RawCallback.update(body=_ENCODED_PIN.sub(rb"\1XXXX", callback.body)).where(
-            RawCallback.id == callback.id
-        ).execute()
+        hidden = _ENCODED_PIN.sub(rb"\1XXXX", hidden)
+    if ROLL_PIN.fullmatch(message.text):
+        hidden = _ENCODED_ROLL_PIN.sub(rb"\1XXXX", hidden)
+    if hidden != callback.body:
+        RawCallback.update(body=hidden).where(RawCallback.id == callback.id).execute()
 
 
 def opt_out(event: OptOut, callback: RawCallback) -> bool:

@@ -13,8 +13,8 @@ Agent.app = (() => {
 
   const signIn = async (known) => {
     const reports = (await store.all("reports")).filter((one) => UNSENT.includes(one.state));
-    const email = h("input", { id: "email", type: "email", autocomplete: "username", required: true,
-      value: known?.agent.email || "" });
+    const email = h("input", { id: "email", type: "text", autocomplete: "username", autocapitalize: "none",
+      spellcheck: false, required: true, value: known?.agent.login || "" });
     const password = h("input", { id: "password", type: "password", autocomplete: "current-password", required: true });
     const flip = h("button.quiet", { type: "button", onclick: () => {
       password.type = password.type === "password" ? "text" : "password";
@@ -47,16 +47,18 @@ Agent.app = (() => {
   };
 
   /* A sentence when it failed. */
-  const enter = async (email, password) => {
+  const enter = async (name, secret) => {
+    const proof = !name ? {} : name.includes("@") ? { email: name, password: secret } : { phone: name, pin: secret };
     const answer = await Agent.server.ask("POST", "/sign-in", {
-      json: { email, password, deviceId: await store.device() },
+      json: { ...proof, deviceId: await store.device() }, cookie: !name,
     });
     if (!answer) return say("signin.offline");
     if (!answer.ours || answer.status >= 500) return say("signin.failed");
-    if (answer.status === 401) return say("signin.wrong");
+    if (answer.status === 401 || answer.status === 422) return say("signin.wrong");
     if (answer.status === 429) return say("signin.wait", { n: Math.ceil((answer.retryAfter || 900000) / 60000) });
     if (answer.status !== 200) return say("signin.refused", { why: answer.data.detail || answer.status });
-    await store.signIn({ ...answer.data, expired: false, skew: answer.skew });
+    const agent = { ...answer.data.agent, login: name || answer.data.agent.email };
+    await store.signIn({ ...answer.data, agent, expired: false, skew: answer.skew });
     navigator.storage?.persist?.().catch(() => {});
     store.announce("session");
     sender.kick();
@@ -184,8 +186,33 @@ Agent.app = (() => {
     return h(`span.net.${reached ? "on" : "off"}`, { id: "net" }, say(key));
   };
 
+  /* What an agent tells of the day; each once. */
+  const rollCall = (who) => {
+    const told = who.rollCall || {};
+    const said = h("div", { id: "roll-said", role: "status" });
+    const tell = async (mark) => {
+      const answer = await Agent.server.ask("POST", "/roll-call", { token: who.token, json: { mark } });
+      await sender.noteAnswer(answer);
+      if (answer?.status !== 200 || !answer.ours) return said.replaceChildren(note("bad", say("roll.failed")));
+      await store.editSession((session) => { session.rollCall = answer.data; });
+      return store.announce("session");
+    };
+    const entry = (mark) => (told[mark]
+      ? h("p.small", {}, say("roll.done", { what: say(`roll.${mark}`), at: clock(Date.parse(told[mark])) }))
+      : h("button", { type: "button", id: `roll-${mark}`, onclick: () => tell(mark) }, say(`roll.${mark}`)));
+    return h("section", { id: "roll-call" }, h("h2", {}, say("roll.title")),
+      h("div.row.left", {}, ...["arrived", "opened", "closed"].map(entry)), said);
+  };
+
+  let arrived = new URLSearchParams(location.search).has("signed-in");
+
   const home = async () => {
     const who = await store.session();
+    if (!who && arrived) {
+      // Just signed in on the page for everybody: that will do.
+      arrived = false;
+      if (!(await enter("", ""))) return home();
+    }
     if (!who) return signIn();
     const [reports, drafts, photos] = await Promise.all(["reports", "drafts", "photos"].map(store.all));
     if (Agent.form.isOpen()) return undefined;
@@ -203,13 +230,14 @@ Agent.app = (() => {
         who.elections.length ? h("ul", {}, ...who.elections.map((one) =>
           electionCard(who, one, draftOf.get(store.draftKey(who, one.electionId)), mine)))
           : h("p.lead", {}, say("home.none")),
+        rollCall(who),
         h("h2", {}, say("home.reports")),
         mine.length ? h("ul", { id: "reports" }, ...mine.map((one) => reportRow(who, one, photoOf.get(one.submissionId))))
           : h("p.lead", {}, say("home.nothing")),
         h("div.row.foot", {},
           h("button.quiet", { type: "button", id: "refresh", onclick: lookAgain }, say("home.refresh")),
           h("button.quiet", { type: "button", id: "sign-out", onclick: leave }, say("home.signout"))),
-        h("p.small.center", {}, who.agent.name, h("br"), who.agent.email)));
+        h("p.small.center", {}, who.agent.name, h("br"), who.agent.login || who.agent.email)));
     scrollTo(0, at);
     return undefined;
   };
@@ -234,7 +262,9 @@ Agent.app = (() => {
     if (isGood) {
       await store.editSession((session) => {
         if (session.token !== who.token) return false;
+        const login = session.agent.login;
         Object.assign(session, answer.data);
+        session.agent.login = login;
       });
     }
     if (answer?.ours) store.announce("session");

@@ -26,7 +26,7 @@ Agent.server = (() => {
   };
 
   /* {status, data, ours, skew, retryAfter}; null when no answer came. */
-  const ask = async (method, path, { token, json, bytes } = {}) => {
+  const ask = async (method, path, { token, json, bytes, cookie } = {}) => {
     const headers = {};
     let body;
     if (token) headers.Authorization = `Bearer ${token}`;
@@ -44,7 +44,7 @@ Agent.server = (() => {
     const timer = setTimeout(() => abort.abort(), PATIENCE);
     try {
       const response = await fetch(`/api/sync${path}`, {
-        method, headers, body, signal: abort.signal, cache: "no-store", credentials: "omit",
+        method, headers, body, signal: abort.signal, cache: "no-store", credentials: cookie ? "same-origin" : "omit",
         redirect: "error",
       });
       return await answerOf(response);

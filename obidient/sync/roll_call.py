@@ -1,0 +1,147 @@
+"""The roll call of a day: who is at their unit, where polls opened and closed, who is missing."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+
+from peewee import JOIN, SQL, Case, fn
+
+from obidient.accounts.models import User
+from obidient.areas import LGAS, STATES, unit_bounds
+from obidient.clock import isoformat, local, utcnow
+from obidient.config import settings
+from obidient.errors import Invalid
+from obidient.sync.models import AgentHeard, RollCall
+
+#: What an agent can tell, and where it is kept.
+MARKS = {"arrived": "arrived_at", "opened": "opened_at", "closed": "closed_at"}
+#: What is missing of an agent, in the order of a day.
+MISSING = {
+    "signed-in": "not signed in",
+    "arrived": "not arrived",
+    "opened": "polls not opened",
+    "closed": "polls not closed",
+    "reported": "not reported",
+}
+#: A text of these words and a PIN, and nothing else: HERE 482715, POLLS OPENED PIN 482715.
+WORDS = re.compile(
+    r"\W*(?:i\s*am\s*|i'?m\s*)?(?:polls?\s*(?:are\s*|have\s*)?)?"
+    r"(here|arrived|open|opened|closed?)\b\W*(?:pin\W*)?([0-9]{4,8})?\W*",
+    re.IGNORECASE | re.ASCII,
+)
+_MEANT = {
+    "here": "arrived", "arrived": "arrived", "open": "opened", "opened": "opened",
+    "close": "closed", "closed": "closed",
+}  # fmt: skip
+SAID = {"arrived": "You are at your unit", "opened": "Polls opened", "closed": "Polls closed"}
+
+
+def today() -> str:
+    """The day of the roll call: the local date."""
+    return local(utcnow(), settings().timezone).date().isoformat()
+
+
+def day_begins(day: str) -> datetime:
+    """The first moment of a local day, UTC. Raises Invalid."""
+    try:
+        date = datetime.fromisoformat(day).date()
+    except ValueError:
+        raise Invalid("A day looks like 2027-02-25.") from None
+    start = datetime.combine(date, time(), settings().timezone)
+    return start.astimezone(UTC).replace(tzinfo=None)
+
+
+def meant(text: str) -> tuple[str, str] | None:
+    """What a text tells for the roll call, and its PIN (empty: none); None for other texts."""
+    found = WORDS.fullmatch(text[:100])
+    return (_MEANT[found[1].lower()], found[2] or "") if found else None
+
+
+def mark(user: User, what: str) -> RollCall:
+    """Note what an agent tells; the first time counts. Who opens or closes has arrived."""
+    now, column = utcnow(), getattr(RollCall, MARKS[what])
+    values = {"arrived_at": now, MARKS[what]: now}
+    update = {
+        RollCall.arrived_at: fn.COALESCE(RollCall.arrived_at, now),
+        column: fn.COALESCE(column, now),
+    }
+    RollCall.insert(day=today(), user_id=user.id, **values).on_conflict(
+        conflict_target=[RollCall.day, RollCall.user_id], update=update
+    ).execute()
+    return of(user)
+
+
+def of(user: User) -> RollCall:
+    """What an agent has told today."""
+    known = RollCall.get_or_none(RollCall.day == today(), RollCall.user_id == user.id)
+    return known or RollCall(day=today(), user_id=user.id)
+
+
+def told(row: RollCall) -> dict[str, str | None]:
+    return {name: isoformat(getattr(row, column)) for name, column in MARKS.items()}
+
+
+# ---- who is missing -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many agents of an area have not done what."""
+
+    code: str
+    name: str
+    agents: int
+    missing: dict[str, int]
+
+
+def standing(day: str, area: str = "") -> list[Standing]:
+    """By state, or by LGA within one; by code."""
+    length = 5 if area else 2
+    place = fn.SUBSTR(User.polling_unit_code, 1, length)
+    start = day_begins(day)
+    counts = [fn.SUM(Case(None, [(_lacks(what, start), 1)], 0)) for what in MISSING]
+    query = _joined(User.select(place, fn.COUNT(User.id), *counts), day)
+    rows: Any = query.where(_agents(area)).group_by(SQL("1")).order_by(SQL("1")).tuples()
+    names = LGAS if area else STATES
+    return [
+        Standing(
+            code, names.get(code, code), agents, dict(zip(MISSING, map(int, numbers), strict=True))
+        )
+        for code, agents, *numbers in rows
+    ]
+
+
+def _joined(query: Any, day: str) -> Any:
+    on = (RollCall.user_id == User.id) & (RollCall.day == day)
+    heard = AgentHeard.user_id == User.id
+    return (
+        query.join(RollCall, JOIN.LEFT_OUTER, on=on)
+        .switch(User)
+        .join(AgentHeard, JOIN.LEFT_OUTER, on=heard)
+    )
+
+
+def _agents(area: str) -> Any:
+    mine = SQL("role = 'agent'") & User.active
+    return mine & (
+        User.polling_unit_code.between(*unit_bounds(area))
+        if area
+        else User.polling_unit_code.is_null(False)
+    )
+
+
+def _lacks(what: str, start: datetime) -> Any:
+    if what == "signed-in":
+        return User.last_login_at.is_null()
+    if what == "reported":
+        return AgentHeard.heard_at.is_null() | (AgentHeard.heard_at < start)
+    return getattr(RollCall, MARKS[what]).is_null()
+
+
+def missing(what: str, day: str, area: str = "") -> Any:
+    """A query of the agents of an area who have not done something. Raises Invalid."""
+    if what not in MISSING:
+        raise Invalid(f"Choose one of: {', '.join(MISSING)}.")
+    query = _joined(User.select(User), day)
+    return query.where(_agents(area), _lacks(what, day_begins(day)))
