@@ -31,7 +31,7 @@ from obidient.plugin import (
 )
 from obidient.providers import registry
 from obidient.sync import agents, pins
-from obidient.sync.models import PinText
+from obidient.sync.models import AgentPin, PinText
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +141,9 @@ def _outcome(outcome: object) -> tuple[str, str]:
 
 
 def _record(user_id: int, state: str, error: str) -> None:
+    if state == "failed":
+        # Nobody has it, so they are among those who have none.
+        AgentPin.delete().where(AgentPin.user_id == user_id).execute()
     PinText.update(state=state, error=error[:500], changed_at=utcnow()).where(
         PinText.user_id == user_id, PinText.state == "sending"
     ).execute()

@@ -29,7 +29,7 @@ MOST_SIGN_INS = 10
 _DIGITS, _LENGTH = "012345678", 6
 #: Less than for passwords: so few digits are kept safe by the server's secret, not by the work, and
 #: a nation's agents need 200,000 of them.
-_hasher = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1)
+_hasher = PasswordHasher(time_cost=2, memory_cost=1_024, parallelism=1)
 #: A flood of sign-ins must not take all processors.
 _slots = threading.BoundedSemaphore(2)
 

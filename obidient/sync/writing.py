@@ -10,6 +10,7 @@ from obidient.contacts.rows import Person
 from obidient.contacts.store import BatchWriter
 from obidient.contacts.suppression import erased_hashes, hashed
 from obidient.errors import Conflict, Invalid
+from obidient.sync import roll_call
 
 #: Agents written to at once; more are reached state by state.
 MOST = 20_000
@@ -17,8 +18,9 @@ BATCH = 1_000
 
 
 def draft(query: Any, who: str) -> Campaign:
-    """A draft to the agents of a query, for whom `who` stands in the title. Raises Conflict."""
-    people = list(query.where(User.phone.startswith("+")).limit(MOST + 1))
+    """A draft to the agents of a query of ids, called `who` in the title. Raises Conflict."""
+    reachable = query.where(User.phone.startswith("+"))
+    people = roll_call.people(reachable, MOST + 1)
     if not people:
         raise Conflict("There is nobody to write to: none of these agents has a phone number.")
     if len(people) > MOST:
@@ -27,7 +29,7 @@ def draft(query: Any, who: str) -> Campaign:
     erased = erased_hashes()
     writer = BatchWriter(list_name=name)
     for user in people:
-        if hashed(user.phone) not in erased:
+        if hashed(str(user.phone)) not in erased:
             writer.add(_person(user))
         if len(writer) >= BATCH:
             writer.flush()

@@ -30,6 +30,7 @@ WHO = {
     "admin_privacy": (ORGANISERS, ORGANISERS),
     "admin_results": (ALL, ADMIN),
     "admin_review": (REVIEWERS, REVIEWERS),
+    "admin_agents": (REVIEWERS, ADMIN),
     "admin_intake": (REVIEWERS, REVIEWERS),
     "admin_collation": (REVIEWERS, REVIEWERS),
     "admin_quickcount": (REVIEWERS, REVIEWERS),

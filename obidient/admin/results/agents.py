@@ -50,7 +50,7 @@ class Agents(SecureView):
         """Agents by name: those of an area, those who lack something, or as searched for."""
         area, day, what = _area(), _day(), request.args.get("missing", "")
         wanted, after = request.args.get("search", "").strip(), request.args.get("after", "")
-        query = roll_call.missing(what, day, area) if what else _all(area)
+        query = roll_call.missing(what, day, area) if what else roll_call.everybody(area)
         query = _searched(query, wanted)
         unit, _, number = after.partition(":")
         if number.isdecimal() and len(number) < 12:
@@ -58,7 +58,7 @@ class Agents(SecureView):
                 (User.polling_unit_code > unit)
                 | ((User.polling_unit_code == unit) & (User.id > int(number)))
             )
-        found = list(query.order_by(User.polling_unit_code, User.id).limit(PAGE + 1))
+        found = roll_call.people(query, PAGE + 1)
         last = found[PAGE - 1] if len(found) > PAGE else None
         return self.render(
             "admin/results/agents_list.html",
@@ -185,13 +185,6 @@ def _day() -> str:
 def _total(rows: list[roll_call.Standing]) -> dict[str, int]:
     found = {what: sum(row.missing[what] for row in rows) for what in roll_call.MISSING}
     return {"agents": sum(row.agents for row in rows), **found}
-
-
-def _all(area: str) -> Any:
-    query = User.select().where(User.role == "agent", User.active)
-    if area:
-        query = query.where(User.polling_unit_code.between(*unit_bounds(area)))
-    return query.where(User.polling_unit_code.is_null(False))
 
 
 def _searched(query: Any, wanted: str) -> Any:
