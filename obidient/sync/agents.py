@@ -14,7 +14,8 @@ from obidient.accounts.models import User
 from obidient.areas import LGAS, Area, squeeze, unit_bounds
 from obidient.bulk import insert
 from obidient.clock import utcnow
-from obidient.contacts.csvfile import CsvFile, Row
+from obidient.contacts.csvfile import Row
+from obidient.contacts.lists import ListFile
 from obidient.contacts.phones import normalise
 from obidient.contacts.rows import clean
 from obidient.database import db
@@ -87,15 +88,13 @@ def import_file(
 
     A row at fault is named and left out. Importing again changes nothing. Raises Invalid.
     """
-    file, report, seen = CsvFile(path), Report(), set[str]()
-    try:
+    report, seen = Report(), set[str]()
+    with ListFile(path) as file:
         places = _places(file.header)
         for some in chunked(_lines(file, places, report, seen), CHUNK):
             with db.atomic():
                 _take(list(some), report, dry_run)
             progress(len(some))
-    finally:
-        file.close()
     if not dry_run:
         audit.record("agents.imported", report.sentence(dry_run), "agents", path.name)
     return report
@@ -129,7 +128,9 @@ def _places(header: Sequence[str]) -> dict[str, int]:
     return places
 
 
-def _lines(file: CsvFile, places: dict[str, int], report: Report, seen: set[str]) -> Iterator[Line]:
+def _lines(
+    file: ListFile, places: dict[str, int], report: Report, seen: set[str]
+) -> Iterator[Line]:
     """The rows that can be taken."""
     for row in file:
         report.rows += 1

@@ -98,7 +98,7 @@ def work() -> None:
     rows = list(waiting.limit(CHUNK))
     if provider is None or not rows:
         return
-    bucket = pace.Bucket("sms-pins", settings().rate_limit("sms"))
+    bucket = pace.Bucket("sms-pins", settings().channel("sms").rate)
     allowed, _ = pace.take([bucket], len(rows))
     for row in rows[:allowed]:
         _send(provider, row.user_id)
