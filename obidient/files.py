@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from flask import current_app
+
 from obidient.errors import Problem
 
 #: What the system says when there is no room: of the disk, or of our share of it.
@@ -74,3 +76,10 @@ def shortage(folder: Path) -> str:
         return ""
     left = "is full" if free < 1 else f"has {free} MB left"
     return f"The disk of {folder} {left}: make room, or uploads and photos are refused"
+
+
+def uploads_folder() -> Path:
+    """Where uploads wait for their job."""
+    folder: Path = current_app.extensions["obidient.settings"].data_dir / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

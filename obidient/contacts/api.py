@@ -11,8 +11,9 @@ from obidient import api, bodies, files, jobs
 from obidient.accounts.tokens import authorize
 from obidient.clock import isoformat
 from obidient.contacts.encodings import CHOICES
-from obidient.contacts.uploads import IMPORT, problems_file, start_unchecked, uploads_folder
+from obidient.contacts.uploads import IMPORT, problems_file, start_unchecked
 from obidient.errors import Invalid, NotFound
+from obidient.files import uploads_folder
 from obidient.jobs import Job
 
 #: A million rows are about 80 MB.

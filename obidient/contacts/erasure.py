@@ -31,9 +31,9 @@ from obidient.contacts.models import (
 )
 from obidient.contacts.phones import ERASED, normalise
 from obidient.contacts.search import holders
-from obidient.contacts.uploads import uploads_folder
 from obidient.database import db
 from obidient.errors import Conflict, Invalid
+from obidient.files import uploads_folder
 from obidient.jobs import Job
 
 KIND = "person-erased"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from obidient.contacts import undo
-from obidient.contacts.uploads import uploads_folder
+from obidient.files import uploads_folder
 
 UPLOADS_KEPT = timedelta(days=7)
 

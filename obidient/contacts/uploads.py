@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import current_app
 
 from obidient import jobs
 from obidient.accounts import actor, audit
@@ -16,13 +15,6 @@ from obidient.errors import Invalid
 from obidient.jobs import Job
 
 IMPORT = "contacts-import"
-
-
-def uploads_folder() -> Path:
-    """Where uploads wait for their job."""
-    folder: Path = current_app.extensions["obidient.settings"].data_dir / "uploads"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def start_import(

@@ -9,12 +9,12 @@ import pytest
 from admin_people import Person, sign_in
 from flask import Flask
 
-from obidient import jobs
+from obidient import files, jobs
 from obidient.areas import Area
 from obidient.campaigns import control
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.text import render
-from obidient.contacts import imports, merge, uploads
+from obidient.contacts import imports, merge
 from obidient.contacts.models import Contact, FormerNumber, PlaceAlias, Tag
 from obidient.jobs import Job
 
@@ -161,4 +161,4 @@ def test_own_fields_are_found_by_search_and_fill_texts(
     campaign = control.create(draft | {"message_template": "Come to {{meeting_place|us}}"})
     assert 'data-insert="{{meeting_place}}"' in admin.get(f"/admin/compose/{campaign.id}/")
     assert render(campaign.message_template, field_values(Contact.get())) == "Come to Ìkẹjà Hall"
-    assert uploads.uploads_folder().exists()
+    assert files.uploads_folder().exists()

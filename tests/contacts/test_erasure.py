@@ -23,9 +23,9 @@ from obidient.campaigns.sending import states
 from obidient.clock import utcnow
 from obidient.contacts import erasure, imports, retention, suppression
 from obidient.contacts.models import Contact, ContactListMember, ContactTag, Suppression
-from obidient.contacts.uploads import uploads_folder
 from obidient.database import db
 from obidient.errors import Conflict
+from obidient.files import uploads_folder
 from obidient.jobs import Job
 from obidient.sync.models import TextReport
 

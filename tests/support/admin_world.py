@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from PIL import Image
 
-from obidient import database, jobs, queues
+from obidient import database, files, jobs, queues
 from obidient.accounts import tokens, users
 from obidient.accounts.models import User
 from obidient.campaigns import control
@@ -50,7 +50,7 @@ def fill(audience: dict[str, Any] | None = None) -> None:
     minutes.flush(everything=True)
     failed_jobs.record(SMS, "stage", {"campaignId": 1}, ValueError("why"))
     erasure.start("+2348035550399", False, None)
-    path = uploads.uploads_folder() / f"{UPLOAD}.csv"
+    path = files.uploads_folder() / f"{UPLOAD}.csv"
     path.write_text("phone,first_name\n08035550001,Ada\n0803,Nobody\n")
     jobs.run(uploads.start_import(path, "supporters.csv", dry_run=True).id)
     AudioAsset.create(title="Invitation", url="https://example.org/a.mp3")

@@ -175,7 +175,7 @@ class Imports(SecureView):
 
 
 def _path(key: str) -> Path:
-    return uploads.uploads_folder() / f"{key}.csv"
+    return files.uploads_folder() / f"{key}.csv"
 
 
 def _stored(key: str) -> Path:
