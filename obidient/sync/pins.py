@@ -83,7 +83,8 @@ def make_many(users: Sequence[User], why: str) -> list[tuple[User, str]]:
                 },
             ).execute()
         if rows:
-            audit.record("agent.pins", f"Made {len(rows):,} new PINs: {why}", "agents", "")
+            what = f"{len(rows):,} new PIN{'' if len(rows) == 1 else 's'}"
+            audit.record("agent.pins", f"Made {what}: {why}", "agents", "")
     return made
 
 

@@ -14,7 +14,7 @@ Agent.app = (() => {
   const signIn = async (known) => {
     const reports = (await store.all("reports")).filter((one) => UNSENT.includes(one.state));
     const email = h("input", { id: "email", type: "text", autocomplete: "username", autocapitalize: "none",
-      spellcheck: false, required: true, value: known?.agent.login || "" });
+      spellcheck: false, required: true, value: known?.agent.login || known?.agent.email || "" });
     const password = h("input", { id: "password", type: "password", autocomplete: "current-password", required: true });
     const flip = h("button.quiet", { type: "button", onclick: () => {
       password.type = password.type === "password" ? "text" : "password";
