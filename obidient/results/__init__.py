@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from obidient import jobs, queue_storage, queues
+from obidient import jobs, queues
 from obidient.config import Settings
 
 
@@ -17,7 +17,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.results.quickcount import api as quickcount  # noqa: F401 - adds to others'
     from obidient.workers import ticker
 
-    path = queue_storage.queue_file(settings).with_name("live-results.generation")
+    # Where services may write, however little else they may: the units of deploy/ guard the rest.
+    path = settings.data_dir / "live-results.generation"
     app.extensions["obidient.generation"] = Generation(path)
     live = LiveResults(app.extensions["obidient.generation"])
     app.extensions["obidient.live"] = live

@@ -12,8 +12,9 @@ import yaml
 from click.testing import CliRunner
 from conftest import missing
 
-from obidient import cli
+from obidient import cli, create_app
 from obidient.config import documented_settings
+from obidient.operations.backups import archive
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -158,3 +159,26 @@ def test_logrotate_reads_its_file(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "renaming" in done.stderr and "error" not in done.stderr
+
+
+def test_a_server_writes_only_where_its_unit_lets_it(tmp_path: Path) -> None:
+    """As under ProtectSystem=strict: the program's own folder can't be written to."""
+    data, log = tmp_path / "data", tmp_path / "log"
+    environ = {
+        "OBIDIENT_ENV": "development",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "DATA_DIR": str(data),
+        "LOG_DIR": str(log),
+    }
+    app = create_app(environ)
+    with app.app_context():
+        app.extensions["obidient.generation"].bump()
+    assert (data / "live-results.generation").exists()
+    assert archive_folders(environ) <= {data}
+
+
+def archive_folders(environ: dict[str, str]) -> set[Path]:
+    """Where what people gave us is kept."""
+    with create_app(environ).app_context():
+        return {path.parent for path in archive.folders().values()}
