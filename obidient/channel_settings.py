@@ -41,12 +41,12 @@ _SPECS: dict[str, tuple[str, str, str, Any, str]] = {
         value.whole(1, 256),
         "Jobs at once in each worker process",
     ),
-    "provider": (
+    "providers": (
         "PROVIDER",
         "",
         "",
-        value.optional,
-        "The provider that carries the channel; empty: the one that is set up",
+        value.providers,
+        "The provider that carries the channel, or several: a,b in order, a:3,b:1 by weight",
     ),
 }
 
@@ -67,7 +67,8 @@ class ChannelSettings:
     backoff_ms: int
     #: Threads of a worker process.
     concurrency: int
-    provider: str | None
+    #: (name, weight) of each; all weights are 0 where the order counts.
+    providers: tuple[tuple[str, int], ...]
 
     @property
     def backoff(self) -> float:

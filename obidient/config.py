@@ -238,9 +238,12 @@ class Settings:
             self._channels[name] = found
         return found
 
-    def provider_name(self, channel: str) -> str | None:
-        """The provider that the operator named for a channel, if any (`<CHANNEL>_PROVIDER`)."""
-        return self.channel(channel).provider
+    def providers_named(self, channel: str) -> tuple[tuple[str, int], ...]:
+        """(name, weight) of the providers named for a channel (`<CHANNEL>_PROVIDER`); maybe none.
+
+        All weights are 0 where the order counts.
+        """
+        return self.channel(channel).providers
 
 
 def _specs() -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -183,3 +183,18 @@ def smtp_url(value: str) -> str:
         raise ValueError("must look like smtp://USER:PASSWORD@HOST:587, or smtps://…")
     check_port(value.strip())
     return value.strip()
+
+
+def providers(value: str) -> tuple[tuple[str, int], ...]:
+    """`a`, `a,b` (in this order) or `a:3,b:1` (by weight) as (name, weight); no weight is 0."""
+    found: list[tuple[str, int]] = []
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        name, colon, weight = part.partition(":")
+        if not name.strip() or (colon and not re.fullmatch(r"\s*[1-9][0-9]{0,3}\s*", weight)):
+            raise ValueError("must be names such as a,b or names with weights such as a:3,b:1")
+        found.append((name.strip(), int(weight) if colon else 0))
+    if len({bool(weight) for _, weight in found}) > 1:
+        raise ValueError("must give every provider a weight, or none: a:3,b:1 or a,b")
+    if len({name for name, _ in found}) < len(found):
+        raise ValueError("names a provider twice")
+    return tuple(found)

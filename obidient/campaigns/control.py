@@ -12,13 +12,14 @@ from obidient.accounts import actor, audit
 from obidient.campaigns import approval, text
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.models.campaign import Campaign, ChannelState
-from obidient.campaigns.sending import lifecycle, rest, states
+from obidient.campaigns.sending import lifecycle, rest, routes, states
+from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
 from obidient.campaigns.voice import menu, recordings
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
 from obidient.contacts import fields
 from obidient.database import db
-from obidient.errors import Conflict, Invalid, NotFound
+from obidient.errors import Conflict, Forbidden, Invalid, NotFound
 from obidient.plugin import Channel
 from obidient.providers import registry
 
@@ -38,6 +39,7 @@ WRITABLE = (
     "quiet_hours",
     "campaign_metadata",
     "keep_spelling",
+    "message_class",
 )
 
 
@@ -57,15 +59,28 @@ def _check(values: dict[str, Any]) -> dict[str, Any]:
         provider = registry.current().find(values["provider"])
         if provider is None or provider.channel != values.get("channel", provider.channel):
             raise Invalid(f"No provider {values['provider']!r} carries this channel.")
+    _check_hours(values)
+    if values.get("message_class") == TRANSACTIONAL:
+        _check_class()
+    moment = values.get("scheduled_at")
+    if isinstance(moment, datetime):
+        values["scheduled_at"] = check_time(moment)
+    return values
+
+
+def _check_hours(values: dict[str, Any]) -> None:
     if values.get("quiet_hours"):
         try:
             parse_quiet_hours(values["quiet_hours"])
         except ValueError as error:
             raise Invalid(f"quietHours {error}.") from None
-    moment = values.get("scheduled_at")
-    if isinstance(moment, datetime):
-        values["scheduled_at"] = check_time(moment)
-    return values
+
+
+def _check_class() -> None:
+    """Raises Forbidden unless an admin says so: it goes out at night, to people who want none."""
+    user = actor()
+    if user is not None and user.role != "admin":
+        raise Forbidden("Only admins may make a campaign transactional: it knows no quiet hours.")
 
 
 def check_time(moment: datetime) -> datetime:
@@ -90,6 +105,8 @@ def create(values: Mapping[str, Any]) -> Campaign:
     with db.atomic():
         campaign: Campaign = Campaign.create(created_by_id=user.id if user else None, **checked)
         lifecycle.audited(campaign, "created", f"Wrote the campaign {title!r}")
+        if campaign.message_class == TRANSACTIONAL:
+            _note_class(campaign)
     return campaign
 
 
@@ -103,9 +120,16 @@ def update(campaign_id: int, values: Mapping[str, Any], note: bool = True) -> Ca
         campaign = lifecycle.get(campaign_id)
         if not states.move_campaign(campaign_id, ["draft"], "draft", **checked):
             raise Conflict("Only a draft can be changed: clone the campaign instead.")
+        if checked.get("message_class", campaign.message_class) != campaign.message_class:
+            _note_class(lifecycle.get(campaign_id))
         if note:
             lifecycle.audited(campaign, "changed", f"Changed the campaign {campaign.title!r}")
     return lifecycle.get(campaign_id)
+
+
+def _note_class(campaign: Campaign) -> None:
+    sentence = f"Made the campaign {campaign.title!r} {campaign.message_class}"
+    lifecycle.audited(campaign, "class", sentence, message_class=campaign.message_class)
 
 
 def delete(campaign_id: int) -> None:
@@ -183,12 +207,13 @@ def resume(campaign_id: int) -> Campaign:
             ["paused"],
             "sending",
             status_reason="",
-            provider=provider.name,
+            provider=campaign.provider or provider.name,
             **states.ERRORS_SEEN,
         )
         if not moved:
             raise refusal(lifecycle.get(campaign_id), "resumed")
-        rest.forgive(provider.name)
+        for name in routes.names_of(campaign) or [provider.name]:
+            rest.forgive(name)
         lifecycle.audited(campaign, "resumed", f"Resumed the campaign {campaign.title!r}")
         db.after_commit(lambda: lifecycle.wake(campaign_id))
     return lifecycle.get(campaign_id)
@@ -238,6 +263,8 @@ def clone(campaign_id: int) -> Campaign:
     old = lifecycle.get(campaign_id)
     values = {key: getattr(old, key) for key in WRITABLE if key != "scheduled_at"}
     values["title"] = f"{old.title} (copy)"
+    # Each is asked for by an admin.
+    values["message_class"] = PROMOTIONAL
     return create(values)
 
 

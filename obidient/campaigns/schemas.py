@@ -153,6 +153,10 @@ class CampaignIn(api.ApiModel):
         strict=True,
         description="false: letters outside GSM-7 are replaced (ẹ by e, ₦ by N) to save parts",
     )
+    message_class: Literal["promotional", "transactional"] = Field(
+        "promotional",
+        description="transactional: what people have asked for, sent at any hour; by admins only",
+    )
     metadata: Metadata = Field({}, description="Yours to use; given back as it is")
     launch: bool = Field(False, strict=True)
 
@@ -226,6 +230,7 @@ class CampaignOut(api.ApiModel):
     throttled_rate: int | None
     quiet_hours: str | None
     keep_spelling: bool
+    message_class: str
     metadata: dict[str, Any]
     counts: Counts
     excluded: Excluded
@@ -295,6 +300,7 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
         throttled_rate=campaign.throttled_rate,
         quiet_hours=campaign.quiet_hours,
         keep_spelling=campaign.keep_spelling,
+        message_class=campaign.message_class,
         metadata=campaign.campaign_metadata,
         counts=Counts(**{name: getattr(campaign, name) for name in Counts.model_fields}),
         excluded=Excluded(

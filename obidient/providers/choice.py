@@ -46,7 +46,7 @@ class Choice:
 
     def why_not(self, provider: Provider) -> str | None:
         """None when a provider may carry messages now, else the reason in words."""
-        named = self._settings.provider_name(provider.channel) == provider.name
+        named = provider.name in self.named(provider.channel)
         if provider.simulated and self._settings.is_production and not named:
             return (
                 f"{provider.name} only pretends to send. To use it in production, name it: "
@@ -57,11 +57,10 @@ class Choice:
 
     def for_channel(self, channel: str) -> Provider | None:
         """Who carries a channel; None when nobody may, and `why_none` says why."""
-        named = self._settings.provider_name(channel)
-        if named is not None:
-            found = self._providers.get(named)
-            usable = found is not None and found.channel == channel and not self.why_not(found)
-            return found if usable else None
+        named = self.named(channel)
+        if named:
+            usable = (one for one in self.route(channel) if not self.why_not(one))
+            return next(usable, None)
         mine = [p for p in self._providers.values() if p.channel == channel]
         real = [p for p in mine if not p.simulated and self.not_ready(p) is None]
         choices = [
@@ -70,6 +69,19 @@ class Choice:
             *(p for p in real if self._may_go_unnamed(p)),
         ]
         return choices[0] if choices else None
+
+    def named(self, channel: str) -> list[str]:
+        """The providers that the operator named for a channel, in this order."""
+        return [name for name, _ in self._settings.providers_named(channel)]
+
+    def route(self, channel: str) -> list[Provider]:
+        """The named providers that are there and carry the channel, whether or not they may now."""
+        found = [self._providers.get(name) for name in self.named(channel)]
+        return [one for one in found if one is not None and one.channel == channel]
+
+    def weights(self, channel: str) -> dict[str, int]:
+        """The weight of each named provider; 0 where the order counts."""
+        return dict(self._settings.providers_named(channel))
 
     def _is_set_up(self, provider: Provider) -> bool:
         """Whether a person has given this provider any setting."""
@@ -86,15 +98,13 @@ class Choice:
 
     def is_misnamed(self, channel: str) -> bool:
         """Whether the operator named a provider for a channel that does not carry it."""
-        named = self._settings.provider_name(channel)
-        found = self._providers.get(named or "")
-        return named is not None and (found is None or found.channel != channel)
+        return len(self.route(channel)) < len(self.named(channel))
 
     def why_none(self, channel: str) -> str:
         """Why nobody carries a channel, and what to do."""
-        named = self._settings.provider_name(channel)
-        if named is not None:
-            return self._why_not_named(channel, named)
+        named = self.named(channel)
+        if named:
+            return "; ".join(self._why_not_named(channel, name) for name in named)
         mine = [p for p in self._providers.values() if p.channel == channel and not p.simulated]
         if not mine:
             lost = f" ({', '.join(self._broken)} is broken)" if self._broken else ""

@@ -61,6 +61,8 @@ def _state(found: Registry, provider: Provider) -> str:
     chosen = found.for_channel(provider.channel)
     if chosen is provider:
         return f"carries {provider.channel}"
+    if provider in found.route(provider.channel) and not found.why_not(provider):
+        return f"carries {provider.channel} with others"
     return found.why_not(provider) or "ready"
 
 
@@ -95,7 +97,7 @@ def _checked(found: Registry, provider: Provider, offline: bool) -> tuple[bool, 
         return False, f"NOT RIGHT: {'; '.join(mistakes)}"
     missing = found.not_ready(provider)
     if missing:
-        named = settings().provider_name(provider.channel) == provider.name
+        named = provider.name in found.named(provider.channel)
         return not named, f"not set up: {missing}"
     if offline:
         return True, "OK"

@@ -42,13 +42,23 @@ class AfricasTalkingSms(AccountProvider):
     name = "africastalking-sms"
     channel = "sms"
     webhook_events = ("delivery", "incoming", "opt-out")
-    aliases = {**AccountProvider.aliases, "sender": "AT_SMS_SENDER_ID"}
+    aliases = {
+        **AccountProvider.aliases,
+        "sender": "AT_SMS_SENDER_ID",
+        "transactional_sender": "AT_TRANSACTIONAL_SENDER_ID",
+    }
 
     class Settings(AccountSettings):
         sender = StringField(
             "Sender name or short code",
             [Length(max=15)],
             description="As registered with the networks; a name has 11 characters at most",
+        )
+        transactional_sender = StringField(
+            "Sender of answers",
+            [Length(max=15)],
+            description="Registered as transactional: heard at night as well; empty: the sender "
+            "above, which the networks refuse from 20:00 to 08:00",
         )
         max_batch = IntegerField(
             "Recipients in one request",
@@ -95,12 +105,16 @@ class AfricasTalkingSms(AccountProvider):
             answer = self.client().send(
                 messages[0].text,
                 [message.phone for message in messages],
-                self.settings.get("sender") or None,
+                self._sender(messages[0]),
                 bool(self.settings.get("enqueue")),
             )
         except Uncertain as error:
             return [Unknown(message, str(error)) for message in messages]
         return mapping.outcomes(messages, answer, self.balance_text)
+
+    def _sender(self, message: Message) -> str | None:
+        own = message.message_class == "transactional" and self.settings.get("transactional_sender")
+        return own or self.settings.get("sender") or None
 
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
         """A request for each text, many at a time over kept-alive connections."""

@@ -155,7 +155,7 @@ def test_a_plugins_channel_has_settings_of_its_own_and_those_of_sms_where_it_has
 
 def test_voice_keeps_its_own_defaults_whatever_sms_is_set_to() -> None:
     found = load(SMS_BATCH_SIZE="700", SMS_PROVIDER="pigeon").channel("voice")
-    assert (found.batch_size, found.rate, found.backoff, found.provider) == (100, 4, 15, None)
+    assert (found.batch_size, found.rate, found.backoff, found.providers) == (100, 4, 15, ())
 
 
 @pytest.mark.parametrize("name", ["SMS_BATCH_SIZE", "VOICE_RATE_LIMIT_PER_SECOND"])

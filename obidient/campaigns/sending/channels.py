@@ -31,7 +31,7 @@ class Channel:
         self, campaign: Campaign, provider: Provider, batch: int, limit: int, lease: timedelta
     ) -> list[Claimed]:
         """Take up to `limit` due recipients of a batch; see `states.claim`."""
-        return states.claim(campaign.id, batch, limit, lease, campaign.channel)
+        return states.claim(campaign.id, batch, limit, lease, campaign.channel, provider.name)
 
     def record(
         self,
@@ -41,7 +41,7 @@ class Channel:
         lease_until: datetime,
     ) -> None:
         """Write what came of the claimed; see `states.record`."""
-        states.record(campaign.id, results, lease_until)
+        states.record(campaign.id, results, lease_until, provider.name)
 
     def sound(self, campaign: Campaign) -> str | None:
         """The address of the recording that goes along with each message, if any."""

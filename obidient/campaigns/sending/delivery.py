@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from obidient import database, metrics, queues
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import channels, hints, lifecycle, notes, pace, rest
+from obidient.campaigns.sending import channels, hints, lifecycle, notes, pace, rest, routes
 from obidient.campaigns.sending.holds import Hold, why_held
 from obidient.campaigns.sending.outcomes import (
     CallResult,
@@ -46,6 +46,8 @@ NO_SEAT = 0.2
 #: Seconds after which it asks again whether the channel, the hour and the provider allow sending:
 #: with `BEGIN_WITHIN`, a channel that is paused is silent within a second.
 LOOK = 0.15
+#: Why a provider is left that says nothing about anybody of a call.
+NO_ANSWERS = "It gave no answers that could be understood"
 #: Threads of this process that are working on each campaign.
 _seated: Counter[int] = Counter()
 _seats = threading.Lock()
@@ -64,6 +66,8 @@ class Turn:
     troubled: bool
     look_again: float = 0.0
     hold: Hold | None = None
+    #: People of the next call at most; None: as many as the provider takes.
+    limit: int | None = None
 
     @property
     def channel(self) -> channels.Channel:
@@ -74,7 +78,22 @@ class Turn:
         if time.monotonic() >= self.look_again:
             self.look_again = time.monotonic() + LOOK
             self.hold = why_held(self.campaign)
+            if self.hold is None:
+                self.choose()
         return self.hold
+
+    def choose(self) -> None:
+        """Have the provider that is best off now carry what follows."""
+        chosen = routes.choose(self.campaign)
+        if chosen is not None:
+            self.limit = chosen.limit
+            self.give_to(chosen.provider)
+
+    def give_to(self, provider: Provider) -> None:
+        if provider is not self.provider:
+            self.provider = provider
+            self.buckets = _buckets(self.campaign, provider)
+            self.troubled = rest.is_troubled(provider.name)
 
 
 def send_batch(campaign_id: int, batch_id: int) -> None:
@@ -84,7 +103,8 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
         # The job is gone: who resumes the campaign, or takes over, need not wait for it.
         hints.forget(batch_id)
         return
-    provider = registry.current().find(campaign.provider or "")
+    found = registry.current()
+    provider = next(filter(None, map(found.find, routes.names_of(campaign))), None)
     if provider is None:
         lifecycle.pause_with_reason(campaign_id, lifecycle.carrier(campaign)[1])
         return
@@ -129,7 +149,7 @@ def _others_send(campaign: Campaign) -> bool:
 
 
 def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
-    batch = _lease(batch_id, provider)
+    batch = _lease(batch_id, _longest_deadline(campaign, provider))
     if batch is None:
         return
     wait = 0.0
@@ -146,10 +166,16 @@ def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
         _release(campaign, batch, wait)
 
 
-def _lease(batch_id: int, provider: Provider) -> Batch | None:
+def _longest_deadline(campaign: Campaign, provider: Provider) -> float:
+    """Seconds that a call may take at the worst, whichever of the providers gets it."""
+    found = [registry.current().find(name) for name in routes.names_of(campaign)]
+    return max(one.deadline for one in [provider, *found] if one is not None)
+
+
+def _lease(batch_id: int, deadline: float) -> Batch | None:
     """Take a ready batch for ourselves; None when it is done or another worker has it."""
     now = utcnow()
-    until = now + timedelta(seconds=2 * provider.deadline + 5)
+    until = now + timedelta(seconds=2 * deadline + 5)
     taken = (
         Batch.update(lease_until=until, hinted_until=until)
         .where(
@@ -218,14 +244,18 @@ def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
 
 def _one_call(turn: Turn) -> float:
     """One round; returns 0 to go on, or the seconds until this batch can be looked at again."""
-    campaign, provider = turn.campaign, turn.provider
+    campaign = turn.campaign
     hold = turn.held()
     if hold is not None:
         hints.note_hold(campaign, hold.reason)
         return 1.0 if hold.until is None else max(1.0, (hold.until - utcnow()).total_seconds())
+    provider = turn.provider
     if not turn.channel.has_room(provider):
         return turn.channel.no_room_wait
     wanted = min(provider.max_batch, math.ceil(min(bucket.rate for bucket in turn.buckets)))
+    if turn.limit is not None:
+        # A provider that has to prove itself gets one request; who has the next is asked anew.
+        wanted, turn.look_again = min(wanted, turn.limit), 0.0
     granted, wait = pace.take(turn.buckets, max(1, wanted))
     if not granted:
         return max(wait, 0.05)
@@ -233,7 +263,7 @@ def _one_call(turn: Turn) -> float:
     claimed = turn.channel.claim(campaign, provider, turn.batch.number, granted, lease)
     pace.give_back(turn.buckets, granted - len(claimed))
     if not claimed:
-        return 0.001
+        return _nobody_for(turn)
     messages = database.persist(lambda: _messages(campaign, claimed))
     database.release()
     if utcnow() + lease / 2 < claimed[0].lease_until:
@@ -249,20 +279,33 @@ def _one_call(turn: Turn) -> float:
     return 0.0
 
 
+def _nobody_for(turn: Turn) -> float:
+    """Whoever is left in the batch may be another provider's alone; else it is done with."""
+    other = routes.tied(turn.campaign, turn.batch.number, turn.provider)
+    if other is None:
+        return 0.001
+    if rest.is_resting(other.name):
+        return 1.0
+    turn.give_to(other)
+    # Not chosen anew before these have had their turn.
+    turn.look_again, turn.limit = time.monotonic() + LOOK, None
+    return 0.0
+
+
 def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
     """The claimed recipients' messages, fields filled in from their contacts as they are now."""
     template, keep = campaign.message_template, campaign.keep_spelling
     sound = channels.of(campaign.channel).sound(campaign)
     if not is_personalised(template):
         text = render(template, {}, keep)
-        return [message_of(one, text, campaign.id, sound) for one in claimed]
+        return [message_of(one, text, campaign, sound) for one in claimed]
     ids = [one.contact_id for one in claimed if one.contact_id is not None]
     people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
     return [
         message_of(
             one,
             render(template, field_values(people.get(one.contact_id or 0)), keep),
-            campaign.id,
+            campaign,
             sound,
         )
         for one in claimed
@@ -289,7 +332,7 @@ def _call(
 
 def _after(turn: Turn, claimed: list[Claimed], answer: CallResult) -> None:
     """What an answer means beyond its recipients: opt-outs, rests, pauses, alarms."""
-    campaign, provider = turn.campaign, turn.provider
+    campaign = turn.campaign
     notes.note_numbers(campaign.channel, {one.id: one.phone for one in claimed}, answer)
     if answer.crash is not None:
         failed_jobs.record(
@@ -298,18 +341,44 @@ def _after(turn: Turn, claimed: list[Claimed], answer: CallResult) -> None:
             {"campaignId": campaign.id},
             answer.crash,
         )
+    _note_health(turn, answer)
+    if any(result.status in BAD for result in answer.results):
+        _check_threshold(campaign.id)
+
+
+def _note_health(turn: Turn, answer: CallResult) -> None:
+    """What a call says of its provider: a campaign with another leaves one that is in trouble."""
+    campaign, provider = turn.campaign, turn.provider
     if answer.stop is not None:
-        lifecycle.pause_with_reason(campaign.id, answer.stop)
+        if routes.others_of(campaign, provider):
+            rest.leave(provider.name, answer.stop, rest.STOPPED)
+            _left(turn, answer.stop)
+        else:
+            lifecycle.pause_with_reason(campaign.id, answer.stop)
     elif answer.refused is not None:
-        turn.troubled, turn.look_again = True, 0.0
-        if rest.note_refusal(provider.name, answer.refused, answer.rest):
+        turn.troubled = True
+        too_long = rest.note_refusal(provider.name, answer.refused, answer.rest)
+        _left(turn, answer.refused)
+        if too_long and not routes.others_of(campaign, provider):
             reason = f"{provider.name} has not been reachable for 15 minutes: {answer.refused}"
             lifecycle.pause_with_reason(campaign.id, reason)
     elif answer.accepted and turn.troubled:
-        turn.troubled = False
         rest.clear(provider.name)
-    if any(result.status in BAD for result in answer.results):
-        _check_threshold(campaign.id)
+        turn.troubled = rest.is_troubled(provider.name)
+    elif _is_lost(answer) and routes.others_of(campaign, provider):
+        # Nobody knows of anybody: whoever is next had better go another way.
+        rest.leave(provider.name, NO_ANSWERS)
+        _left(turn, NO_ANSWERS)
+
+
+def _is_lost(answer: CallResult) -> bool:
+    return all(one.status == RecipientStatus.UNCONFIRMED for one in answer.results)
+
+
+def _left(turn: Turn, reason: str) -> None:
+    """Choose again at the next call, and keep why."""
+    turn.look_again, turn.troubled = 0.0, True
+    notes.note_turned_away(turn.campaign.id, turn.provider.name, reason)
 
 
 def _check_threshold(campaign_id: int) -> None:

@@ -11,6 +11,9 @@ from obidient.clock import local, utcnow
 from obidient.config import QuietHours, parse_quiet_hours, settings
 from obidient.providers import registry
 
+#: A campaign's message class: what we want people to know, or what they have asked for.
+PROMOTIONAL, TRANSACTIONAL = "promotional", "transactional"
+
 
 @dataclass(frozen=True)
 class Hold:
@@ -23,8 +26,11 @@ class Hold:
 def quiet_hours_of(campaign: Campaign, carrier: str | None = None) -> QuietHours | None:
     """The campaign's own quiet hours, else the setting's; the simulator's sleep never counts.
 
+    What people have asked for is theirs at any hour: a transactional campaign has none.
     `carrier` is the provider that a draft which names none would go through.
     """
+    if campaign.message_class == TRANSACTIONAL:
+        return None
     if campaign.quiet_hours is not None:
         return parse_quiet_hours(campaign.quiet_hours)
     name = campaign.provider or carrier
@@ -64,7 +70,18 @@ def why_held(campaign: Campaign) -> Hold | None:
     if morning is not None:
         clock = local(morning, settings().timezone)
         return Hold(f"Waiting for the end of quiet hours at {clock:%H:%M}", morning)
-    provider = ProviderState.get_or_none(ProviderState.provider == campaign.provider)
-    if provider is not None and provider.resting_until and provider.resting_until > now:
-        return Hold(f"The provider asked for a rest: {provider.reason}", provider.resting_until)
-    return None
+    return _all_rest(campaign)
+
+
+def _all_rest(campaign: Campaign) -> Hold | None:
+    """Held while every provider of the campaign rests; until the first of them is back."""
+    names = [name for name, _ in campaign.route or [(campaign.provider, 0)]]
+    resting = list(
+        ProviderState.select().where(
+            ProviderState.provider.in_(names), ProviderState.resting_until > utcnow()
+        )
+    )
+    if not names or len(resting) < len(names):
+        return None
+    first = min(resting, key=lambda one: one.resting_until)
+    return Hold(f"The provider asked for a rest: {first.reason}", first.resting_until)

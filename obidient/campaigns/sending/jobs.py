@@ -1,6 +1,6 @@
 """The jobs on every channel's queue; arguments are ids, named as operators read them in Redis."""
 
-from obidient.campaigns.sending import delivery, lifecycle, staging, states
+from obidient.campaigns.sending import asking, delivery, lifecycle, staging, states
 from obidient.queues import Queues
 
 
@@ -20,6 +20,10 @@ def carry_out(campaignId: int) -> None:
     lifecycle.carry_out(campaignId)
 
 
+def ask_network(provider: str) -> None:
+    asking.ask(provider)
+
+
 def register(queues: Queues) -> None:
     """Put the jobs on each channel's queue."""
     for channel in queues.channels:
@@ -28,3 +32,4 @@ def register(queues: Queues) -> None:
         queues.task(queue, "stage", stage)
         queues.task(queue, "skip_rest", skip_rest)
         queues.task(queue, "carry_out", carry_out)
+        queues.task(queue, asking.TASK, ask_network)

@@ -6,7 +6,7 @@ from peewee import fn
 
 from obidient.accounts import audit
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.sending import channels, hints, lifecycle, states
+from obidient.campaigns.sending import channels, hints, lifecycle, routes, states
 from obidient.campaigns.sending.hints import feed
 from obidient.clock import utcnow
 from obidient.database import db
@@ -27,13 +27,28 @@ def audited(campaign: Campaign, action: str, sentence: str, **details: Any) -> N
 
 
 def carrier(campaign: Campaign) -> tuple[Provider | None, str]:
-    """Who would carry a campaign now, and why nobody may; the reason is empty when all is well."""
-    found, name = registry.current(), campaign.provider
-    provider = found.find(name) if name else found.for_channel(campaign.channel)
-    if provider is not None:
-        return provider, found.why_not(provider) or ""
-    gone = f"The plugin {name} is not there any more"
-    return None, gone if name else found.why_none(campaign.channel)
+    """Who would carry a campaign now, and why nobody may; the reason is empty when all is well.
+
+    Of several providers the first that may.
+    """
+    found = registry.current()
+    names = routes.names_of(campaign) or [
+        name for name, _ in routes.launched(campaign.channel, campaign.provider)
+    ]
+    if not names:
+        return None, found.why_none(campaign.channel)
+    there = [one for name in names if (one := found.find(name)) is not None]
+    for one in there:
+        if not found.why_not(one):
+            return one, ""
+    if there:
+        return there[0], found.why_not(there[0]) or ""
+    return None, f"The plugin {names[0]} is not there any more"
+
+
+def _several(route: list[tuple[str, int]]) -> list[tuple[str, int]] | None:
+    """A list of one says no more than the campaign's provider does."""
+    return route if len(route) > 1 else None
 
 
 def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
@@ -50,6 +65,7 @@ def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
         *conditions,
         status_reason=reason,
         provider=provider.name if provider else campaign.provider,
+        route=campaign.route or _several(routes.launched(campaign.channel, campaign.provider)),
         launched_at=campaign.launched_at or now,
         started_at=now,
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from peewee import BigAutoField, BigIntegerField, CharField, SmallIntegerField, TextField
 
-from obidient.campaigns.models.campaign import CampaignError
+from obidient.campaigns.models.campaign import CampaignError, CampaignProvider, RecipientStatus
 from obidient.campaigns.sending.outcomes import CallResult, Result
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
@@ -95,3 +95,34 @@ def note_numbers(channel: str, phones: Mapping[int, str], result: CallResult) ->
     if result.invalid:
         bad = [phones[one] for one in result.invalid]
         Contact.update(phone_invalid=True).where(Contact.phone.in_(bad)).execute()
+
+
+def note_provider(campaign_id: int, provider: str, results: Sequence[Result], cost_e4: int) -> None:
+    """Add what one provider was handed, and how much of it surely did not leave."""
+    fared = Counter(one.status for one in results)
+    figures = (
+        fared[RecipientStatus.SENT],
+        fared[RecipientStatus.FAILED],
+        fared[RecipientStatus.UNCONFIRMED],
+        fared[RecipientStatus.QUEUED],
+        cost_e4,
+    )
+    if not any(figures):
+        return
+    m = mark()
+    names = ("sent", "failed", "unconfirmed", "returned", "cost_e4")
+    sums = ", ".join(f"{name} = campaign_provider.{name} + excluded.{name}" for name in names)
+    db.execute_sql(
+        f"INSERT INTO campaign_provider (campaign_id, provider, {', '.join(names)}, reason) "
+        f"VALUES ({', '.join([m] * 7)}, '') "
+        f"ON CONFLICT (campaign_id, provider) DO UPDATE SET {sums}",
+        (campaign_id, provider, *figures),
+    )
+
+
+def note_turned_away(campaign_id: int, provider: str, reason: str) -> None:
+    """Keep why a campaign's messages went, or would rather go, another way."""
+    CampaignProvider.insert(campaign_id=campaign_id, provider=provider, reason=reason).on_conflict(
+        conflict_target=[CampaignProvider.campaign_id, CampaignProvider.provider],
+        update={CampaignProvider.reason: reason},
+    ).execute()

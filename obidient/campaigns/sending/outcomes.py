@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from obidient.campaigns.models.campaign import RecipientStatus
+from obidient.campaigns.models.campaign import Campaign, RecipientStatus
 from obidient.clock import utcnow
 from obidient.database import storable
 from obidient.plugin import (
@@ -244,5 +244,9 @@ def _cost(said: Money | None) -> int | None:
     return cost if abs(cost) <= MOST_COST else None
 
 
-def message_of(one: Claimed, text: str, campaign_id: int, audio_url: str | None = None) -> Message:
-    return Message(one.id, one.phone, text, campaign_id, one.attempt, audio_url)
+def message_of(
+    one: Claimed, text: str, campaign: Campaign, audio_url: str | None = None
+) -> Message:
+    return Message(
+        one.id, one.phone, text, campaign.id, one.attempt, audio_url, campaign.message_class
+    )

@@ -46,13 +46,19 @@ def move_campaign(
 
 
 def claim(
-    campaign_id: int, batch: int, limit: int, lease: timedelta, channel: str
+    campaign_id: int,
+    batch: int,
+    limit: int,
+    lease: timedelta,
+    channel: str,
+    provider: str | None = None,
 ) -> list[Claimed]:
     """Take up to `limit` due recipients of a batch for one provider call.
 
     Nothing is claimed once the campaign is not sending any more: the check locks its row, so a
     pause that has been answered holds. Nor is anything while the channel is paused. Numbers that
-    have opted out meanwhile are skipped here.
+    have opted out meanwhile are skipped here. From here on they are `provider`'s, unless it surely
+    did not send; who is another's already is not taken.
     """
     now = utcnow()
     m = mark()
@@ -63,15 +69,18 @@ def claim(
         "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "
         f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
         f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
+        f"AND (CAST({m} AS text) IS NULL OR r.provider IS NULL OR r.provider = {m}) "
         f"AND NOT EXISTS (SELECT 1 FROM channel_state c WHERE c.channel = {m} AND c.paused) "
         f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
         f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, provider_id = NULL, "
+        f"provider = coalesce({m}, provider), "
         f"lease_until = {m}, updated_at = {m} "
         f"WHERE status = {QUEUED:d} AND id IN (SELECT id FROM due) "
         "RETURNING id, phone, contact_id, attempts"
     )
     with db.atomic() as transaction:
-        params = (campaign_id, batch, now, channel, now + lease, now)
+        mine = (provider, provider, channel, provider)
+        params = (campaign_id, batch, now, *mine, now + lease, now)
         rows = db.execute_sql(sql, params).fetchall()
         if not rows:
             return []
@@ -131,7 +140,9 @@ def _row_of(result: Result) -> tuple[Any, ...]:
     )
 
 
-def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -> None:
+def record(
+    campaign_id: int, results: Sequence[Result], lease_until: datetime, provider: str = ""
+) -> None:
     """Write the outcomes of one provider call, of what was claimed until `lease_until`.
 
     Safe to repeat when the database's answer was lost, even if another worker has claimed since.
@@ -148,6 +159,8 @@ def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -
         "coalesce(v.cost, recipient.cost_e4), parts = coalesce(v.parts, recipient.parts), "
         "next_attempt_at = v.due, attempts = recipient.attempts - v.free, lease_until = NULL, "
         f"sent_at = CASE WHEN v.status = {SENT:d} THEN {m} ELSE recipient.sent_at END, "
+        # Surely not sent: the next try may be another network's.
+        f"provider = CASE WHEN v.status = {QUEUED:d} THEN NULL ELSE recipient.provider END, "
         f"updated_at = {m} FROM v WHERE recipient.id = v.id AND recipient.status = {SENDING:d} "
         f"AND recipient.attempts = v.attempt AND recipient.lease_until = {m} RETURNING recipient.id"
     )
@@ -166,6 +179,8 @@ def record(campaign_id: int, results: Sequence[Result], lease_until: datetime) -
                 cost += late_cost
         currency = next((r.currency for r in results if r.currency), "")
         _note(campaign_id, applied, moves, (cost, currency), now)
+        if provider:
+            notes.note_provider(campaign_id, provider, applied, cost)
 
 
 def _raise_late(result: Result, moves: Counter[RecipientStatus]) -> tuple[bool, int]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from obidient import queues
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
-from obidient.campaigns.sending import hints, lifecycle, staging, states
+from obidient.campaigns.sending import asking, hints, lifecycle, staging, states
 from obidient.campaigns.sending.hints import feed
 from obidient.clock import utcnow
 from obidient.database import db
@@ -31,6 +31,7 @@ def sweep() -> None:
     cancelled = (Campaign.status == "cancelled") & (Campaign.queued > 0)
     for campaign in Campaign.select().where(cancelled).limit(5):
         states.skip_queued(campaign.id)
+    asking.sweep()
     half_staged = (Campaign.status == "paused") & ~Campaign.staged
     for campaign in Campaign.select().where(half_staged):
         _stage(campaign)

@@ -5,7 +5,7 @@ message never sent again when it may have left.
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import fn
@@ -14,8 +14,9 @@ from obidient import database, queues
 from obidient.accounts import actor, audit
 from obidient.campaigns.models.campaign import RecipientStatus
 from obidient.campaigns.models.texts import InboundText, TextAnswer
-from obidient.campaigns.sending import notes
+from obidient.campaigns.sending import notes, rest, routes
 from obidient.campaigns.sending.counters import Counts
+from obidient.campaigns.sending.holds import TRANSACTIONAL
 from obidient.campaigns.sending.outcomes import CallResult, Claimed, Retries, collect, raising
 from obidient.clock import utcnow
 from obidient.config import settings
@@ -30,6 +31,7 @@ from obidient.plugin import (
     Provider,
 )
 from obidient.providers import registry
+from obidient.workers import failed_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +39,12 @@ TASK = "send_answer"
 #: The same answer by itself once per number and this long: two machines must not talk to each other
 #: for ever.
 ONE_HELP = timedelta(hours=24)
-#: Tries of an answer that certainly did not leave.
+#: Tries of a test that certainly did not leave.
 PATIENCE = timedelta(hours=1)
+#: Tries of an answer: somebody waits for it, maybe since last night.
+PATIENCE_WITH_ANSWERS = timedelta(hours=24)
+#: Between two tries of one text, at first and at most.
+SOONEST, LATEST = timedelta(seconds=10), timedelta(minutes=10)
 #: A worker that has not recorded what came of it by then has died over it.
 GIVEN_UP = timedelta(minutes=5)
 #: Far from the ids of recipients: providers tell messages apart by them.
@@ -218,7 +224,8 @@ def sweep() -> None:
     TextAnswer.update(
         state="unconfirmed", error="The worker stopped before it had the network's answer"
     ).where(TextAnswer.state == "sending", TextAnswer.changed_at < now - GIVEN_UP).execute()
-    waiting = (TextAnswer.state == "queued") & (TextAnswer.changed_at < now - timedelta(seconds=10))
+    due = TextAnswer.due_at.is_null() | (TextAnswer.due_at <= now)
+    waiting = (TextAnswer.state == "queued") & (TextAnswer.changed_at < now - SOONEST) & due
     for row in TextAnswer.select(TextAnswer.id).where(waiting).limit(50):
         hint(row.id)
 
@@ -241,12 +248,23 @@ def send(answerId: int) -> None:
     row = TextAnswer.get_by_id(answerId)
     one = Claimed(FIRST_ID + row.id, row.phone, None, 1, row.changed_at)
     database.release()
-    found = _call(provider, one, Message(one.id, row.phone, row.text))
+    message = Message(one.id, row.phone, row.text, message_class=TRANSACTIONAL)
+    found = _call(provider, one, message)
     result = found.results[0]
     state, error = _STATES[result.status], found.stop or found.refused or result.reason
-    if found.stop or (state == "queued" and row.created_at < utcnow() - PATIENCE):
+    is_answer = row.purpose == ANSWER
+    if found.refused or (found.stop and is_answer):
+        rest.leave(name, error, rest.STOPPED if found.stop else rest.LEFT)
+    patience = PATIENCE_WITH_ANSWERS if is_answer else PATIENCE
+    if (found.stop and not is_answer) or (
+        state == "queued" and row.created_at < utcnow() - patience
+    ):
         state = "failed"
-    database.persist(lambda: _record(answerId, state, error, result.provider_id))
+    due = min(result.next_attempt_at or utcnow(), utcnow() + LATEST)
+    due = max(due, utcnow() + min(LATEST, max(SOONEST, (utcnow() - row.created_at) / 4)))
+    database.persist(lambda: _record(answerId, state, error, result.provider_id, due))
+    if is_answer and state == "failed":
+        _tell_of_loss(row, error)
     notes.note_numbers("sms", {one.id: one.phone}, found)
 
 
@@ -260,21 +278,31 @@ def _call(provider: Provider, one: Claimed, message: Message) -> CallResult:
     return found
 
 
+def _tell_of_loss(row: TextAnswer, error: str) -> None:
+    """An answer that is given up is no secret: it stands among the failed jobs."""
+    queue = queues.Queues.of_channel("sms")
+    failed_jobs.record(queue, TASK, {"answerId": row.id}, RuntimeError(f"Not answered: {error}"))
+
+
 def _carrier(answer_id: int) -> Provider | None:
-    """The provider that carries this text: the channel's, or the one under test."""
+    """The provider that carries this text: the best of the channel's, or the one under test."""
     found = registry.current()
     row = TextAnswer.get_or_none(TextAnswer.id == answer_id)
     if row is not None and row.purpose == TEST:
         return found.find(row.provider)
+    several = [one for one in found.route("sms") if not found.why_not(one)]
+    if len(several) > 1:
+        return routes.best(several, {}).provider
     return found.for_channel("sms")
 
 
-def _record(answer_id: int, state: str, error: str, provider_id: str | None) -> None:
+def _record(answer_id: int, state: str, error: str, provider_id: str | None, due: datetime) -> None:
     TextAnswer.update(
         state=state,
         error=error,
         provider_id=provider_id,
         changed_at=utcnow(),
+        due_at=due,
     ).where(TextAnswer.id == answer_id, TextAnswer.state == "sending").execute()
 
 

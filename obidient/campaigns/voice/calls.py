@@ -65,7 +65,7 @@ def claim(
         limit = free_lines(provider, limit)
         if not limit:
             return []
-        claimed = states.claim(campaign.id, batch, limit, lease, campaign.channel)
+        claimed = states.claim(campaign.id, batch, limit, lease, campaign.channel, provider.name)
         rows = [
             {
                 "provider": provider.name,
@@ -101,7 +101,7 @@ def record(
                 VoiceCall.update(until=until, **changes).where(mine).execute()
             else:
                 VoiceCall.delete().where(mine).execute()
-        states.record(campaign_id, results, lease_until)
+        states.record(campaign_id, results, lease_until, provider.name)
 
 
 def lock_calls(provider: str, sessions: Iterable[str]) -> None:

@@ -1,0 +1,412 @@
+"""Two networks, one of which fails: who is moved, who never is, and what is said of it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from obidient import clock
+from obidient.campaigns import control, decisions
+from obidient.campaigns.models.campaign import (
+    Batch,
+    Campaign,
+    CampaignProvider,
+    ProviderState,
+    Recipient,
+    RecipientStatus,
+)
+from obidient.campaigns.sending import (
+    asking,
+    delivery,
+    lifecycle,
+    pace,
+    rest,
+    routes,
+    staging,
+    states,
+)
+from obidient.campaigns.sending.reports import apply_reports
+from obidient.config import ConfigError, Settings
+from obidient.contacts.models import Contact
+from obidient.plugin import (
+    Accepted,
+    DeliveryReport,
+    Message,
+    Outcome,
+    Provider,
+    ProviderStopped,
+    Rejected,
+    RequestRetry,
+    Retry,
+    Unknown,
+)
+from obidient.providers import registry
+
+S = RecipientStatus
+PEOPLE = 30
+
+
+class _Network(Provider):
+    """Takes everything unless `answer` says otherwise; remembers whom it was given."""
+
+    channel = "sms"
+    max_batch = 5
+    given: list[str]
+    answer: Any = None
+
+    def send(self, messages: list[Message]) -> list[Outcome]:
+        if self.answer is not None:
+            return self.answer(self, messages)
+        return self.take(messages)
+
+    def take(self, messages: list[Message]) -> list[Outcome]:
+        self.given += [one.phone for one in messages]
+        return [Accepted(one, f"{self.name}-{one.id}") for one in messages]
+
+    def ask(self, messages: list[Message]) -> list[Outcome]:
+        self.asked = messages
+        return list(self.knows(messages))
+
+    def knows(self, messages: list[Message]) -> list[Outcome]:
+        return []
+
+
+class First(_Network):
+    name = "first-net"
+
+
+class Second(_Network):
+    name = "second-net"
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return environ | {"SMS_PROVIDER": "first-net,second-net", "SMS_BATCH_SIZE": "10"}
+
+
+@pytest.fixture
+def networks(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[First, Second]]:
+    monkeypatch.setattr(pace, "take", lambda buckets, wanted: (wanted, 0.0))
+    monkeypatch.setattr(pace, "give_back", lambda buckets, number: None)
+    rows = [{"phone": f"+23480355{n:05d}", "first_name": "Ada"} for n in range(PEOPLE)]
+    Contact.insert_many(rows).execute()
+    found = registry.current()
+    first, second = found.add(First), found.add(Second)
+    assert isinstance(first, First)
+    assert isinstance(second, Second)
+    first.given, second.given = [], []
+    yield first, second
+
+
+def later(monkeypatch: pytest.MonkeyPatch, **more: float) -> None:
+    monkeypatch.setattr(clock, "_shift", clock._shift + timedelta(**more))
+
+
+def launch(**more: Any) -> int:
+    values = {"title": "T", "message_template": "Hello", "audience": {"everyone": True}}
+    campaign = control.create(values | more)
+    control.launch(campaign.id)
+    while not staging.stage_chunk(campaign.id, 500):
+        pass
+    return int(campaign.id)
+
+
+def work(campaign_id: int) -> Campaign:
+    rows = Batch.select().where(Batch.campaign_id == campaign_id).order_by(Batch.number)
+    for batch in list(rows):
+        delivery.send_batch(campaign_id, batch.id)
+    return lifecycle.get(campaign_id)
+
+
+def refuse(network: _Network, messages: list[Message]) -> list[Outcome]:
+    raise RequestRetry("It can't be reached")
+
+
+def drop(network: _Network, messages: list[Message]) -> list[Outcome]:
+    """Takes them and says nothing, as a network does whose answers get lost."""
+    network.take(messages)
+    return [Unknown(one, "No answer in time") for one in messages]
+
+
+def carried(campaign_id: int) -> Counter[str | None]:
+    rows = Recipient.select(Recipient.provider).where(Recipient.campaign_id == campaign_id)
+    return Counter(row.provider for row in rows)
+
+
+@pytest.mark.both
+def test_a_network_that_refuses_is_left_at_once_and_nobody_is_lost_or_doubled(
+    networks: tuple[First, Second],
+) -> None:
+    first, second = networks
+    calls = iter(range(100))
+    first.answer = lambda net, some: net.take(some) if next(calls) < 2 else refuse(net, some)
+    campaign_id = launch()
+    campaign = work(campaign_id)
+    assert campaign.status == "completed"
+    assert campaign.sent == PEOPLE
+    assert sorted(first.given + second.given) == sorted(set(first.given) | set(second.given))
+    assert (len(first.given), len(second.given)) == (10, 20)
+    assert carried(campaign_id) == {"first-net": 10, "second-net": 20}
+    rows = {row.provider: row for row in CampaignProvider.select()}
+    assert (rows["first-net"].sent, rows["second-net"].sent) == (10, 20)
+    assert rows["first-net"].returned == 5
+    assert rows["first-net"].reason == "It can't be reached"
+    assert campaign.provider == "first-net"
+
+
+@pytest.mark.both
+def test_whoever_may_have_got_it_stays_with_the_network_that_may_have_it(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = networks
+    first.answer = drop
+    campaign_id = launch()
+    campaign = work(campaign_id)
+    # One call is lost, then the others go the other way; the five are never moved by the machine.
+    assert (campaign.unconfirmed, campaign.sent) == (5, PEOPLE - 5)
+    later(monkeypatch, hours=3)
+    states.expire_leases()
+    work(campaign_id)
+    assert set(first.given).isdisjoint(second.given)
+    # Sent again by a person's word, they go to no other network either.
+    decisions.resolve_unconfirmed(campaign_id, resend=True)
+    lifecycle.carry_out(campaign_id)
+    first.answer = None
+    later(monkeypatch, minutes=1)
+    campaign = work(campaign_id)
+    assert campaign.sent == PEOPLE
+    assert set(first.given).isdisjoint(second.given)
+
+
+def test_a_refusal_of_single_people_lets_them_move(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = networks
+    first.answer = lambda net, some: [Retry(one, "Gateway busy") for one in some]
+    campaign_id = launch()
+    work(campaign_id)
+    assert carried(campaign_id)[None] == PEOPLE
+    first.answer = refuse
+    for _ in range(4):
+        later(monkeypatch, minutes=2)
+        work(campaign_id)
+    assert lifecycle.get(campaign_id).sent == PEOPLE
+    assert carried(campaign_id) == {"second-net": PEOPLE}
+
+
+def test_a_network_that_stops_is_left_while_there_is_another(
+    networks: tuple[First, Second],
+) -> None:
+    first, second = networks
+
+    def empty(network: _Network, messages: list[Message]) -> list[Outcome]:
+        raise ProviderStopped("The account is empty")
+
+    first.answer = empty
+    campaign_id = launch()
+    campaign = work(campaign_id)
+    assert (campaign.status, campaign.sent, first.given) == ("completed", PEOPLE, [])
+    assert CampaignProvider.get(provider="first-net").reason == "The account is empty"
+    # With both empty, a person has to act.
+    second.answer = empty
+    other = launch()
+    assert work(other).status == "paused"
+
+
+def test_a_provider_that_a_person_chose_has_no_other_beside_it(
+    networks: tuple[First, Second],
+) -> None:
+    first, second = networks
+    first.answer = refuse
+    campaign_id = launch(provider="first-net")
+    campaign = work(campaign_id)
+    assert (campaign.status, campaign.queued, second.given) == ("sending", PEOPLE, [])
+    assert campaign.route is None
+
+
+def test_the_list_is_fixed_at_launch(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = launch()
+    assert lifecycle.get(campaign_id).route == [["first-net", 0], ["second-net", 0]]
+    monkeypatch.setattr(registry.current(), "route", lambda channel: [])
+    assert work(campaign_id).status == "completed"
+
+
+def test_reports_are_matched_by_the_network_that_has_the_person(
+    networks: tuple[First, Second],
+) -> None:
+    first, _ = networks
+    first.answer = refuse
+    campaign_id = launch()
+    work(campaign_id)
+    row = Recipient.select().where(Recipient.campaign_id == campaign_id).first()
+    good = DeliveryReport(str(row.provider_id), "delivered")
+    assert apply_reports("first-net", [good]) == [good]
+    assert apply_reports("second-net", [good]) == []
+    assert Recipient.get_by_id(row.id).status == S.DELIVERED
+
+
+# ---- health -------------------------------------------------------------------------------------
+
+
+def test_a_network_that_comes_and_goes_is_not_followed(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up for 20 s, down for 20 s, for an hour: without hysteresis that is 180 changes."""
+    first, second = networks
+    both: list[Provider] = [first, second]
+    used: list[str] = []
+    for second_of in range(3600):
+        later(monkeypatch, seconds=1)
+        chosen = routes.best(both, {})
+        used.append(chosen.provider.name)
+        if chosen.provider is second:
+            continue
+        if second_of // 20 % 2:
+            rest.note_refusal("first-net", "Down", None)
+        else:
+            rest.clear("first-net")
+    changes = sum(a != b for a, b in pairwise(used))
+    probes = sum(a != b and b != c for a, b, c in zip(used, used[1:], used[2:], strict=False))
+    # A probe is one request among others', not a change of network.
+    assert changes - 2 * probes < 90
+    assert used.count("second-net") > 1200
+
+
+def test_a_dead_network_is_left_within_seconds_and_comes_back_slowly(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = networks
+    both: list[Provider] = [first, second]
+    rest.note_refusal("first-net", "Down", None)
+    assert routes.best(both, {}).provider is second
+    later(monkeypatch, seconds=2)
+    assert routes.best(both, {}).provider is first
+    rest.note_refusal("first-net", "Down", None)
+    # The second in a row: left for longer than it rests.
+    for _ in range(10):
+        later(monkeypatch, seconds=1)
+        assert routes.best(both, {}).provider is second
+    later(monkeypatch, seconds=rest.LEFT)
+    for _ in range(rest.PROOFS):
+        chosen = routes.best(both, {})
+        assert (chosen.provider, chosen.limit) == (first, routes.PROBE)
+        # One worker at a time tries it.
+        assert routes.best(both, {}).provider is second
+        rest.clear("first-net")
+        later(monkeypatch, seconds=rest.PROBED + 1)
+    chosen = routes.best(both, {})
+    assert (chosen.provider, chosen.limit) == (first, None)
+    assert ProviderState.get_by_id("first-net").left_until is None
+
+
+def test_load_is_shared_by_weight_among_those_that_are_well(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both: list[Provider] = list(networks)
+    weights = {"first-net": 3, "second-net": 1}
+    used = Counter(routes.best(both, weights).provider.name for _ in range(2_000))
+    assert 1_350 < used["first-net"] < 1_650
+    rest.note_refusal("first-net", "Down", None)
+    assert {routes.best(both, weights).provider.name for _ in range(50)} == {"second-net"}
+
+
+@pytest.mark.parametrize(
+    "given, found",
+    [
+        ("a", (("a", 0),)),
+        (" a , b ", (("a", 0), ("b", 0))),
+        ("a:3,b:1", (("a", 3), ("b", 1))),
+        ("", ()),
+    ],
+)
+def test_providers_are_named_in_order_or_by_weight(given: str, found: object) -> None:
+    values = {"OBIDIENT_ENV": "development", "SMS_PROVIDER": given}
+    assert Settings.load(values).providers_named("sms") == found
+
+
+@pytest.mark.parametrize("wrong", ["a:3,b", "a:x", "a:0", ":3", "a,a"])
+def test_a_list_that_can_not_be_meant_is_refused_in_a_sentence(wrong: str) -> None:
+    values = {"OBIDIENT_ENV": "development", "SMS_PROVIDER": wrong}
+    with pytest.raises(ConfigError, match="SMS_PROVIDER"):
+        Settings.load(values).providers_named("sms")
+
+
+# ---- asking -------------------------------------------------------------------------------------
+
+
+@pytest.mark.both
+def test_asking_settles_whom_nobody_knew_about_and_sends_nothing(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = networks
+    first.answer = drop
+    campaign_id = launch(provider="first-net")
+    work(campaign_id)
+    given = len(first.given)
+    assert lifecycle.get(campaign_id).unconfirmed == PEOPLE
+
+    def knows(messages: list[Message]) -> Iterator[Outcome]:
+        for number, one in enumerate(messages):
+            if number % 3 == 0:
+                yield Accepted(one, f"late-{one.id}")
+            elif number % 3 == 1:
+                yield Rejected(one, "unknown-to-us", "The network never had it")
+
+    monkeypatch.setattr(first, "knows", knows)
+    asking.ask("first-net")
+    assert lifecycle.get(campaign_id).unconfirmed == PEOPLE, "asked too soon"
+    later(monkeypatch, minutes=2)
+    asking.ask("first-net")
+    campaign = lifecycle.get(campaign_id)
+    assert (campaign.sent, campaign.failed, campaign.unconfirmed) == (10, 10, 10)
+    # Asked about the rest again, but not at once.
+    first.asked = []
+    asking.ask("first-net")
+    assert first.asked == []
+    later(monkeypatch, minutes=5)
+    asking.ask("first-net")
+    assert len(first.asked) == 10
+    assert len(first.given) == given
+    assert second.given == []
+    # The network's id is known now: its report finds the person.
+    row = Recipient.select().where(Recipient.status == S.SENT).first()
+    assert row.provider_id == f"late-{row.id}"
+    assert apply_reports("first-net", [DeliveryReport(row.provider_id, "delivered")]) == []
+
+
+def test_after_a_day_it_is_a_persons_to_decide(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = networks
+    first.answer = drop
+    launch_id = launch(provider="first-net")
+    work(launch_id)
+    later(monkeypatch, hours=25)
+    first.asked = []
+    asking.ask("first-net")
+    assert first.asked == []
+
+
+def test_a_decision_made_meanwhile_stands(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = networks
+    first.answer = drop
+    campaign_id = launch(provider="first-net")
+    work(campaign_id)
+    later(monkeypatch, minutes=2)
+
+    def knows(messages: list[Message]) -> list[Outcome]:
+        decisions.resolve_unconfirmed(campaign_id, resend=True)
+        lifecycle.carry_out(campaign_id)
+        return [Rejected(one, "unknown-to-us", "The network never had it") for one in messages]
+
+    monkeypatch.setattr(first, "knows", knows)
+    asking.ask("first-net")
+    assert lifecycle.get(campaign_id).failed == 0
