@@ -1,8 +1,11 @@
 """Several networks a campaign: its list, each recipient's, figures of each, and their health."""
 
+from peewee import JSONField
+from playhouse.migrate import migrate
+
 
 def up(migrator, db):
-    db.execute_sql("ALTER TABLE campaign ADD COLUMN route TEXT")
+    migrate(migrator.add_column("campaign", "route", JSONField(null=True)))
     db.execute_sql("ALTER TABLE recipient ADD COLUMN provider VARCHAR(255)")
     db.execute_sql("ALTER TABLE provider_state ADD COLUMN left_until TIMESTAMP")
     db.execute_sql("ALTER TABLE provider_state ADD COLUMN proofs INTEGER NOT NULL DEFAULT 0")
