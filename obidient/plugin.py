@@ -38,6 +38,7 @@ from obidient.plugin_messages import (
     Unknown,
     WebhookRequest,
 )
+from obidient.plugin_side_by_side import BEGIN_WITHIN, SideBySide
 from obidient.plugin_transport import CONNECT, HttpResponse, Transport, Uncertain, retry_after
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "RequestRetry",
     "Retry",
     "Script",
+    "SideBySide",
     "Stop",
     "Transport",
     "Uncertain",
@@ -80,9 +82,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: Seconds after which one call begins no further request, so that pause and cancel hold at once.
-BEGIN_WITHIN = 0.8
 
 
 # ---- tasks --------------------------------------------------------------------------------------
