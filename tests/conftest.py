@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import africastalking  # noqa: F401 - theirs, before pytest puts plugins/ in front of it
 import psycopg
 import pytest
 import quick_apps
