@@ -258,6 +258,7 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "fields": texts.FIELDS | fields.own(),
         "providers": providers,
         "usual_provider": registry.current().for_channel(campaign.channel),
+        "may_choose_class": bool((user := actor()) and user.role == "admin"),
         "usual_quiet": settings().quiet_hours,
         "usual_rate": settings().channel(campaign.channel).rate,
         "quiet_from": quiet_from or "20:00",

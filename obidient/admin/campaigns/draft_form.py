@@ -6,6 +6,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from obidient.admin.base import local_moment
+from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
 from obidient.campaigns.voice import menu
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
@@ -33,6 +34,10 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
         "provider": form.get("provider") or None,
         "keep_spelling": form.get("keep_spelling", "yes") == "yes",
     }
+    if "message_class" in form:
+        values["message_class"] = (
+            TRANSACTIONAL if form["message_class"] == TRANSACTIONAL else PROMOTIONAL
+        )
     if form.get("audio_asset_id", "").isdecimal():
         values["audio_asset_id"] = int(form["audio_asset_id"])
     elif "audio_asset_id" in form:

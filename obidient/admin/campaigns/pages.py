@@ -38,12 +38,14 @@ from obidient.campaigns.models.campaign import (
     CAMPAIGN_STATUSES,
     Campaign,
     CampaignError,
+    CampaignProvider,
     RecipientStatus,
 )
 from obidient.campaigns.networks import NETWORKS
-from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.sending import lifecycle, routes
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid, Problem
+from obidient.plugin import Explanation
 
 WRITE = "campaigns:write"
 
@@ -202,7 +204,7 @@ class Campaigns(SecureView):
         return self.render(
             "admin/campaigns/recipient.html",
             campaign=campaign,
-            provider=provider_title(campaign.provider),
+            provider=provider_title(recipient_view.carrier_of(campaign, row)),
             networks=NETWORKS,
             **recipient_view.page(campaign, row),
         )
@@ -330,11 +332,29 @@ def _extras(shown: Any, tab: str) -> dict[str, Any]:
         errors = list(found.order_by(CampaignError.count.desc()).limit(12))
     return {
         "errors": errors,
-        "explain": functools.partial(explain, provider=campaign.provider),
+        "explain": functools.partial(_explained, routes.names_of(campaign)),
+        "shares": _shares(campaign) if tab == "overview" else [],
         "provider": provider_title(campaign.provider),
         "audience": audience_words(campaign.audience),
         "price": _price(campaign),
     }
+
+
+def _explained(names: list[str], code: str, reason: str = "") -> Explanation:
+    """What a code means to the first of the campaign's providers that knows it."""
+    found = [explain(code, reason, name) for name in names]
+    plain = explain(code, reason)
+    return next((one for one in found if one != plain), plain)
+
+
+def _shares(campaign: Campaign) -> list[CampaignProvider]:
+    """What each provider was handed, in the order of their list; empty where there is one alone."""
+    rows = {
+        row.provider: row
+        for row in CampaignProvider.select().where(CampaignProvider.campaign_id == campaign.id)
+    }
+    names = [*routes.names_of(campaign), *sorted(set(rows) - set(routes.names_of(campaign)))]
+    return [rows[name] for name in names if name in rows] if len(names) > 1 else []
 
 
 def _price(campaign: Campaign) -> str:

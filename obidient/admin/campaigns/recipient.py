@@ -93,8 +93,13 @@ def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
     }
 
 
+def carrier_of(campaign: Campaign, row: Recipient) -> str | None:
+    """Who has this person's message, or would have had it."""
+    return row.provider or campaign.provider
+
+
 def _explained(campaign: Campaign, row: Recipient) -> Explanation:
-    return explain(row.error_code, row.error_reason, campaign.provider)
+    return explain(row.error_code, row.error_reason, carrier_of(campaign, row))
 
 
 def _tries(campaign: Campaign, row: Recipient) -> list[Try]:
@@ -142,7 +147,11 @@ def receipts(campaign: Campaign, row: Recipient) -> list[Receipt]:
     spans = [(low, high)]
     if high - low > 2 * LOOKED_THROUGH:
         spans = [(low, low + LOOKED_THROUGH), (high - LOOKED_THROUGH, high)]
-    found = [one for begin, end in spans for one in _naming(campaign, row.provider_id, begin, end)]
+    found = [
+        one
+        for begin, end in spans
+        for one in _naming(carrier_of(campaign, row), row.provider_id, begin, end)
+    ]
     return [
         Receipt(
             one.received_at,
@@ -171,13 +180,13 @@ def _number(sql: str) -> int:
     return int(db.execute_sql(sql).fetchone()[0])
 
 
-def _naming(campaign: Campaign, provider_id: str, begin: int, end: int) -> list[RawCallback]:
+def _naming(provider: str | None, provider_id: str, begin: int, end: int) -> list[RawCallback]:
     m = mark()
     named = f"position({m} in body) > 0" if is_postgres() else f"instr(body, {m}) > 0"
     rows = db.execute_sql(
         f"SELECT id FROM raw_callback WHERE id >= {m} AND id < {m} AND provider = {m} AND {named} "
         "ORDER BY id LIMIT 20",
-        (begin, end, campaign.provider, provider_id.encode()),
+        (begin, end, provider, provider_id.encode()),
     ).fetchall()
     ids = [found[0] for found in rows]
     return list(RawCallback.select().where(RawCallback.id.in_(ids)).order_by(RawCallback.id))
