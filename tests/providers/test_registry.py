@@ -149,8 +149,13 @@ def test_our_own_plugins_load_from_any_current_folder(
     assert sorted(done.stdout.split()) == [
         "plugins.africastalking.sms",
         "plugins.africastalking.voice",
+        "plugins.kannel",
+        "plugins.simulator",
         "plugins.simulator",
         "plugins.simulator.voice",
+        "plugins.telegram",
+        "plugins.termii",
+        "plugins.twilio",
     ]
 
 
