@@ -28,7 +28,8 @@ class Lead:
 
 def leads(phones: Sequence[str]) -> dict[str, Lead]:
     """Of these numbers, those that lead to another contact."""
-    if not phones:
+    # Most lists are brought in where nobody has a second number.
+    if not phones or not FormerNumber.select(FormerNumber.phone).limit(1).exists():
         return {}
     is_in, params = in_sql(phones)
     rows = db.execute_sql(

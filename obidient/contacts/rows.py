@@ -3,6 +3,9 @@
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from obidient.contacts import names, numbers
 from obidient.contacts.columns import Columns
@@ -17,6 +20,9 @@ _UNSAFE = re.compile(
 )
 _LONGEST_NAME = 120
 _LONGEST_VALUE = 200
+_PLACES = ("state", "lga", "ward", "polling_unit")
+#: Places kept for rows to come that name the same.
+_MOST_PLACES = 50_000
 #: Google's own groups, such as `* myContacts`.
 _SYSTEM_GROUP = re.compile(r"\*.*")
 _TAGS_APART = re.compile(r":::|[;,|\n]")
@@ -57,19 +63,23 @@ def clean(text: str, longest: int = _LONGEST_NAME) -> str:
 
 
 class RowReader:
-    """Turns cells into people, given which column is which."""
+    """Turns cells into people, given which column is which.
+
+    Names, places and tags repeat from row to row: what a cell comes to is worked out once.
+    """
 
     def __init__(self, columns: Columns, placer: Placer, surname_first: bool = False) -> None:
-        self._columns = columns.fields
+        found = columns.fields
         self._phones = columns.phones
+        self._first, self._last, self._full, self._tags = (
+            found.get(name, -1) for name in ("first_name", "last_name", "full_name", "tags")
+        )
+        self._place_at = [found.get(name, -1) for name in _PLACES]
         self._own = sorted(columns.own.items())
         self._placer = placer
+        self._places: dict[tuple[str, ...], tuple[Any, ...]] = {}
         self._surname_first = surname_first
         self._erased = erased_hashes()
-
-    def cell(self, cells: list[str], name: str) -> str:
-        index = self._columns.get(name)
-        return clean(cells[index]) if index is not None and index < len(cells) else ""
 
     def given_phone(self, cells: list[str]) -> str:
         """What the row says for a number, for its complaint."""
@@ -78,18 +88,16 @@ class RowReader:
 
     def read(self, cells: list[str], line: int = 0) -> Person:
         """Raises ValueError with a sentence when the row has no usable phone number."""
-        phone, *further = self._read_phones(cells)
-        person = Person(phone, textless=textless(phone), further=tuple(further), line=line)
-        if self._erased and hashed(phone) in self._erased:
+        phones = self._read_phones(cells)
+        if self._erased and any(hashed(phone) in self._erased for phone in phones):
             raise ValueError("This person asked to be erased and never to be contacted again.")
+        person = Person(phones[0], line=line, textless=textless(phones[0]))
+        if len(phones) > 1:
+            person.further = tuple(phones[1:])
         self._name(person, cells)
-        self._placer.place(
-            person,
-            *(self._said(cells, name) for name in ("state", "lga", "ward", "polling_unit")),
-        )
-        tags = self.cell(cells, "tags")
-        if tags:
-            person.tags = read_tags(tags)
+        self._place(person, cells)
+        if 0 <= self._tags < len(cells) and cells[self._tags]:
+            person.tags = read_tags(cells[self._tags])
         if self._own:
             person.own = self._read_own(cells) or None
         return person
@@ -100,32 +108,59 @@ class RowReader:
         trouble: ValueError | None = None
         for at in self._phones:
             text = cells[at] if at < len(cells) else ""
-            if text and not names.is_nothing(text.strip()):
+            if text:
                 try:
                     found += numbers.read(text)
                 except ValueError as error:
-                    trouble = trouble or error
+                    if not names.is_nothing(text.strip()):
+                        trouble = trouble or error
         if not found:
             raise trouble or ValueError("There is no phone number. Fill it in, or delete the row.")
+        if len(found) == 1:
+            return found
         # One that gets no texts gives way to one that does.
-        if len(found) > 1 and textless(found[0]):
+        if textless(found[0]):
             found.sort(key=lambda phone: bool(textless(phone)))
-        return list(dict.fromkeys(found))[: numbers.MOST] if len(found) > 1 else found
-
-    def _said(self, cells: list[str], name: str) -> str:
-        text = self.cell(cells, name)
-        return "" if text and names.is_nothing(text) else text
+        return list(dict.fromkeys(found))[: numbers.MOST]
 
     def _name(self, person: Person, cells: list[str]) -> None:
-        person.first_name = names.given(names.tidy(self.cell(cells, "first_name")))
-        person.last_name = names.tidy(self.cell(cells, "last_name"))
-        full = names.tidy(self.cell(cells, "full_name"))
-        if full:
+        width = len(cells)
+        if 0 <= self._first < width:
+            person.first_name = _first_name(cells[self._first])
+        if 0 <= self._last < width:
+            person.last_name = _last_name(cells[self._last])
+        full = clean(cells[self._full]) if 0 <= self._full < width else ""
+        if full and (full := names.tidy(full)):
             first, last, person.full_name = names.split(full, self._surname_first)
             if not person.first_name and not person.last_name:
                 person.first_name, person.last_name = first, last
         if not person.full_name and (person.first_name or person.last_name):
             person.full_name = f"{person.first_name} {person.last_name}".strip()
+
+    def _place(self, person: Person, cells: list[str]) -> None:
+        width = len(cells)
+        given = tuple([cells[at] if 0 <= at < width else "" for at in self._place_at])
+        found = self._places.get(given)
+        if found is None:
+            texts = [clean(text) for text in given]
+            texts = ["" if text and names.is_nothing(text) else text for text in texts]
+            alone = self._placer.by_name_alone
+            self._placer.place(person, *texts)
+            # What is told of and counted is worked out for each row.
+            if not person.warnings and self._placer.by_name_alone == alone:
+                if len(self._places) > _MOST_PLACES:
+                    self._places.clear()
+                self._places[given] = _place_of(person)
+            return
+        (
+            person.state_code,
+            person.lga_code,
+            person.ward_code,
+            person.ward_name,
+            person.polling_unit_code,
+            person.polling_unit_name,
+            person.area_flag,
+        ) = found
 
     def _read_own(self, cells: list[str]) -> dict[str, str]:
         found = {}
@@ -137,8 +172,31 @@ class RowReader:
         return found
 
 
-def read_tags(text: str) -> frozenset[str]:
+_place_of = attrgetter(
+    "state_code",
+    "lga_code",
+    "ward_code",
+    "ward_name",
+    "polling_unit_code",
+    "polling_unit_name",
+    "area_flag",
+)
+
+
+@lru_cache(20_000)
+def _first_name(cell: str) -> str:
+    return names.given(names.tidy(clean(cell)))
+
+
+@lru_cache(20_000)
+def _last_name(cell: str) -> str:
+    return names.tidy(clean(cell))
+
+
+@lru_cache(5_000)
+def read_tags(cell: str) -> frozenset[str]:
     """The tags of a cell, in small letters; Google's own groups are none."""
+    text = clean(cell, 500)
     parts = {part.strip().lower() for part in _TAGS_APART.split(text)}
     return frozenset(
         part for part in parts if not (_SYSTEM_GROUP.match(part) or names.is_nothing(part))

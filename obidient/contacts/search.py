@@ -157,10 +157,15 @@ class Words:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
+        self._names: set[str] = set()
 
     def learn(self, names: Iterable[str]) -> None:
         """Keep the words of these names that are not kept yet."""
-        found = {word for name in names for word in words(name)} - self._known
+        fresh = set(names) - self._names
+        if len(self._names) > 200_000:
+            self._names.clear()
+        self._names |= fresh
+        found = {word for name in fresh for word in words(name)} - self._known
         rows = [{"word": word} for word in sorted(found) if len(word) <= _LONGEST_WORD]
         for start in range(0, len(rows), 500):
             NameWord.insert_many(rows[start : start + 500]).on_conflict(

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 _BITS = 1 << 25
+_MASK, _FACTOR = _BITS - 1, 2_654_435_761
 
 
 class Seen:
@@ -17,9 +18,9 @@ class Seen:
     def line_of(self, phone: str) -> int:
         """The line on which a number was met first; 0 for a new one."""
         number = int(phone[1:])
-        for place in (number % _BITS, (number * 2_654_435_761 >> 7) % _BITS):
-            if not self._bits[place >> 3] & 1 << (place & 7):
-                return 0
+        bits, one, other = self._bits, number & _MASK, (number * _FACTOR >> 7) & _MASK
+        if not (bits[one >> 3] & 1 << (one & 7) and bits[other >> 3] & 1 << (other & 7)):
+            return 0
         for numbers, lines in self._batches:
             at = bisect_left(numbers, number)
             if at < len(numbers) and numbers[at] == number:
@@ -28,10 +29,11 @@ class Seen:
 
     def add(self, met: Iterable[tuple[str, int]]) -> None:
         """Take in (number, line) pairs that `line_of` did not know."""
-        rows = sorted((int(phone[1:]), line) for phone, line in met)
-        for number, _ in rows:
-            for place in (number % _BITS, (number * 2_654_435_761 >> 7) % _BITS):
-                self._bits[place >> 3] |= 1 << (place & 7)
-        self._batches.append(
-            (array("Q", (number for number, _ in rows)), array("I", (line for _, line in rows)))
-        )
+        rows = sorted([(int(phone[1:]), line) for phone, line in met])
+        numbers = array("Q", [number for number, _ in rows])
+        bits = self._bits
+        for number in numbers:
+            one, other = number & _MASK, (number * _FACTOR >> 7) & _MASK
+            bits[one >> 3] |= 1 << (one & 7)
+            bits[other >> 3] |= 1 << (other & 7)
+        self._batches.append((numbers, array("I", [line for _, line in rows])))

@@ -97,6 +97,7 @@ class BatchWriter:
         self._seen = Seen()
         self._words = search.Words()
         self._sql = _merge_sql()
+        self._is_trial = False
         self.new = self.updated = self.duplicates = 0
         self._make_tables()
 
@@ -162,7 +163,14 @@ class BatchWriter:
         if not self._people:
             return
         # The rows of tags and words come first, outside: two imports may want the same.
-        self._words.learn(one.full_name for one in self._people.values())
+        self._words.learn(
+            name for one in self._people.values() for name in (one.first_name, one.last_name)
+        )
+        self._words.learn(
+            one.full_name
+            for one in self._people.values()
+            if len(one.full_name) != len(one.first_name) + len(one.last_name) + 1
+        )
         for person in self._people.values():
             for tag in person.tags:
                 if tag not in self._tag_ids:
@@ -201,7 +209,8 @@ class BatchWriter:
     def _count(self, known: dict[str, tuple[str, int | None]]) -> None:
         mine, fresh = self._import_id, []
         for phone, person in self._people.items():
-            line = self._seen.line_of(phone)
+            # What this run has written is known to the database; a trial run writes nothing.
+            line = self._seen.line_of(phone) if phone in known or self._is_trial else 0
             if line:
                 self.duplicates += 1
                 name = known[phone][0] if phone in known else ""
@@ -222,6 +231,7 @@ class BatchWriter:
 
     def count_only(self) -> None:
         """As `flush`, but only finds out what would be new: for a dry run."""
+        self._is_trial = True
         self._follow_leads(really=False)
         phones = list(self._people)
         rows: Any = Contact.select(Contact.phone, Contact.full_name, Contact.import_id)

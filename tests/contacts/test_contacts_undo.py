@@ -11,7 +11,7 @@ from obidient import jobs
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.sending.states import SENT
 from obidient.clock import utcnow
-from obidient.contacts import imports, merge, suppression, undo, uploads
+from obidient.contacts import export, imports, merge, suppression, undo, uploads
 from obidient.contacts.models import (
     NAMES,
     Contact,
@@ -105,6 +105,19 @@ def test_a_stop_from_a_further_number_holds_for_the_person(app: Flask, tmp_path:
     imports.run(write(tmp_path, 'Name,Phone\nAda,"08035550001, 08035550002"\n'))
     suppression.suppress("+2348035550002", source="stop-reply")
     assert suppression.channels("+2348035550001") == {"*"}
+
+
+@pytest.mark.both
+def test_an_export_brings_back_other_numbers_and_own_fields(app: Flask, tmp_path: Path) -> None:
+    text = 'Name,Phone,Job title\nAda Obi,"08035550001, 08035550002",=Trader\n'
+    imports.run(write(tmp_path, text))
+    exported = "".join(export.as_csv(Contact.select(), ""))
+    assert "'=Trader" in exported
+    Contact.delete().execute()
+    FormerNumber.delete().execute()
+    assert imports.run(write(tmp_path, exported.replace("'=", ""))).new == 1
+    assert Contact.get().fields == {"job_title": "Trader"}
+    assert [row.phone[-4:] for row in FormerNumber.select()] == ["0002"]
 
 
 # ---- undo ---------------------------------------------------------------------------------------
