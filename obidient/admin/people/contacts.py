@@ -202,11 +202,10 @@ class Contacts(SecureModelView):
 
     # -- changes, all audited --
 
-    @expose("/edit/")
-    def edit_view(self) -> Response:
-        """Where Flask-Admin's own page would be."""
-        contact_id = request.args.get("id", type=int) or 0
-        return redirect(self.get_url(".change", contact_id=_get(contact_id).id))
+    @expose("/edit/", methods=("GET", "POST"))
+    def edit_view(self) -> Any:
+        """The same under Flask-Admin's own address."""
+        return self.change(request.args.get("id", type=int) or 0)
 
     @expose("/<int:contact_id>/change", methods=("GET", "POST"))
     def change(self, contact_id: int) -> Any:
