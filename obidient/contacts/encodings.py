@@ -25,6 +25,8 @@ _BROKEN = re.compile(r"[\udc80-\udcff]")
 _HIGH = re.compile(rb"(?<=(.))([\x80-\xff])(?=(.))", re.DOTALL)
 #: So many of them tell enough.
 _ENOUGH = 20_000
+#: So many wrong bytes among so few right ones: no need to read on.
+_SURE = 1_000
 _BYTES = ("cp1252", "mac-roman", "cp850", "cp437")
 #: Signs that people and word processors put into lists.
 _SIGNS = frozenset("’‘“”–—…•«»°ºª№£€\u00a0")
@@ -74,6 +76,8 @@ def _is_utf8(file: BinaryIO) -> bool:
             broken += len(_BROKEN.findall(text))
             # What characters of several bytes save; letters of cp1252 rarely look like any.
             whole += len(block) - len(text)
+        if broken > _SURE and broken > 10 * whole:
+            return False
     return broken <= whole
 
 

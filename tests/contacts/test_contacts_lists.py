@@ -7,6 +7,9 @@ import pytest
 from flask import Flask
 
 from obidient.areas import Area
+from obidient.campaigns import audience
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import staging
 from obidient.contacts import imports, suppression
 from obidient.contacts.columns import assign
 from obidient.contacts.lists import ListFile, Reading
@@ -400,3 +403,18 @@ def test_whoever_opted_out_on_a_further_number_stays_so(app: Flask, tmp_path: Pa
     suppression.suppress("+2348035550002", "sms", "stop-reply")
     bring(tmp_path, 'Name,Phone\nAda,"08035550001, 08035550002"\n')
     assert suppression.suppressed([ONE], "sms") == {ONE}
+
+
+@pytest.mark.both
+def test_landlines_are_left_out_of_texts_and_called(app: Flask, tmp_path: Path) -> None:
+    bring(tmp_path, "Name,Phone\nAda,0201 234 5678\nBola,08035550001\nC,0800 123 4567\n")
+    everybody = {"everyone": True}
+    sms, voice = audience.count(everybody, "sms"), audience.count(everybody, "voice")
+    assert (sms.total, sms.textless, sms.invalid) == (1, 2, 0)
+    assert (voice.total, voice.textless) == (3, 0)
+    campaign = Campaign.create(
+        title="T", channel="sms", audience=everybody, status="sending", message_template="x"
+    )
+    staging.stage_chunk(campaign.id, 100)
+    staged = Campaign.get_by_id(campaign.id)
+    assert (staged.total, staged.excluded_textless) == (1, 2)
