@@ -13,11 +13,10 @@ from obidient.campaigns.sending import staging
 from obidient.contacts import imports, suppression
 from obidient.contacts.columns import assign
 from obidient.contacts.lists import ListFile, Reading
-from obidient.contacts.models import Contact, FormerNumber, OwnField, Tag
+from obidient.contacts.models import Contact, FormerNumber, OwnField
 from obidient.contacts.phones import normalise, textless
 from obidient.errors import Invalid
 
-LISTS = Path(__file__).parents[1] / "data" / "lists"
 ONE = "+2348035550001"
 
 
@@ -320,82 +319,7 @@ def test_unknown_columns_become_fields_of_ones_own(app: Flask, tmp_path: Path) -
     assert Contact.get().fields == {"occupation": "Trader", "size_of_shirt": "XL"}
 
 
-# ---- files of programs --------------------------------------------------------------------------
-
-
-def test_a_google_export_is_read(app: Flask) -> None:
-    report = imports.run(LISTS / "google.csv")
-    assert (report.new, report.bad, phones()) == (2, 0, ["0501", "0503"])
-    assert further() == {"0502", "5678"}
-    assert {tag.name for tag in Tag.select()} == {"ward team"}
-
-
-def test_a_workbook_is_read_on_the_sheet_with_people(app: Flask) -> None:
-    report = imports.run(LISTS / "people.xlsx")
-    assert (report.new, report.bad) == (4, 0)
-    assert report.understood["sheet"] == "People"
-    assert phones() == ["0101", "0102", "0103", "0104"]
-    assert names()[:2] == [("Ada", "Obi"), ("Bola", "Obi")]
-    first = Contact.select().order_by(Contact.phone).get()
-    assert first.fields == {"date_of_birth": "1990-03-01", "children": "0", "card": "yes"}
-    with pytest.raises(Invalid, match="no sheet 'Other'"):
-        imports.run(LISTS / "people.xlsx", reading=Reading(sheet="Other"))
-
-
-@pytest.mark.parametrize(
-    ("file", "numbers", "name"),
-    [
-        ("android-2.1.vcf", ["0201", "0203"], "Ṣolá Oluwaseyi Adébáyò"),
-        ("iphone-3.0.vcf", ["0301"], "Chinedu Okonkwo"),
-        ("standard-4.0.vcf", ["0401"], "Ifẹ́ Balógun"),
-    ],
-)
-def test_phone_books_are_read(app: Flask, file: str, numbers: list[str], name: str) -> None:
-    report = imports.run(LISTS / file)
-    assert (phones(), report.new) == (numbers, len(numbers))
-    assert Contact.select().order_by(Contact.phone).get().full_name == name
-    assert (
-        further()
-        == {
-            "android-2.1.vcf": {"0202", "5678"},
-            "iphone-3.0.vcf": {"0302"},
-            "standard-4.0.vcf": {"0402"},
-        }[file]
-    )
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "<html><table><tr><th>Name<th>Phone<tr><td>Ada &amp; Co<td>08035550001</table></html>",
-        '<?xml version="1.0"?><Workbook xmlns:ss="x"><Worksheet><Table><Row><Cell><Data>Name'
-        "</Data></Cell><Cell ss:Index='3'><Data>Phone</Data></Cell></Row><Row><Cell><Data>Ada &amp;"
-        " Co</Data></Cell><Cell ss:Index='3'><Data>8035550001</Data></Cell></Row></Table>"
-        "</Worksheet></Workbook>",
-        '{"results": [{"name": "Ada & Co", "group_a/phone_number": "08035550001"}]}',
-    ],
-    ids=["html", "xml", "json"],
-)
-def test_other_tables_saved_as_xls_are_read(app: Flask, tmp_path: Path, content: str) -> None:
-    imports.run(write(tmp_path, content, name="export.xls"))
-    assert (Contact.get().phone, Contact.get().full_name) == (ONE, "Ada & Co")
-
-
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "password"),
-        (b"\xd0\xcf\x11\xe0old", "old Excel workbook"),
-        (b"<html><p>No table here</p></html>", "web page without a table"),
-        (b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "entities"),
-        (b'{"a": [1, 2', "damaged"),
-    ],
-)
-def test_what_can_not_be_read_is_called_what_it_is(
-    app: Flask, tmp_path: Path, content: bytes, word: str
-) -> None:
-    with pytest.raises(Invalid, match=word):
-        imports.run(write(tmp_path, content, name="x.xls"))
+# ---- who gets nothing ---------------------------------------------------------------------------
 
 
 @pytest.mark.both
