@@ -123,6 +123,13 @@ def test_the_team_opts_a_number_out_and_in_under_its_text(page: FlaskClient) -> 
     assert TextAnswer.select().count() == 0
 
 
+def test_a_text_that_perhaps_asks_to_stop_is_shown_as_such(page: FlaskClient) -> None:
+    texted(page, "No let una message enter my phone again")
+    texted(page, "I will come with my sister", "+2348035550002")
+    texted(page, "stop rigging", "+2348035550003")
+    assert page.get("/admin/replies/").text.count("Perhaps wants no more") == 1
+
+
 def test_the_person_may_take_back_what_the_team_read_in_their_text(page: FlaskClient) -> None:
     row = texted(page, "Hmm")
     page.post(f"/admin/replies/{row.id}/stop")

@@ -9,6 +9,7 @@ from obidient.admin.base import PAGE, SecureView, done, expose, needs
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.texts import answers as inbox
+from obidient.campaigns.texts.keywords import perhaps_stop
 from obidient.clock import utcnow
 from obidient.contacts import suppression
 from obidient.contacts.models import Contact
@@ -58,6 +59,7 @@ class Inbox(SecureView):
             campaign=campaign_id,
             keywords=KEYWORDS,
             counts=inbox.answered([row.id for row in rows]),
+            perhaps={row.id for row in rows if not row.keyword and perhaps_stop(row.text)},
             **_linked(rows),
         )
 

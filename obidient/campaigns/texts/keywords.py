@@ -35,6 +35,7 @@ MOST_CHARACTERS = 480
 MOST_WORDS = 60
 _LONGEST_WORD = 24
 _LONGEST_PHRASE = 4
+_SHORT = 4
 
 _WORDS: dict[str, str] = {}
 for _letter, _words in CLASSES.items():
@@ -80,13 +81,14 @@ _LEAVE = _rule("Ln?M[~UMnTKNLs]*$")
 #: Take my number off, take off my number.
 _TAKE_OFF = _rule("[tg][~]*[Mn][~Mn]*o[*]$|[tg][~]*o[~OU]*[Mn][*]$")
 #: Don't send me messages, don't trouble me.
-_DONT_SEND = _rule("N[~UKkM]{0,4}(?:[sT][*]|[VA][*][MnTK][*])$")
+_DONT_SEND = _rule("N[~UKkM]{0,4}(?:[sT][*]|[VA][*][MnTK][*])$|N[~UK]*sM[~O]*T|Ns?[~]*T.?s[~]*M")
 #: Igbo: one word for "don't send".
-_FORBIDS = _rule("d[*]$")
+_FORBIDS = _rule("d(?:[*]$|M)")
 #: I don't want your messages.
 _DONT_WANT = _rule("N[~KU]{0,3}W[~UMnTsgKkyOC]*$")
-#: Tired of your messages.
+#: Tired of your messages; your messages are annoying.
 _TIRED = _rule("Q[~MnUO]*[sT][*]$")
+_TIRES = _rule("[~O]*T[~]*(?:Q|sM)[~MK]*$")
 #: Let this be the last message.
 _LAST = _rule("k[~U]*l[~U]*[sT][~UMnTsO]*$")
 #: Text me again (and I will sue).
@@ -94,7 +96,7 @@ _AGAIN = _rule("[~UfK]*[sTgV][~UMnTOKsV]*$")
 #: Stop texting me about: what follows only says which, when or where.
 _OURS_ABOUT = _rule("[SN][~UKkM]{0,4}[sTV][~OMUK]*(?:[MnT][~MnTKU]*)?p")
 #: Stop sending me whatever it is; stop filling my inbox, stop sending things to my phone.
-_STOP_TO_ME = _rule("S[~]*(?:sM[~O]*X{0,2}[~]*|[sX][~oXO]{0,4}Mn[*])$")
+_STOP_TO_ME = _rule("S[~]*(?:s[~]*M|[sX][~oXO]{0,4}Mn[*]$)")
 #: I want to be off this list.
 _OFF = _rule("o[~]*n[*]$")
 #: Don't stop; but "bana so, ku daina" (I don't want, stop) gives the reason.
@@ -137,6 +139,18 @@ def keyword(text: str) -> str:
     if any(_asks_who_we_are(one) for one in letters):
         return "help"
     return "help" if any(helps) and _nothing_else(letters, helps) else ""
+
+
+def perhaps_stop(text: str) -> bool:
+    """Whether a text that is no keyword speaks of stopping and of us: for a person to look at."""
+    if len(text) > MOST_CHARACTERS or keyword(text):
+        return False
+    clauses = _clauses(text)
+    if AFFAIRS & {word for words in clauses for word in words}:
+        return False
+    letters = "".join(map(_letters, clauses[:MOST_WORDS]))
+    asks = _has(letters, "SRLdQhE") or ("N" in letters and _has(letters, "sTW"))
+    return asks and (_has(letters, "MnT") or len(letters) <= _SHORT)
 
 
 def _clauses(text: str) -> list[list[str]]:
@@ -205,6 +219,8 @@ def _letter_of(word: str) -> str:
 def _asks_to_stop(clause: str, said: set[str]) -> bool:
     """Whether a request to stop begins somewhere in a clause and runs to its end."""
     if THREATS & said and "K" in clause and _AGAIN.match(clause):
+        return True
+    if _TIRES.match(clause):
         return True
     return any(
         _REQUESTS[letter](clause[:place], clause[place:], said)

@@ -7,9 +7,9 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "S",
         """
         opt out, opting out, opted out, sto p, st op, leave this group, leave the group,
-        leave this list, stop at once, go away, get lost, fuck off, piss off, buzz off, do
-        not contact, s t o p, un subscribe, no more, do not disturb, want out, put an end,
-        put a stop
+        leave this list, stop at once, stop for good, go away, get lost, fuck off, piss off,
+        buzz off, do not contact, s t o p, un subscribe, no more, do not disturb, want out,
+        put an end, put a stop
         """,
     ),
     ("fUS", "if you stopped"),
@@ -24,7 +24,10 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         what can i send, who i dey follow, ki ni e n
         """,
     ),
-    ("NW", "rather not"),
+    ("NW", "rather not, dont have my permission, not have my permission"),
+    ("S", "consent withdrawn, permission withdrawn"),
+    ("X", "stop here, god can, god will, your name"),
+    ("F", "for good"),
     ("F", "how to, where do i, where can i"),
     ("Ns", "make i no see, make i no hear, no let una"),
     ("n", "my sleep, my ears, my time"),
@@ -98,6 +101,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("CsM", "send me your, send me una"),
     ("A", "add my, put my, include my"),
     # Yoruba
+    ("LM", "fi foonu mi sile, je n simi, je n sinmi"),
     ("qS", "e ye, e yee, e duro, e dawo duro"),
     ("qR", "e yo"),
     ("Ns", "ma ko, e ma ko, ma se ko"),
@@ -132,6 +136,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("P", "o to, o to ge, o ti to, e ku, e se, o se, e joo"),
     ("H", "ran mi lowo, ran wa lowo"),
     # Hausa
+    ("NW", "ban bukata, ban bukatar"),
+    ("Rn", "share sunana"),
     ("X", "bari mu"),
     ("qS", "ku bar, a bar, in daina"),
     ("qR", "ku cire, a cire, ku goge, a goge"),
@@ -158,6 +164,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("qS", "ku daina, ku dena, a daina"),
     ("AM", "sa ni"),
     # Igbo
+    ("VM", "inye m nsogbu"),
+    ("sM", "enye m nsogbu"),
     (
         "NW",
         "achoghi, choghi, achozighi, achoghizi, achokwaghi, achoghikwa, achoghim, achozighim",

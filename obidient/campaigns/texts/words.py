@@ -11,13 +11,14 @@ CLASSES: dict[str, str] = {
     "S": """
         stop stopall stopit stopp stopping stp st0p sotp tsop stpo sstop sttop
         stopn stob stap stip stup syop dtop stpp stpop stopo refrain unsubscribe unsubscribed
-        unsubscribing unsub unsubs unscribe unsuscrib
-        unsubscrip optout dnd cease desist
+        unsubscribing unsub unsubs unscribe unsuscrib unsubscrip optout dnd cease desist
         duro dawoduro dekun daduro idaduro daina dena dainawa dakata dakatar tsaya tsayar bari
         kwusi kwusinu kwusia kwusiri nkwusi akwusi
     """,
     # Ends something: an opt-out only where it begins the sentence ("end", but "this is the end").
-    "E": "end quit cancel revoke halt terminate discontinue deactivate exit unfollow unjoin",
+    "E": """
+        end quit cancel revoke revoked halt terminate discontinue deactivate exit unfollow unjoin
+    """,
     # Takes somebody off a list.
     "R": """
         remove removed removing remov remve rmv delete deleting erase comot commot komot comut
@@ -26,10 +27,10 @@ CLASSES: dict[str, str] = {
         ipu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
     """,
     # Leaves somebody alone.
-    "L": "leave free kyale kyaleni rabu hapu hapunu fimisile",
+    "L": "leave free kyale kyaleni rabu hapu hapunu ahapu ehapu fimisile",
     # Take, get: with "off" or "out" behind the person.
     "t": "take taken taking opt pull put cut",
-    "o": "off out",
+    "o": "off out away",
     # Forbids ("don't send"), or denies ("I don't want").
     "N": """
         dont donot no not nor never neva neither shouldnt mustnt
@@ -39,30 +40,25 @@ CLASSES: dict[str, str] = {
     "c": "doesnt didnt cant cannot wont isnt arent wasnt havent hasnt non without aint",
     # Reaches a person with a message; "don't send" is plain without saying to whom.
     "s": """
-        send sends sending sendin forward forwarding disturb disturbing disturbin distub
-        distubing
+        send sends sending sendin forward forwarding disturb disturbing disturbin distub distubing
         disturbed bother bothering contact contacting contacted spam spamming spaming txting
-        txtin texing harass
-        harassing bombard bombarding pester pestering texting textin messaging 
-        dialing ringing ping pinging mail mailing broadcasting
+        txtin texing harass harassing bombard bombarding pester pestering texting textin messaging
+        dialing ring ringing ping pinging mail mailing broadcasting
         te ranse firanse fifiranse pe pipe damu daamu laamu lenu dami yonu
         turo turomin turawa tura aiko aikomin aikowa kira kirana kiran dame damuna damun takura
-        takurawa
-        rubuto
+        takurawa rubuto
         izi izite izitere izitara izitera izipu zitere zite zitara iziga zitewe iziteara
-        izipuru iziri ezitere ezitara
-        akpo ikpo kpo ikpoku izigara izitela
+        izipuru iziri ezitere ezitara akpo ikpo kpo ikpoku izigara izitela
     """,
     # The same, but "no trouble" and "don't worry" are something else.
     "V": """
-        trouble troubling ko stress stressing worry worrying flood flooding reach adding wasting
-        bring bringing use using 
+        bata trouble troubling ko stress stressing worry worrying flood flooding reach
+        adding wasting bring bringing use using
     """,
     # Gets a message.
     "g": """
         receive receiving recieve recieving recive reciving get getting gettin got getin
-        hear hearing see seeing
-        gba gbo karba karbar samun inatakwa inata inweta
+        hear hearing see seeing gba gbo karba karbar samun inatakwa inata inweta
     """,
     # What is sent.
     "T": """
@@ -72,23 +68,20 @@ CLASSES: dict[str, str] = {
         notifications alert alerts notice notices broadcast broadcasts newsletter newsletters
         mails email emails promo promos promotion promotions promotional advert adverts ads
         spams calling callin subscription subscriptions service services content contents
-        mailings messagess
-        communication communications correspondence robocall robocalls flash
+        mailings messagess communication communications correspondence robocall robocalls flash
         ifiranse iranse ateranse atejise atejade ipe ifiweranse iwe oro
-        sako sakon sakonni sakonnin sakonku sakonninku sakonnanku sakonki magana
-        ozi oku ozioma
+        sako sakon sakonni sakonnin sakonku sakonninku sakonnanku sakonki magana ozi oku ozioma
     """,
     # The person who writes.
-    "M": "me my mine myself wayata mi temi emi ni nin min mini gareni m mu",
+    "M": "me my mine myself mani simi wayata mi temi emi ni nin min mini gareni m mu",
     # Where we have them: a number, a name, a list.
     "n": """
         number numbers numba nomba num nos line lines phone phones name
         fone sim inbox list lists database data directory group groups platform record records
-        contacts system mailbox chat page consent listi detail details privacy
-        nonba noomba namba oruko akojo foonu fonu ero
+        contacts system mailbox chat page consent listi detail details privacy permission
+        credit airtime egbe otu nonba noomba namba oruko akojo foonu fonu ero
         layin tsarin lamba lambata lambar lambana suna sunana waya jeri jerin
-        jerinku sunayenku sunaye nawa
-        aha ahamu ekwenti ndeputa akwukwo
+        jerinku sunayenku sunaye nawa aha ahamu ekwenti ndeputa akwukwo
     """,
     "W": """
         want wants wanted wan wanna need needs wish wishes interested intrested interest permit
@@ -97,16 +90,13 @@ CLASSES: dict[str, str] = {
     # Again, any more.
     "K": """
         again anymore another more longer karin ever further back mo pada tun kara sake
-        kuma ozo ozokwa mmm
-        agn agen
-        agin
+        kuma ozo ozokwa mmm agn agen agin
     """,
     # Tired of it: only with what they are tired of.
     "Q": "tired tire enough fed sick gaji agwula gwuru irritated irritating annoying annoyed",
     "G": """
         start starts unstop subscribe subscribing resubscribe resub optin rejoin restart
-        reactivate
-        resume strt strat satrt sart startt
+        reactivate resume strt strat satrt sart startt
         bere fara farawa malite maliteghachi bido bidoghachi malitekwa bidonu
     """,
     # Begins again: only with what.
@@ -131,8 +121,7 @@ CLASSES: dict[str, str] = {
         abeg abegi abeggi ejoo
         biko bikonu ejo jowo ejowo jo jor jare joor kindly dakun edakun just simply sir ma madam
         sirs oga ogas bros bro sis brother sister dear friend friends mr mrs mister aunty uncle
-        ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na
-        sha
+        ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na sha
         sef nau now thanks thank thankyou thx tnx tanks thankz tank appreciate hi hello hey helo
         hallo
         good morning gm afternoon evening night day greetings sorry respectfully respect humbly
@@ -145,26 +134,24 @@ CLASSES: dict[str, str] = {
     """,
     # Says nothing that counts.
     "F": """
-        fi fifi lot yall thats trash garbage junk crap stuff propaganda lesekese
+        fi fifi write both abu lokaci fa lot yall thats trash garbage junk crap stuff
+        propaganda lesekese
         any mistake mistakenly error accident asise kuskure mmejo twice thrice still till
-        sori sibi nkankan maa mani kun za ne komai wurinku masu dinga kawai banza
+        sori sibi nkankan maa kun za ne komai wurinku masu dinga kawai banza
         shirme amfani kwa ubochi bula obula naka kita ebe nzuzu ihe bu ta kuka know eleyi
-        se niyen yake eji eme
-        am are is be was been being the a an of to should would shall s
+        se niyen yake eji eme am are is be was been being the a an of to should would shall s
         it its this that these those dis dat dem your yours ur youre from frm fo into
         by via through all everything altogether totally completely permanently once
         many several hereby writing grateful mind person anything activate come
         also as henceforth part sed sharp everyday wife husband mother mum mom father dad
-        daughter child children
-        pikin baby today tomorrow always everytime time times daily
+        daughter child children pikin baby today tomorrow always everytime time times daily
         constantly constant forever here already have has had having do does did
         really very much too such people pple ppl guys folks team thing things
         tins tin kind kinda one ones instantly quickly kpatakpata straightaway
         forth onwards dey de dy sure ensure try said say saying talk talking asked ask
         request requesting requested demand insist repeat told tell telling warn warning
         possible possibly only alone his her some earlier side ati wey prefer who unto im
-        id ill ive up
-        unsolicited unwanted random damn bloody fucking fuck hell shit bullshit
+        id ill ive up unsolicited unwanted random damn bloody fucking fuck hell shit bullshit
         early late midnight hourly minute weekly monthly pm oclock hrs
         e ti yin si fun lati ninu ki n wa naa yii wonyi awon won kuro sile le lori kankan re je
         nibe odo yi gbogbo bayii
@@ -174,16 +161,14 @@ CLASSES: dict[str, str] = {
     """,
     # What comes behind one of these adds to our messages: "stop texting me about the rally".
     "p": """
-        about with regarding concerning at every each like whenever during pelu for
-        on in while
+        about with regarding concerning at every each like whenever during pelu for on in while
     """,
     # The one who speaks or is spoken to.
     "U": "i you u una yu ye ina",
     # What our messages are about: no object of their own before "messages" ("political texts").
     "O": """
-        whatsapp them us our we political politics politic campaign campaigns party bulk
-        obi obidient
-        obidients peter
+        siyasa oselu ndoro ochichi whatsapp them us our we political politics politic
+        campaign campaigns party bulk obi obidient obidients peter
         registration labour lp election elections unnecessary silly boring endless mass spammy fake
         automated auto fundraising donation volunteer meeting rally event movement
     """,
