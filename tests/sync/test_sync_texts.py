@@ -286,6 +286,17 @@ def test_stop_still_means_stop_and_chatter_makes_no_report(
     assert InboundText.select().count() == 2
 
 
+@pytest.mark.parametrize("more", ["Who is this?", "Please stop sending me reminders", "Help"])
+def test_a_result_is_seen_to_whatever_else_its_text_asks_for(
+    agent: User, text: Callable[..., None], sent: list[Message], more: str
+) -> None:
+    text(f"{GOOD} PIN {PIN}. {more}")
+    assert InboundText.get().keyword in ("help", "stop", "")
+    # The rest is neither figure nor courtesy: the agent is told, and nothing is lost in silence.
+    assert last().state == "refused"
+    assert any(one.text.startswith("Not understood.") for one in sent)
+
+
 def test_one_number_gets_only_so_many_answers_a_day(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:

@@ -38,7 +38,10 @@ _OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "network")
 
 
 def listen(app: Flask, listener: Callable[[InboundText], None]) -> None:
-    """Call `listener` with each new text that is no keyword, in the transaction that keeps it."""
+    """Call `listener` with each new text, in the transaction that keeps it.
+
+    With keywords too: a result may end with "who is this?", and has to be seen to as well.
+    """
     app.extensions.setdefault("obidient.text_listeners", []).append(listener)
 
 
@@ -80,7 +83,7 @@ def keep(message: IncomingMessage, callback: RawCallback) -> bool:
         .execute()
     )
     _hide_pin(message, callback)
-    if is_new and not meaning:
+    if is_new:
         _tell_listeners(callback.provider, provider_id)
     if is_new and meaning == "help":
         answers.help_wanted(_made_of(callback), phone)

@@ -34,7 +34,6 @@ from obidient.campaigns.texts.words import (
 MOST_CHARACTERS = 480
 MOST_WORDS = 60
 _LONGEST_WORD = 24
-_LONGEST_PHRASE = 4
 _SHORT = 4
 
 _WORDS: dict[str, str] = {}
@@ -47,6 +46,12 @@ for _word, _letter in _WORDS.items():
     if _letter in "STRGsg" and len(_word) > 5:
         for _place in range(1, len(_word)):
             _SLIPS.setdefault(_word[:_place] + _word[_place + 1 :], _letter)
+
+#: First word of a phrase -> words of the longest that begins so.
+_REACH: dict[str, int] = {}
+for _words in PHRASES:
+    _first, _count = _words.split()[0], len(_words.split())
+    _REACH[_first] = max(_count, _REACH.get(_first, 0))
 
 _CLAUSE_END = re.compile(r"[.!?;:,()\n/|~]+|\s[-*]+\s|--+")
 _N_BEFORE = re.compile(r"\bn'")
@@ -187,7 +192,8 @@ def _letters(words: list[str]) -> str:
     """The classes of a clause's words; phrases count as one."""
     found, place = [], 0
     while place < len(words):
-        for length in range(min(_LONGEST_PHRASE, len(words) - place), 0, -1):
+        reach = _REACH.get(words[place], 0)
+        for length in range(min(reach, len(words) - place), 0, -1):
             phrase = PHRASES.get(" ".join(words[place : place + length]))
             if phrase is not None:
                 found.append(phrase)
