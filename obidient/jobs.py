@@ -108,10 +108,17 @@ def progress(job: Job, processed: int, total: int | None = None, **report: Any) 
     Job.update(**changes).where(Job.id == job.id).execute()
 
 
+def _is_stale() -> Any:
+    """Running without a sign of life; one from the future was given before a clock was put back."""
+    now = utcnow()
+    lost = (Job.heartbeat_at < now - STALE) | (Job.heartbeat_at > now + STALE)
+    return (Job.status == "running") & lost
+
+
 def _take(job_id: int) -> bool:
     """Claim a queued or abandoned job; False when it is done or another worker has it."""
     now = utcnow()
-    free = (Job.status == "queued") | ((Job.status == "running") & (Job.heartbeat_at < now - STALE))
+    free = (Job.status == "queued") | _is_stale()
     taken = (
         Job.update(status="running", started_at=now, heartbeat_at=now, error="")
         .where(Job.id == job_id, free)
@@ -145,6 +152,5 @@ def run_due() -> None:
     """Queue again the jobs that no worker took, or whose worker died."""
     now = utcnow()
     waiting = (Job.status == "queued") & (Job.created_at < now - timedelta(seconds=5))
-    stale = (Job.status == "running") & (Job.heartbeat_at < now - STALE)
-    for row in Job.select(Job.id).where(waiting | stale).limit(20):
+    for row in Job.select(Job.id).where(waiting | _is_stale()).limit(20):
         queues.current().enqueue(queues.MAINTENANCE, "run_job", jobId=row.id)

@@ -50,8 +50,10 @@ class Standby:
     def holds(self, queue: str) -> bool:
         return bool(self._jobs.get(queue))
 
-    def put(self, queue: str, job: bytes, due: float) -> bool:
-        """Keep a job until `due`, seconds since 1970; False when it can't be kept here."""
+    def put(self, queue: str, job: bytes, delay: float = 0) -> bool:
+        """Keep a job for `delay` seconds; False when it can't be kept here."""
+        # By a clock that nobody sets: one that is put back must not make a job wait.
+        due = time.monotonic() + max(delay, 0)
         with self._changed:
             jobs = self._jobs.get(queue)
             if jobs is None or len(jobs) >= MOST:
@@ -66,7 +68,7 @@ class Standby:
         with self._changed:
             while True:
                 jobs = self._jobs.get(queue) or []
-                now = time.time()
+                now = time.monotonic()
                 if jobs and jobs[0][0] <= now:
                     return heapq.heappop(jobs)[2]
                 left = end - time.monotonic()
@@ -90,13 +92,13 @@ class SteadyStorage(RedisStorage):  # type: ignore[misc]
         self._breaker, self._standby = breaker, standby
 
     def enqueue(self, data: bytes, priority: Any = None) -> None:
-        self._put(data, time.time(), lambda: self._hints.lpush(self.queue_key, data))
+        self._put(data, 0, lambda: self._hints.lpush(self.queue_key, data))
 
     def add_to_schedule(self, data: bytes, ts: datetime) -> None:
         due = self.convert_ts(ts)
-        self._put(data, due, lambda: self._hints.zadd(self.schedule_key, {data: due}))
+        self._put(data, due - time.time(), lambda: self._hints.zadd(self.schedule_key, {data: due}))
 
-    def _put(self, data: bytes, due: float, put: Callable[[], object]) -> None:
+    def _put(self, data: bytes, delay: float, put: Callable[[], object]) -> None:
         problem = self._breaker.problem()
         try:
             if problem:
@@ -105,7 +107,7 @@ class SteadyStorage(RedisStorage):  # type: ignore[misc]
         except AWAY as error:
             if not problem:
                 self._breaker.trip(error)
-            if not self._standby.put(self.name, data, due):
+            if not self._standby.put(self.name, data, delay):
                 raise
 
     def dequeue(self) -> bytes | None:

@@ -16,7 +16,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -271,9 +271,13 @@ class Ticker:
             TickerLease.insert(name="sweeper").on_conflict(
                 conflict_target=[TickerLease.name], action="IGNORE"
             ).execute()
-        elif lease.owner != self.worker and lease.until is not None and lease.until >= moment:
+        elif lease.owner != self.worker and _is_held(lease.until, moment):
             return False
-        free = TickerLease.until.is_null() | (TickerLease.until < moment)
+        free = (
+            TickerLease.until.is_null()
+            | (TickerLease.until < moment)
+            | (TickerLease.until > moment + 2 * LEASE)
+        )
         return bool(
             TickerLease.update(owner=self.worker, until=moment + LEASE)
             .where(TickerLease.name == "sweeper", (TickerLease.owner == self.worker) | free)
@@ -303,6 +307,11 @@ class Ticker:
         SweepRun.insert(name=name, **values).on_conflict(
             conflict_target=[SweepRun.name], update=values
         ).execute()
+
+
+def _is_held(until: datetime | None, now: datetime) -> bool:
+    """A lease that lasts longer than any was written before a clock was put back."""
+    return until is not None and now <= until <= now + 2 * LEASE
 
 
 def register(

@@ -23,6 +23,8 @@ from obidient.database import db, locked
 
 #: Seconds that whoever waits for a message's turn may come late.
 LATE = 3.0
+#: Seconds by which the clocks of two machines may differ.
+SKEW = 5.0
 
 _TAKE = """
 local clock = redis.call('TIME')
@@ -121,7 +123,10 @@ def _take_database(buckets: Sequence[Bucket], wanted: int, least: int) -> tuple[
         for bucket in sorted(buckets, key=lambda one: one.name):
             tokens, at = _held(bucket.name)
             # Asked after the row was locked: a moment from before would be counted twice.
-            now = max(time.time(), at)
+            now = time.time()
+            # A little ahead is another machine's clock; far ahead is a clock that was put back,
+            # and nothing would be sent until it is as late again.
+            now = max(now, at) if at < now + SKEW else now
             cap, passed = max(1.0, bucket.rate), max(0.0, now - at)
             waited_for = passed <= 1 / bucket.rate + LATE
             most = cap + min(1.0, LATE * bucket.rate) if waited_for else cap
