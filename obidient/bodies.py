@@ -114,7 +114,7 @@ def measure(body: bytes) -> None:
     if b"\0" in body:
         # UTF-16 looks like this, and what a parser guessed of it could not be measured here.
         raise Invalid("The body is no valid JSON: write it in UTF-8.")
-    signs = _STRING.sub(b"", body)
+    signs = _without_texts(body)
     if sum(map(signs.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise Invalid(f"The body holds more than {MOST_VALUES:,} values. Send it in parts.")
     depth = 0
@@ -122,6 +122,14 @@ def measure(body: bytes) -> None:
         depth += 1 if sign in b"[{" else -1
         if depth > DEEPEST:
             raise Invalid(f"The body is nested deeper than {DEEPEST} levels.")
+
+
+def _without_texts(body: bytes) -> bytes:
+    """What is left of JSON without its texts."""
+    if b"\\" in body or body.count(b'"') > 4 * MOST_VALUES:
+        return _STRING.sub(b"", body)
+    # Without escapes every second piece between quotes is a text; ten times as fast.
+    return b"".join(body.split(b'"')[::2])
 
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
