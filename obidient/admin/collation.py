@@ -10,7 +10,7 @@ from obidient.admin.base import PAGE, SecureView, done, expose
 from obidient.areas import LEVELS, ROOT_CODE, Area, ancestors, area_name, level_of
 from obidient.errors import Invalid, NotFound, Problem
 from obidient.results import elections, tally
-from obidient.results.collation import compare, declare, sheet
+from obidient.results.collation import compare, declare, largest, sheet
 from obidient.results.collation.models import CollationRevision, DeclaredFigure
 from obidient.results.models import Election, RegisterTotal, Tally, UnitResult
 from obidient.results.sheets import Figures
@@ -119,6 +119,7 @@ class Collation(SecureView):
             level=level,
             page_title=area_name(code),
             finding=finding,
+            carried=largest.carried(finding) if finding else [],
             parties=elections.parties_of(election_id),
             votes=orjson.loads(finding.declared.votes) if finding else {},
             parts=_parts(election_id, code, level),

@@ -18,7 +18,7 @@ from obidient.accounts.models import AuditEntry, User
 from obidient.areas import Area
 from obidient.errors import Invalid
 from obidient.results import review
-from obidient.results.collation import compare, declare
+from obidient.results.collation import compare, declare, largest
 from obidient.results.collation.models import CollationRevision, DeclaredFigure
 from obidient.results.models import Election
 
@@ -143,6 +143,22 @@ def test_the_gravest_stand_first(world: Election) -> None:
     assert found[:3] == [("NG", "exceeds", 116), ("19", "exceeds", 1), ("19-07-01", "short", 5720)]
     assert [one[1] for one in found[3:]] == ["open", "agrees"]
     assert [one.code for one in compare.findings("abc123", "24")] == [WARD, "24"]
+
+
+def test_a_slip_on_one_sheet_is_told_from_a_wrong_sum(world: Election) -> None:
+    (one,) = largest.carried(only(LP=121, APC=95))
+    assert (one.party, one.excess, one.needed) == ("LP", 119, 1)
+    assert one.sheets == [(UNITS[0], 120), (UNITS[1], 120)]
+    assert one.sentence.startswith("LP: one sheet alone holds as many votes as the difference")
+    (two,) = largest.carried(only(LP=100, APC=95))
+    assert two.sentence == (
+        "LP: to make up for the difference of 140, at least 2 sheets would have to hold none of "
+        "the votes they show."
+    )
+    declare.declare("abc123", [declared("24", LP=1), declared("24-11", LP=1), declared("NG", LP=1)])
+    found = compare.findings("abc123")
+    needed = {one.code: [c.needed for c in largest.carried(one)] for one in found}
+    assert needed == {"NG": [], "24": [2], "24-11": [2], WARD: [2]}
 
 
 # ---- taking in ----------------------------------------------------------------------------------
@@ -290,6 +306,7 @@ def test_the_room_enters_imports_and_follows_a_line_to_its_sheets(
     assert f"/admin/review/abc123/{UNITS[0]}/" in ward
     assert "EC8B" in ward
     assert "24-11" in room.get(f"{here}area/24")
+    assert "one sheet alone" in ward
     assert f"/admin/collation/abc123/area/{WARD}" in room.get(f"{here}differences.csv")
     wrong = room.post(f"{here}import", file=(io.BytesIO(b"area,LP\n24,1\n99,2\n"), "x.csv"))
     assert "1 of 2 rows are wrong, so none was taken" in wrong
