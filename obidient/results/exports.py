@@ -134,19 +134,25 @@ def _units(part: Part, lga: str) -> list[Line]:
     """The polling units of an LGA with what counts for each."""
     # All codes are of one form, so these are the bounds under any collation.
     low, high = f"{lga}-00-000", f"{lga}-99-999"
-    names = Area.select(Area.code, Area.name).where(
+    unit = UnitResult
+    # Without rows as objects: there are as many as polling units.
+    results: Any = unit.select(
+        unit.unit_code,
+        unit.figures,
+        unit.listed_voters,
+        unit.in_review,
+        unit.votes_at_stake,
+        unit.updated_at,
+    ).where(unit.election_id == part.election.id, unit.unit_code.between(low, high))
+    found = {row.unit_code: row for row in results.namedtuples()}
+    names: Any = Area.select(Area.code, Area.name).where(
         Area.level == "unit", Area.code.between(low, high)
     )
-    results = UnitResult.select().where(
-        UnitResult.election_id == part.election.id, UnitResult.unit_code.between(low, high)
-    )
-    found = {row.unit_code: row for row in results}
     lines = []
-    for row in names.order_by(Area.code):
-        if part.holds(row.code):
-            result = found.get(row.code)
-            changed = result.updated_at if result else None
-            lines.append(Line(row.code, row.name, tally.worth(result), 1, changed))
+    for code, name in names.order_by(Area.code).tuples():
+        if part.holds(code):
+            row = found.get(code)
+            lines.append(Line(code, name, tally.worth(row), 1, row.updated_at if row else None))
     return lines
 
 

@@ -1,6 +1,7 @@
 """Which sheets carry a difference: a slip sits on one or two of them, a wrong sum on many."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from obidient.results.collation.compare import Finding
 from obidient.results.models import UnitResult
@@ -40,12 +41,12 @@ def carried(finding: Finding) -> list[Carried]:
     # All codes are of one form, so these are the bounds under any collation.
     ending = "-00-00-000"[3 * finding.code.count("-") :]
     low, high = finding.code + ending, finding.code + ending.replace("0", "9")
-    rows = UnitResult.select(UnitResult.unit_code, UnitResult.figures).where(
+    rows: Any = UnitResult.select(UnitResult.unit_code, UnitResult.figures).where(
         UnitResult.election_id == finding.declared.election_id,
         UnitResult.unit_code.between(low, high),
         UnitResult.figures != "",
     )
-    sheets = [(row.unit_code, Figures.loads(row.figures).votes) for row in rows]
+    sheets = [(code, Figures.loads(text).votes) for code, text in rows.tuples()]
     found = []
     for line in over:
         votes = sorted(
