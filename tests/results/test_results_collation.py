@@ -297,6 +297,9 @@ def test_the_room_enters_imports_and_follows_a_line_to_its_sheets(
     room = Person(client, make_user("reviewer"))
     here = "/admin/collation/abc123/"
     assert "No declared figures yet" in room.get(here)
+    before = room.get(f"{here}area/{WARD}")
+    assert "No figures were declared for this area yet" in before
+    assert f"/admin/review/abc123/{UNITS[0]}/" in before
     figures: dict[str, Any] = {"votes-LP": "239", "votes-APC": "95", "source": "EC8B"}
     room.post(f"{here}area/{WARD}", **figures)
     listed = room.get(here)
