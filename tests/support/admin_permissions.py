@@ -33,7 +33,7 @@ WHO = {
     "admin_agents": (REVIEWERS, ADMIN),
     "admin_intake": (REVIEWERS, REVIEWERS),
     "admin_collation": (REVIEWERS, REVIEWERS),
-    "admin_quickcount": (REVIEWERS, REVIEWERS),
+    "admin_quickcount": (REVIEWERS, ADMIN),
     "admin_queues": (ADMIN, ADMIN),
     "admin_doctor": (ADMIN, ADMIN),
     "admin_plugins": (ADMIN, ADMIN),
