@@ -96,7 +96,7 @@ def test_an_excess_that_is_under_review_comes_later(world: Election) -> None:
     take(sheet("c", UNITS[1], device="other", votes={"LP": 1}))
     finding = only(LP=239, APC=95)
     assert (finding.kind, finding.effect) == ("doubted", 1)
-    assert "Under review: 1 units, 170 votes at most." in finding.notes
+    assert "Under review: 1 unit, 170 votes at most." in finding.notes
     review.settle("abc123", UNITS[1], "photo seen", figures={
         "accredited_voters": 200, "votes": {"LP": 120, "APC": 50}, "valid_votes": 170,
     })  # fmt: skip
@@ -283,7 +283,7 @@ def test_commands_import_and_check(
         ("APC", "exceeds", "0"),
     ]
     assert rows[0]["sheets"].endswith(f"/results/abc123/{WARD}")
-    assert "1 areas: 1 exceeds." in checked.stderr
+    assert "Declared for 1: 1 exceeds." in checked.stderr
     file.write_text("area,LP\n24,x\n19,y\n")
     refused = cli("collation", "import", str(file), "--election", "abc123")
     assert refused.exit_code == 1

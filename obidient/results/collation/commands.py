@@ -47,4 +47,4 @@ def check(election_id: str, area: str) -> None:
     click.echo(sheet.text(found, lambda code: f"{site}/results/{election_id}/{code}"), nl=False)
     counts = {kind: sum(one.kind == kind for one in found) for kind in compare.KINDS}
     told = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number)
-    click.echo(f"{len(found):,} areas: {told or 'no declared figures yet'}.", err=True)
+    click.echo(f"Declared for {len(found):,}: {told or 'no declared figures yet'}.", err=True)

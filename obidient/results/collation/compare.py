@@ -180,9 +180,9 @@ def _weigh(finding: Finding, register: RegisterTotal | None) -> None:
 def _notes(finding: Finding) -> list[str]:
     """Each kind of difference in words, whichever of them gave the area its kind."""
     ours, out = finding.ours, finding.units_out
-    still = f"{out:,} of {finding.units:,} units are still out"
+    still = f"{out:,} of {_units(finding.units)} {'is' if out == 1 else 'are'} still out"
     notes = [
-        f"{line.party}: the sheets of {ours.units:,} units hold {line.ours:,} votes, "
+        f"{line.party}: the sheets of {_units(ours.units)} hold {line.ours:,} votes, "
         f"{line.difference:,} more than the {line.declared:,} declared"
         + (f", and {still}." if out else ".")
         for line in finding.lines
@@ -208,10 +208,13 @@ def _notes(finding: Finding) -> list[str]:
             f"{finding.voters_out:,} registered voters."
         )
     if ours.review_units:
-        notes.append(
-            f"Under review: {ours.review_units:,} units, {ours.review_votes:,} votes at most."
-        )
+        doubted = _units(ours.review_units)
+        notes.append(f"Under review: {doubted}, {ours.review_votes:,} votes at most.")
     return notes
+
+
+def _units(number: int) -> str:
+    return f"{number:,} unit{'' if number == 1 else 's'}"
 
 
 def _look_at_itself(finding: Finding, parties: set[str]) -> None:
