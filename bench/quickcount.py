@@ -68,6 +68,15 @@ def load(folder: Path, truth: Path) -> tuple[dict[str, Any], dict[str, float]]:
     return population, truth_of
 
 
+def arrived(chosen: list[Any], scenario: str, lot: random.Random) -> list[Any]:
+    """What has come of the units drawn."""
+    if scenario == "tenth":
+        return [row for row in chosen if lot.random() >= 0.1]
+    if scenario == "late":
+        return [row for row in chosen if not row[4] or lot.random() >= LATE]
+    return chosen
+
+
 def run(job: tuple[Path, Path, str, str, int, int, int]) -> dict[str, Any]:
     folder, truth_file, allocation, scenario, size, samples, seed = job
     population, truth = load(folder, truth_file)
@@ -81,12 +90,7 @@ def run(job: tuple[Path, Path, str, str, int, int, int]) -> dict[str, Any]:
         strata, drawn = {}, []
         for name, (one, rows) in population.items():
             chosen = lot.sample(rows, one.drawn)
-            if scenario == "tenth":
-                came = [row for row in chosen if lot.random() >= 0.1]
-            elif scenario == "late":
-                came = [row for row in chosen if not row[4] or lot.random() >= LATE]
-            else:
-                came = chosen
+            came = arrived(chosen, scenario, lot)
             strata[name] = Sample(
                 one.units,
                 one.voters,

@@ -3,6 +3,7 @@
 import csv
 import io
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,15 +69,7 @@ def draw(
         raise Invalid(f"The seed must be one line of at most {LONGEST_SEED} letters.")
     found, members = design.strata_of(_register(election), kind)
     design.allocate(found, size, allocation, turnout)
-    wards: dict[str, int] = {}
-    for some in members.values():
-        for unit in some:
-            wards[unit.code[:8]] = wards.get(unit.code[:8], 0) + 1
-    rows = [
-        (unit.code, one.name, unit.voters or one.mean, wards[unit.code[:8]])
-        for one in found
-        for unit in design.draw(members[one.name], one.drawn, seed)
-    ]
+    rows = _chosen(found, members, seed)
     user = audit.actor()
     with db.atomic():
         made: QuickCount = QuickCount.create(
@@ -95,6 +88,18 @@ def draw(
         sentence = f"Drew {size:,} polling units for a quick count of {election.name}"
         audit.record("quickcount.drawn", sentence, "election", election_id, seed=seed)
     return made
+
+
+def _chosen(
+    strata: list[design.Stratum], members: Mapping[str, list[design.Unit]], seed: str
+) -> list[tuple[str, str, float, int]]:
+    """(code, stratum, voters, units of its ward) of every unit drawn."""
+    wards = Counter(unit.code[:8] for some in members.values() for unit in some)
+    return [
+        (unit.code, one.name, unit.voters or one.mean, wards[unit.code[:8]])
+        for one in strata
+        for unit in design.draw(members[one.name], one.drawn, seed)
+    ]
 
 
 def _register(election: Election) -> list[design.Unit]:
