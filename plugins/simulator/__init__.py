@@ -26,6 +26,7 @@ from obidient.plugin import (
     Outcome,
     Provider,
     ProviderContext,
+    RequestRetry,
     WebhookRequest,
     task,
 )
@@ -34,7 +35,7 @@ from .fate import EXPLANATIONS, Fate, Report
 from .postman import Postman
 from .voice import VoiceSimulator
 
-__all__ = ["SmsSimulator", "VoiceSimulator"]
+__all__ = ["SecondSmsSimulator", "SmsSimulator", "VoiceSimulator"]
 
 COST = Money(Decimal("2.50"), "NGN")
 #: Reports of one job: the queue takes what this process can't keep.
@@ -58,6 +59,12 @@ class SmsSimulator(Provider):
         failures = IntegerField("Undelivered, per cent", [NumberRange(0, 100)], default=0)
         silent = IntegerField("Never reported, per cent", [NumberRange(0, 100)], default=0)
         repeats = IntegerField("Reports sent twice, per cent", [NumberRange(0, 100)], default=0)
+        dies_after = IntegerField(
+            "Dies after so many messages",
+            [NumberRange(0, 10_000_000)],
+            default=0,
+            description="0: never. Dead, it refuses every request until this is changed",
+        )
         progress = IntegerField(
             "Reported as sent before the last report, per cent",
             [NumberRange(0, 100)],
@@ -70,6 +77,8 @@ class SmsSimulator(Provider):
         self._postman = Postman(lambda: self.webhook_url("delivery"), self.log)
         # Message ids begin anew with every database; what this process hands out does not.
         self._run = secrets.token_hex(3)
+        #: Messages that this process handed over since it was told to die of them.
+        self._carried = 0
 
     def check(self) -> Health:
         return Health(True, "Pretends to send; no real message leaves")
@@ -85,6 +94,7 @@ class SmsSimulator(Provider):
 
     def send(self, messages: list[Message]) -> Iterable[Outcome]:
         time.sleep(self.settings["latency"])
+        self._live_or_die(len(messages))
         fate = Fate(self.settings)
         reports: list[Report] = []
         for message in messages:
@@ -92,6 +102,13 @@ class SmsSimulator(Provider):
             reports += fate.reports(provider_id, message.phone)
             yield Accepted(message, provider_id, cost=COST, parts=1)
         self._keep(reports)
+
+    def _live_or_die(self, number: int) -> None:
+        """Die on purpose, so that one can watch another network take over."""
+        limit = int(self.settings["dies_after"])
+        if limit and self._carried >= limit:
+            raise RequestRetry("The simulated network is dead, as its settings have it")
+        self._carried = self._carried + number if limit else 0
 
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
         """Texts of their own take one pretended request as well: they go out side by side."""
@@ -137,6 +154,12 @@ class SmsSimulator(Provider):
             yield IncomingMessage(form.get("id", ""), _who(form.get("from")), form.get("text", ""))
         elif name == "opt-out":
             yield OptOut(_who(form.get("phoneNumber")), form.get("senderId", ""))
+
+
+class SecondSmsSimulator(SmsSimulator):
+    """The same once more, for fail-over from one to the other."""
+
+    name = "simulator-second-sms"
 
 
 def _who(phone: str | None) -> str:

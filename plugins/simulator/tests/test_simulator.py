@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from obidient.plugin import Accepted, DeliveryReport, IncomingMessage, OptOut
+from obidient.plugin import Accepted, DeliveryReport, IncomingMessage, OptOut, RequestRetry
 from obidient.testing import ChannelContract, RecordingHost, make_messages, make_provider, webhook
-from plugins.simulator import SmsSimulator
+from plugins.simulator import SecondSmsSimulator, SmsSimulator
 
 QUICK = {"delay": 0.0, "latency": 0.0, "progress": 0}
 
@@ -262,3 +262,14 @@ class TestContract(ChannelContract):
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
         return {**QUICK, "silent": 100}
+
+
+def test_it_dies_on_purpose_and_comes_back_when_told() -> None:
+    settings = {**QUICK, "dies_after": 5}
+    one = make_provider(SecondSmsSimulator, **settings)
+    assert len(list(one.send(make_messages(5)))) == 5
+    with pytest.raises(RequestRetry, match="dead"):
+        list(one.send(make_messages(1)))
+    one.settings = {**one.settings, "dies_after": 0}
+    assert len(list(one.send(make_messages(2)))) == 2
+    one.close()
