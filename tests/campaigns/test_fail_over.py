@@ -30,7 +30,6 @@ from obidient.campaigns.sending import (
     states,
 )
 from obidient.campaigns.sending.reports import apply_reports
-from obidient.config import ConfigError, Settings
 from obidient.contacts.models import Contact
 from obidient.plugin import (
     Accepted,
@@ -314,27 +313,6 @@ def test_load_is_shared_by_weight_among_those_that_are_well(
     assert 1_350 < used["first-net"] < 1_650
     rest.note_refusal("first-net", "Down", None)
     assert {routes.best(both, weights).provider.name for _ in range(50)} == {"second-net"}
-
-
-@pytest.mark.parametrize(
-    "given, found",
-    [
-        ("a", (("a", 0),)),
-        (" a , b ", (("a", 0), ("b", 0))),
-        ("a:3,b:1", (("a", 3), ("b", 1))),
-        ("", ()),
-    ],
-)
-def test_providers_are_named_in_order_or_by_weight(given: str, found: object) -> None:
-    values = {"OBIDIENT_ENV": "development", "SMS_PROVIDER": given}
-    assert Settings.load(values).providers_named("sms") == found
-
-
-@pytest.mark.parametrize("wrong", ["a:3,b", "a:x", "a:0", ":3", "a,a"])
-def test_a_list_that_can_not_be_meant_is_refused_in_a_sentence(wrong: str) -> None:
-    values = {"OBIDIENT_ENV": "development", "SMS_PROVIDER": wrong}
-    with pytest.raises(ConfigError, match="SMS_PROVIDER"):
-        Settings.load(values).providers_named("sms")
 
 
 # ---- asking -------------------------------------------------------------------------------------

@@ -61,27 +61,10 @@ def claim(
     did not send; who is another's already is not taken.
     """
     now = utcnow()
-    m = mark()
-    lock = "FOR UPDATE OF r SKIP LOCKED" if is_postgres() else ""
-    # MATERIALIZED: PostgreSQL may otherwise run the locking subquery more than once, and so
-    # claim more than the limit.
-    sql = (
-        "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "
-        f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
-        f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
-        f"AND (CAST({m} AS text) IS NULL OR r.provider IS NULL OR r.provider = {m}) "
-        f"AND NOT EXISTS (SELECT 1 FROM channel_state c WHERE c.channel = {m} AND c.paused) "
-        f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
-        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, provider_id = NULL, "
-        f"provider = coalesce({m}, provider), "
-        f"lease_until = {m}, updated_at = {m} "
-        f"WHERE status = {QUEUED:d} AND id IN (SELECT id FROM due) "
-        "RETURNING id, phone, contact_id, attempts"
-    )
     with db.atomic() as transaction:
         mine = (provider, provider, channel, provider)
         params = (campaign_id, batch, now, *mine, now + lease, now)
-        rows = db.execute_sql(sql, params).fetchall()
+        rows = db.execute_sql(_claim_sql(limit), params).fetchall()
         if not rows:
             return []
         claimed = [
@@ -97,6 +80,26 @@ def claim(
             transaction.rollback()
             return []
     return claimed
+
+
+def _claim_sql(limit: int) -> str:
+    m = mark()
+    lock = "FOR UPDATE OF r SKIP LOCKED" if is_postgres() else ""
+    # MATERIALIZED: PostgreSQL may otherwise run the locking subquery more than once, and so
+    # claim more than the limit.
+    return (
+        "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "
+        f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
+        f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
+        f"AND (CAST({m} AS text) IS NULL OR r.provider IS NULL OR r.provider = {m}) "
+        f"AND NOT EXISTS (SELECT 1 FROM channel_state c WHERE c.channel = {m} AND c.paused) "
+        f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
+        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, provider_id = NULL, "
+        f"provider = coalesce({m}, provider), "
+        f"lease_until = {m}, updated_at = {m} "
+        f"WHERE status = {QUEUED:d} AND id IN (SELECT id FROM due) "
+        "RETURNING id, phone, contact_id, attempts"
+    )
 
 
 def _skip_opted_out(ids: list[int]) -> None:
