@@ -35,36 +35,33 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _views() -> list[Any]:
     """The menu, in its order: what a view is called, its group, its endpoint, its address."""
+    return [*_campaigns(), *_people(), *_results(), *_operations()]
+
+
+def _campaigns() -> list[Any]:
     from obidient.admin.campaigns.composer import Composer
     from obidient.admin.campaigns.pages import Campaigns
     from obidient.admin.campaigns.recordings import Recordings
     from obidient.admin.campaigns.replies import Inbox
-    from obidient.admin.collation import Collation
-    from obidient.admin.operations.audit import Audit
-    from obidient.admin.operations.callbacks import Callbacks
-    from obidient.admin.operations.doctor import Doctor
-    from obidient.admin.operations.plugins import Plugins
-    from obidient.admin.operations.queues import Queues
-    from obidient.admin.operations.system import System
-    from obidient.admin.operations.team import People
-    from obidient.admin.people.contacts import Contacts
-    from obidient.admin.people.duplicates import Duplicates
-    from obidient.admin.people.groups import Lists, Tags
-    from obidient.admin.people.imports import Imports
-    from obidient.admin.people.optouts import OptOuts
-    from obidient.admin.people.privacy import Privacy
-    from obidient.admin.quickcount import QuickCounts
-    from obidient.admin.results.agents import Agents
-    from obidient.admin.results.elections import Results
-    from obidient.admin.results.intake import Intake
-    from obidient.admin.results.review import Review
-    from obidient.contacts.models import Contact, ContactList, Tag
 
     return [
         Campaigns("Campaigns", "Campaigns", "admin_campaigns", "campaigns"),
         Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
         Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
         Inbox("Replies", "Campaigns", "admin_inbox", "replies"),
+    ]
+
+
+def _people() -> list[Any]:
+    from obidient.admin.people.contacts import Contacts
+    from obidient.admin.people.duplicates import Duplicates
+    from obidient.admin.people.groups import Lists, Tags
+    from obidient.admin.people.imports import Imports
+    from obidient.admin.people.optouts import OptOuts
+    from obidient.admin.people.privacy import Privacy
+    from obidient.contacts.models import Contact, ContactList, Tag
+
+    return [
         Contacts(Contact, "Contacts", "People", "admin_contacts", "contacts"),
         Duplicates("Duplicates", "People", "admin_duplicates", "duplicates"),
         Imports("Import", "People", "admin_imports", "import"),
@@ -72,12 +69,37 @@ def _views() -> list[Any]:
         Lists(ContactList, "Lists", "People", "admin_lists", "lists"),
         OptOuts("Opt-outs", "People", "admin_optouts", "opt-outs"),
         Privacy("Privacy", "People", "admin_privacy", "privacy"),
+    ]
+
+
+def _results() -> list[Any]:
+    from obidient.admin.results.agents import Agents
+    from obidient.admin.results.collation import Collation
+    from obidient.admin.results.elections import Results
+    from obidient.admin.results.intake import Intake
+    from obidient.admin.results.quickcount import QuickCounts
+    from obidient.admin.results.review import Review
+
+    return [
         Results("Elections", "Results", "admin_results", "elections"),
         Review("Results room", "Results", "admin_review", "review"),
         Collation("Collation", "Results", "admin_collation", "collation"),
         QuickCounts("Quick count", "Results", "admin_quickcount", "quick-count"),
         Intake("Intake", "Results", "admin_intake", "intake"),
         Agents("Agents", "Results", "admin_agents", "agents"),
+    ]
+
+
+def _operations() -> list[Any]:
+    from obidient.admin.operations.audit import Audit
+    from obidient.admin.operations.callbacks import Callbacks
+    from obidient.admin.operations.doctor import Doctor
+    from obidient.admin.operations.plugins import Plugins
+    from obidient.admin.operations.queues import Queues
+    from obidient.admin.operations.system import System
+    from obidient.admin.operations.team import People
+
+    return [
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Doctor("Doctor", "Operations", "admin_doctor", "doctor"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),

@@ -205,8 +205,6 @@ class HistoryOut(ApiModel):
 
 
 def register(app: Flask) -> None:
-    from obidient.results import downloads  # noqa: F401 - adds its addresses to ours
-
     app.after_request(open_to_any_origin)
     api.register(app, results_api)
 

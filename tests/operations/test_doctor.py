@@ -1,76 +1,25 @@
 """The doctor: each line made true on purpose, then cured."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from click.testing import Result
-from conftest import missing
+from doctors import PRODUCTION, SECRET, at, named, running
+from doctors import durable as durable
 from flask import Flask
 from playhouse.migrations import Runner
-from servers import Missing, PostgresServer, RedisServer
-from standin_africastalking import API_KEY, StandIn
+from servers import PostgresServer
 
-from obidient import __version__, create_app, database, queues
-from obidient.campaigns.models.campaign import Campaign
-from obidient.clock import utcnow
+from obidient import database
 from obidient.operations import doctor
-from obidient.operations.doctor import host, postgres, providers, redis, settings, workers
-from obidient.operations.doctor.report import Line, clock_line
-from obidient.operations.models import Backup
-from obidient.workers.models import SweepRun, WorkerProcess
+from obidient.operations.doctor import postgres, redis, settings
+from obidient.operations.doctor.report import clock_line
 
 Cli = Callable[..., Result]
-Look = Callable[[], Iterator[Line]]
-SECRET = "x7Kd93hQpLm2Vb8Rt5Yw1Zc6Nf4Gs0Aj"
-TOKEN = "q8Wn35eRtYu1Io7Pa9Sd2Fg"
-
-
-def named(look: Look) -> dict[str, Line]:
-    """Lines by name; of several under one name the gravest."""
-    order = ("ok", "warning", "error")
-    return {line.name: line for line in sorted(look(), key=lambda line: order.index(line.state))}
-
-
-@contextmanager
-def at(environ: dict[str, str], **more: str) -> Iterator[None]:
-    """An app with other settings."""
-    with create_app(environ | more).app_context():
-        try:
-            yield
-        finally:
-            database.db.close()
-
-
-@contextmanager
-def running(*options: str) -> Iterator[RedisServer]:
-    try:
-        server = RedisServer(*options)
-    except Missing as reason:
-        missing(str(reason))
-        return
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-PRODUCTION = {
-    "OBIDIENT_ENV": "production",
-    "SECRET_KEY": SECRET,
-    "COMMUNICATIONS_WEBHOOK_TOKEN": TOKEN,
-    "PUBLIC_URL": "https://obidient.example.org",
-    "TRUSTED_PROXIES": "1",
-}
 
 
 # ---- Redis --------------------------------------------------------------------------------------
@@ -186,19 +135,6 @@ def test_a_missing_upgrade_is_an_error_until_it_is_done(app: Flask) -> None:
     assert "obidient db upgrade" in line.cure
     database.upgrade()
     assert named(postgres.lines)["database-upgrades"].state == "ok"
-
-
-@pytest.fixture(scope="module")
-def durable() -> Iterator[PostgresServer]:
-    """A PostgreSQL of its own, set up as Debian's."""
-    try:
-        server = PostgresServer(durable=True)
-    except Missing as reason:
-        missing(str(reason))
-        return
-    server.start()
-    yield server
-    server.destroy()
 
 
 def test_what_a_crash_of_postgresql_would_forget(
@@ -332,190 +268,3 @@ def test_a_wrong_setting_is_told(
     assert line.state == state
     assert line.cure
     assert SECRET not in line.text
-
-
-# ---- workers, queues, backups -------------------------------------------------------------------
-
-
-@pytest.mark.both
-def test_workers_are_seen_with_their_version(app: Flask) -> None:
-    assert named(workers.lines)["workers"].state == "warning"
-    WorkerProcess.create(name="a", host="north", pid=1, version=__version__)
-    assert named(workers.lines)["workers"].state == "ok"
-    assert "worker-version" not in named(workers.lines)
-    WorkerProcess.create(name="b", host="south", pid=2, version="0.0.1")
-    line = named(workers.lines)["worker-version"]
-    assert line.state == "warning" and "0.0.1" in line.text
-
-
-@pytest.mark.both
-def test_a_late_or_failing_sweeper_is_an_error(app: Flask) -> None:
-    assert named(workers.lines)["sweeper"].state == "warning"
-    SweepRun.create(name="leases", ran_at=utcnow())
-    assert named(workers.lines)["sweeper"].state == "ok"
-    SweepRun.update(error="ValueError: no").execute()
-    assert "ValueError" in named(workers.lines)["sweeper"].text
-    SweepRun.update(error="", ran_at=utcnow() - timedelta(minutes=5)).execute()
-    line = named(workers.lines)["sweeper"]
-    assert line.state == "error" and "5 minutes" in line.text
-
-
-def test_work_that_nothing_consumes_is_an_error(app: Flask) -> None:
-    queues.current().enqueue("sms", "send_batch", campaignId=1, batchId=1)
-    assert named(workers.lines)["queues"].state == "error"
-    WorkerProcess.create(name="a", host="north", pid=1, queues=["sms-broadcast"])
-    assert named(workers.lines)["queues"].state == "ok"
-
-
-def test_a_backups_age_is_told(environ: dict[str, str]) -> None:
-    with at(environ, **PRODUCTION):
-        assert named(workers.lines)["backup"].state == "error"
-        row = Backup.create(host="north", path="/backups/a", at=utcnow() - timedelta(days=4))
-        assert named(workers.lines)["backup"].state == "error"
-        Backup.update(at=utcnow() - timedelta(hours=30)).where(Backup.id == row.id).execute()
-        assert named(workers.lines)["backup"].state == "warning"
-        Backup.create(host="north", path="/backups/b")
-        assert named(workers.lines)["backup"].state == "ok"
-        Backup.create(host="north", path="/backups/c", error="the disk is full.")
-        assert "the disk is full" in named(workers.lines)["backup"].text
-
-
-# ---- providers ----------------------------------------------------------------------------------
-
-
-def test_a_provider_is_asked_whether_it_takes_our_key(environ: dict[str, str]) -> None:
-    with StandIn() as network:
-        keys = {
-            "PLUGINS": "africastalking",
-            "AT_USERNAME": "obidient",
-            "AT_BASE_URL": network.url,
-            "AT_SMS_SENDER_ID": "OBIDIENT",
-        }
-        with at(environ, AT_API_KEY=API_KEY, **keys, **PRODUCTION):
-            good = named(providers.lines)["sms-provider"]
-        network.behave(status=401, body="The supplied authentication is invalid")
-        with at(environ, AT_API_KEY="wrong", **keys, **PRODUCTION):
-            bad = named(providers.lines)["sms-provider"]
-    assert good.state == "ok", good
-    assert bad.state == "error", bad
-
-
-def test_a_simulator_in_production_is_an_error(environ: dict[str, str]) -> None:
-    chosen = {"PLUGINS": "simulator", "SMS_PROVIDER": "simulator-sms"}
-    with at(environ, **chosen, **PRODUCTION):
-        found = named(providers.lines)
-    assert found["sms-provider"].state == "error"
-    assert found["voice-provider"].state == "error"
-    with at(environ, **chosen):
-        assert named(providers.lines)["sms-provider"].state == "ok"
-
-
-def test_a_broken_plugin_is_an_error(environ: dict[str, str], tmp_path: Path) -> None:
-    folder = tmp_path / "plugins"
-    folder.mkdir()
-    (folder / "bad.py").write_text("raise ValueError('no such thing')\n")
-    with at(environ, PLUGINS_DIR=str(folder), PLUGINS="bad"):
-        line = named(providers.lines)["plugin"]
-    assert line.state == "error" and "no such thing" in line.text
-
-
-def test_an_account_has_to_last_another_day_like_the_last(app: Flask) -> None:
-    assert providers.balance_line("at", Decimal(5000), "NGN").state == "ok"
-    assert providers.balance_line("at", Decimal(500), "NGN").state == "warning"
-    assert providers.balance_line("at", Decimal(0), "NGN").state == "error"
-    Campaign.create(title="a", cost_e4=90_000_000, currency="NGN", started_at=utcnow())
-    line = providers.balance_line("at", Decimal(5000), "NGN")
-    assert line.state == "warning" and "9,000.00" in line.text
-
-
-# ---- this machine -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("total", "free", "state"),
-    [(1e12, 5e11, "ok"), (1e12, 5e10, "warning"), (1e12, 1e10, "error"), (1e9, 2e8, "error")],
-)
-def test_a_disk_that_fills_is_told(total: float, free: float, state: str) -> None:
-    assert host.disk_line(Path("/srv"), int(total), 0, int(free)).state == state
-
-
-def test_little_memory_is_told() -> None:
-    assert host.memory_line(10**9, 5 * 10**8).state == "ok"
-    assert host.memory_line(10**9, 10**7).state == "warning"
-
-
-def test_a_folder_that_is_not_ours_is_told(environ: dict[str, str], tmp_path: Path) -> None:
-    locked = tmp_path / "locked"
-    locked.write_text("a file stands where the folder should be")
-    with at(environ, DATA_DIR=str(locked)):
-        assert named(host.lines)["folders"].state == "error"
-        locked.unlink()
-        assert named(host.lines)["folders"].state == "ok"
-
-
-def test_secrets_that_others_may_read_are_told(environ: dict[str, str], tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-    path.write_text("SECRET_KEY=x")
-    with at(environ, **PRODUCTION):
-        path.chmod(0o644)
-        assert [line.state for line in host._secrets_file(path)] == ["error"]
-        path.chmod(0o600)
-        assert [line.state for line in host._secrets_file(path)] == ["ok"]
-
-
-def test_time_zones_are_checked_against_lagos(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with at(environ, TIMEZONE="Europe/London"):
-        assert named(host.lines)["time-zone"].state == "warning"
-    with at(environ):
-        assert named(host.lines)["time-zone"].state == "ok"
-        monkeypatch.setattr(host, "ZoneInfo", lambda _name: ZoneInfo("UTC"))
-        assert named(host.lines)["time-zone"].state == "error"
-
-
-def test_few_open_files_are_told(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with at(environ):
-        monkeypatch.setattr(host.resource, "getrlimit", lambda _what: (256, 4096))
-        assert named(host.lines)["open-files"].state == "warning"
-
-
-# ---- the command and the page -------------------------------------------------------------------
-
-
-def test_the_command_is_a_line_each_and_ends_with_1_at_an_error(
-    cli: Cli, app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    well = cli("doctor")
-    assert well.exit_code == 0, well.output
-    assert all(line.split()[0] in ("ok", "warning") for line in well.output.splitlines())
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    badly = cli("doctor")
-    assert badly.exit_code == 1
-    assert any(line.startswith("error    redis: ") for line in badly.output.splitlines())
-
-
-def test_the_command_speaks_to_programs(cli: Cli, app: Flask) -> None:
-    body = json.loads(cli("doctor", "--json").output)
-    assert body["status"] == "warning"
-    assert {"state", "name", "text", "cure"} == set(body["lines"][0])
-
-
-def test_a_check_that_fails_itself_is_an_error_and_hides_no_other(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stumble() -> Iterator[Line]:
-        yield Line("ok", "first", "Fine.")
-        raise ZeroDivisionError("by zero")
-
-    monkeypatch.setitem(doctor.SUBJECTS, "Redis", stumble)
-    found = doctor.examine()
-    assert [line.state for line in found["Redis"]] == ["ok", "error"]
-    assert found["This machine"]
-
-
-def test_no_line_holds_a_secret(environ: dict[str, str], durable: PostgresServer) -> None:
-    url = f"postgresql://postgres:hunter2@127.0.0.1:{durable.port}/postgres"
-    with at(environ, DATABASE_URL=url, REDIS_URL="redis://:hunter2@127.0.0.1:1/0", **PRODUCTION):
-        text = json.dumps([line.as_json() for lines in doctor.examine().values() for line in lines])
-    assert "hunter2" not in text and SECRET not in text and TOKEN not in text

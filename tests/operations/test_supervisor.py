@@ -277,6 +277,14 @@ def test_a_web_server_whose_workers_hang_misses_its_watchdog(
             web.wait(20)
 
 
+#: Hands the socket on as systemd does: as descriptor 3, told by LISTEN_FDS and LISTEN_PID.
+WITH_SOCKET = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); "
+    "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
+    "os.execvp(sys.executable, [sys.executable, '-m', 'gunicorn', '-c', 'gunicorn.conf.py'])"
+)
+
+
 @pytest.mark.slow
 def test_a_socket_of_systemd_refuses_nobody_while_the_server_restarts(
     app: Flask, environ: dict[str, str]
@@ -286,11 +294,6 @@ def test_a_socket_of_systemd_refuses_nobody_while_the_server_restarts(
     keeper.bind(("127.0.0.1", 0))
     keeper.listen(64)
     port = keeper.getsockname()[1]
-    start = (
-        "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); "
-        "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
-        "os.execvp(sys.executable, [sys.executable, '-m', 'gunicorn', '-c', 'gunicorn.conf.py'])"
-    )
     asked: list[bool] = []
     stop = threading.Event()
 
@@ -302,7 +305,7 @@ def test_a_socket_of_systemd_refuses_nobody_while_the_server_restarts(
 
     def serve() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-c", start, str(keeper.fileno())],
+            [sys.executable, "-c", WITH_SOCKET, str(keeper.fileno())],
             env=dict(os.environ) | environ,
             cwd=ROOT,
             pass_fds=[keeper.fileno()],
