@@ -22,6 +22,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     exposition.init_app(app)
     failed_jobs.watch(app.extensions["obidient.queues"])
     ticker.register(app, "lost-workers", living.forget_the_dead, every=3600)
-    ticker.register(app, "alerts", watching.check, every=watching.EVERY)
+    ticker.register(app, "alerts", watching.look_aside, every=watching.EVERY)
     ticker.register(app, "history", history.forget, every=3600)
     ticker.hook(app)

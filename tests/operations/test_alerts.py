@@ -5,12 +5,14 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 from flask import Flask
+from servers import wait_for
 from standin_africastalking import API_KEY, StandIn
 
 from obidient import create_app, database, queues
@@ -19,9 +21,9 @@ from obidient.clock import utcnow
 from obidient.config import ConfigError, Settings
 from obidient.operations import heart
 from obidient.operations.alerts import conditions, watching
-from obidient.operations.doctor import host
+from obidient.operations.doctor import host, providers
 from obidient.operations.doctor.report import Line
-from obidient.operations.models import Alert, WebProcess
+from obidient.operations.models import Alert, Backup, WebProcess
 from obidient.workers.models import SweepRun, TickerLease, WorkerProcess
 
 
@@ -302,3 +304,47 @@ def test_a_web_process_says_that_it_lives_and_leaves(app: Flask) -> None:
     assert WebProcess.get().memory > 1_000_000
     heart.leave()
     assert WebProcess.select().count() == 0
+
+
+def test_a_redis_that_is_away_is_told_until_it_is_back(
+    environ: dict[str, str], redis_server: Any
+) -> None:
+    for url, told in (("redis://127.0.0.1:1/0", True), (redis_server.url, False)):
+        with create_app(environ | {"REDIS_URL": url}).app_context():
+            assert ("redis" in dict(conditions.everywhere())) is told
+            database.db.close()
+
+
+def test_a_failed_backup_is_told_until_one_goes_well(app: Flask) -> None:
+    Backup.create(host="north", path="/b", error="the disk is full.")
+    assert "the disk is full" in dict(conditions.everywhere())["backup"]
+    Backup.create(host="north", path="/b")
+    assert "backup" not in dict(conditions.everywhere())
+
+
+def test_a_low_balance_is_told_until_it_is_topped_up(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for amount, told in ((Decimal(10), True), (Decimal(90_000), False)):
+        line = providers.balance_line("africastalking-sms", amount, "NGN")
+        monkeypatch.setattr(providers, "lines", lambda line=line: iter([line]))
+        assert ("balance" in dict(conditions.everywhere())) is told
+
+
+def test_a_slow_network_holds_no_sweep_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go = threading.Semaphore(0), threading.Event()
+
+    def slow() -> None:
+        began.release()
+        assert go.wait(20)
+
+    monkeypatch.setattr(watching, "check", slow)
+    watching.look_aside()
+    assert began.acquire(timeout=20)
+    watching.look_aside()
+    assert not began.acquire(timeout=0.2)
+    go.set()
+    wait_for(lambda: not watching._looking.locked(), what="the end of the look")
+    watching.look_aside()
+    assert began.acquire(timeout=20)
+    wait_for(lambda: not watching._looking.locked(), what="the end of the look")

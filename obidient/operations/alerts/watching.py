@@ -3,11 +3,15 @@
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from flask import Flask, current_app
+
 from obidient import database
 from obidient.clock import utcnow
+from obidient.errors import first_line
 from obidient.operations.alerts import conditions, telling
 from obidient.operations.models import Alert
 from obidient.workers.models import TickerLease
@@ -20,8 +24,29 @@ HOLD = timedelta(seconds=60)
 REMIND = timedelta(hours=4)
 
 
+_looking = threading.Lock()
+
+
+def look_aside() -> None:
+    """A sweep: look in a thread of its own, since a network asked may take half a minute."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    threading.Thread(target=_look, args=(app,), name="alerts", daemon=True).start()
+
+
+def _look(app: Flask) -> None:
+    if not _looking.acquire(blocking=False):
+        return
+    try:
+        with app.app_context():
+            check()
+    except Exception as error:  # noqa: BLE001 - the next round looks again
+        logger.warning("alerts could not be looked after: %s", first_line(error))
+    finally:
+        _looking.release()
+
+
 def check() -> None:
-    """A sweep: look, tell once what is new, remind, and give the all-clear."""
+    """Look, tell once what is new, remind, and give the all-clear."""
     host = socket.gethostname()
     if _turn("alerts"):
         settle(dict(conditions.everywhere()), lambda name: not name.startswith("disk-"))
