@@ -9,7 +9,7 @@ from gunicorn.glogging import Logger
 logger = logging.getLogger("obidient.access")
 
 #: Asked for all day long by machines, or by the whole country: only failures are worth a line.
-QUIET = ("/healthz", "/readyz", "/static/", "/api/live-results/", "/results")
+QUIET = ("/healthz", "/readyz", "/metrics", "/static/", "/api/live-results/", "/results")
 
 
 class AccessLog(Logger):  # type: ignore[misc]
