@@ -7,7 +7,7 @@
 late revisions and refusals among them. Checked against what the generator says: the outcome of
 every line, what counts in every unit, the totals of every state and LGA, and `results verify`.
 The baseline inserts id, unit and line in commits of as many lines, checking nothing.
-The register and the generator are read from `../shared/data`.
+The register and the generator are read from the folder that OBIDIENT_BENCH_DATA names.
 """
 
 import argparse
@@ -31,7 +31,8 @@ from obidient.results.deciding import CHUNK
 from obidient.results.models import Submission, Tally, UnitResult
 from obidient.results.tally import as_total, worth
 
-DATA = ROOT.parent / "shared" / "data"
+#: The folder of the register and the generator; `main` refuses to begin without it.
+DATA = Path(os.environ.get("OBIDIENT_BENCH_DATA", "."))
 ELECTION = "NG-PRES-2023-SYNTHETIC"
 
 
@@ -198,6 +199,8 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--stream", type=Path, help="a folder that the generator has filled")
     chosen = parser.parse_args()
+    if not (DATA / "polling_units.csv.gz").exists():
+        parser.error("set OBIDIENT_BENCH_DATA to the folder of the register and the generator")
     with tempfile.TemporaryDirectory() as name:
         stream = chosen.stream or Path(name)
         if chosen.stream is None:
