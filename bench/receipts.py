@@ -188,17 +188,27 @@ def prepare(environ: dict[str, str], postgres: bool) -> None:
     )
 
 
-def main() -> None:
+#: As our own gunicorn is set, but for its address.
+BARE_CONFIG = (
+    "worker_class = 'gthread'\nworkers = 2\nthreads = 8\naccesslog = '-'\nkeepalive = 15\n"
+    "control_socket_disable = True\n"
+)
+
+
+def asked_for() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--database", default="", help="default: a SQLite file of its own")
     parser.add_argument("--redis", default="")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--burst", type=int, default=20_000, help="0: none")
-    asked = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("This needs the load generator `wrk`: install it, then try again.")
+    return parser.parse_args()
 
+
+def main() -> None:
+    asked = asked_for()
     folder = Path(tempfile.mkdtemp(prefix="bench-receipts-"))
     port, bare_port = free_port(), free_port()
     environ = os.environ | {
@@ -221,10 +231,7 @@ def main() -> None:
     ours = f"/api/communications/webhooks/{PROVIDER}/delivery?token={TOKEN}"
     serve = [str(bin_ / "gunicorn"), "-c"]
     bare_config = folder / "bare.conf.py"
-    bare_config.write_text(
-        f"bind = '127.0.0.1:{bare_port}'\nworker_class = 'gthread'\nworkers = 2\nthreads = 8\n"
-        "accesslog = '-'\nkeepalive = 15\ncontrol_socket_disable = True\n"
-    )
+    bare_config.write_text(f"bind = '127.0.0.1:{bare_port}'\n" + BARE_CONFIG)
     worker = [str(bin_ / "obidient"), "worker"]
     bare = [*serve, str(bare_config), "--chdir", str(folder), "bare_app:app"]
     ratios, taken, plain = [], [], []

@@ -51,7 +51,11 @@ def test_a_newcomer_imports_writes_sends_and_watches(
         timeout=30_000
     )
     assert Contact.select().count() == 40
+    write_and_send(page)
 
+
+def write_and_send(page: Page) -> None:
+    """What the newcomer does next: a message to the list of forty, tried, sent and watched."""
     page.goto("/admin/compose/")
     page.get_by_label("What is it called?").fill("Town hall")
     page.get_by_role("button", name="Go on").click()
