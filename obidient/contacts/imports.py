@@ -238,7 +238,11 @@ class _Run:
         report, writer = self.report, self.writer
         if report.rows <= before.rows:
             writer.forget(before.new, before.updated, before.duplicates)
+            report.new, report.updated = before.new, before.updated
+            report.duplicates = before.duplicates
             return
+        if not report.dry_run:
+            writer.prepare()
         with db.atomic():
             if report.dry_run:
                 writer.count_only()

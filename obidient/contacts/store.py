@@ -158,11 +158,11 @@ class BatchWriter:
             f"(phone varchar(16), tag_id integer) {tail}"
         )
 
-    def flush(self) -> None:
-        """Write what is held, in one transaction."""
-        if not self._people:
-            return
-        # The rows of tags and words come first, outside: two imports may want the same.
+    def prepare(self) -> None:
+        """Write the tags and words that `flush` will name, before and outside its transaction.
+
+        Two imports may want the same ones, and would wait for each other inside it.
+        """
         self._words.learn(
             name for one in self._people.values() for name in (one.first_name, one.last_name)
         )
@@ -175,6 +175,11 @@ class BatchWriter:
             for tag in person.tags:
                 if tag not in self._tag_ids:
                     self._tag_ids[tag] = _tag_id(tag)
+
+    def flush(self) -> None:
+        """Write what is held, in one transaction; `prepare` comes first."""
+        if not self._people:
+            return
         with db.atomic():
             if is_postgres():
                 # Nobody has told the planner how small our tables are: it would read all contacts
