@@ -26,6 +26,9 @@ Auth = Callable[..., dict[str, str]]
 PUBLIC = {
     "/api/live-results/elections": "the count is for everybody",
     "/api/live-results/elections/<id>/live-summary": "the count is for everybody",
+    "/api/live-results/elections/<id>/results.csv": "the count is for everybody",
+    "/api/live-results/elections/<id>/results.nist.json": "the count is for everybody",
+    "/api/live-results/elections/<id>/quick-count": "404 until an admin has released it",
     "/api/live-results/elections/<id>/areas/<code>": "the count is for everybody",
     "/api/sync/sign-in": "takes a password for a token",
     "/api/communications/webhooks/<provider>/<event>": "has a secret in its address",

@@ -4,7 +4,7 @@ from flask import Response, request
 from pydantic import Field
 
 from obidient import api
-from obidient.accounts.tokens import requires
+from obidient.accounts.tokens import public, requires
 from obidient.api import ApiModel, json_response
 from obidient.results.api import ElectionOut, ElectionPath, results_api
 from obidient.results.collation.api import collation_api
@@ -61,6 +61,7 @@ def quick_count(path: ElectionPath) -> Response:
 
 
 @results_api.get("/elections/<id>/quick-count", responses={200: QuickCountOut})
+@public
 def released_quick_count(path: ElectionPath) -> Response:
     """The quick count as it was released; 404 until an admin has done so."""
     answer = Response(follow.released(path.id), content_type="application/json")

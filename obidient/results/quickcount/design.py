@@ -133,6 +133,16 @@ def allocate(
         whole[name] += 1
     for one in strata:
         one.drawn = fixed.get(one.name, whole.get(one.name, 0))
+    _place_the_rest(strata, size - sum(one.drawn for one in strata))
+
+
+def _place_the_rest(strata: Sequence[Stratum], rest: int) -> None:
+    """Draw `rest` more where the weighty strata are full: one each, most units to spare first."""
+    while rest > 0:
+        spare = [one for one in strata if one.drawn < one.units]
+        for one in sorted(spare, key=lambda one: (one.drawn - one.units, one.name))[:rest]:
+            one.drawn += 1
+            rest -= 1
 
 
 def draw(units: Sequence[Unit], number: int, seed: str) -> list[Unit]:
