@@ -172,7 +172,7 @@ def alert_to(value: str) -> tuple[str, ...]:
     places = names(value) or ()
     for place in places:
         if not re.match(
-            r"^(mailto:[^@\s]+@[^@\s]+|https?://[^/\s]+\S*|sms:\+\d{8,15}|telegram:\S+)$", place
+            r"^(mailto:[^@\s]+@[^@\s]+|https?://[^/\s]\S*|sms:\+\d{8,15}|telegram:\S+)$", place
         ):
             raise ValueError("must list mailto:…, https://…, sms:+234… or telegram:ID, by commas")
     return places

@@ -22,7 +22,7 @@ JOIN = " ::: "
 #: A line longer than this is a picture, and passed over.
 _LONGEST = 10_000
 _LINE = re.compile(
-    r"(?:[A-Za-z0-9-]+\.)?([A-Za-z-]+)((?:;(?:\"[^\"]*\"|[^:\";]+)*)*):(.*)", re.DOTALL
+    r"(?:[A-Za-z0-9-]+\.)?([A-Za-z-]+)((?:;(?:\"[^\"]*\"|[^:\";])*)*):(.*)", re.DOTALL
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 #: Kinds of numbers that come after all others; faxes are left out.

@@ -189,7 +189,7 @@ def test_people_added_to_a_batch_while_its_worker_closes_it_are_not_forgotten(
 ) -> None:
     campaign_id = launch()
     (batch,) = batches(campaign_id)
-    leased = delivery._lease(batch.id, provider)
+    leased = delivery._lease(batch.id, provider.deadline)
     assert leased is not None
     Recipient.update(status=S.SENT).where(Recipient.campaign_id == campaign_id).execute()
 

@@ -91,9 +91,8 @@ def test_a_deleted_unit_comes_back_with_the_votes_that_its_review_may_change(
 def test_a_sheet_cannot_raise_its_own_number_of_registered_voters_unseen(world: Election) -> None:
     huge = {"votes": {"LP": 900}, "accreditedVoters": 904, "registeredVoters": 1_000_000}
     assert take(sheet("a") | huge | {"validVotes": 900, "votesCast": 904}) == ["accepted"]
-    assert reasons() == {
-        UNITS[0]: ["More voters were accredited than are registered: 904 against 600."]
-    }
+    (told,) = reasons().values()
+    assert "More voters were accredited than are registered: 904 against 600." in told
 
 
 def test_units_without_registered_voters_leave_the_turnout_alone(world: Election) -> None:
@@ -148,7 +147,7 @@ def test_a_turnout_that_stands_out_is_seen_whenever_it_came(world: Election, out
     for one in sheets:
         take(one)
     assert list(reasons()) == [UNITS[6]]
-    assert "95 % against 22 %" in reasons()[UNITS[6]][0]
+    assert any("95 % against 22 %" in told for told in reasons()[UNITS[6]])
     take(sheet("jump2", UNITS[6], 2, votes={"LP": 200}))
     assert reasons() == {}
     assert recount.differences("abc123") == []

@@ -21,11 +21,15 @@ KINDS = {
     "suppression": ("Opt-outs", ("suppression.",)),
     "reply": ("Replies", ("text.answered",)),
     "election": ("Elections", ("election.", "register.")),
-    "results": ("Results and agents", ("results.", "text.", "agent.", "device.")),
+    "results": (
+        "Results and agents",
+        ("results.", "collation.", "quickcount.", "text.", "agent.", "agents.", "device."),
+    ),
     "user": ("People", ("user.",)),
     "token": ("Tokens", ("token.",)),
     "plugin": ("Plugins", ("plugin.", "provider.")),
     "queue": ("Queues", ("queue.", "channel.", "schedule.")),
+    "backup": ("Backups", ("backup.",)),
 }
 
 #: The pages of what entries are about, and what those call the number or name in their address.

@@ -178,6 +178,7 @@ def callback() -> Response:
     responses={200: {"description": "Stored, or a handshake answered"}},
     openapi_extensions={"parameters": _DESCRIBED["parameters"]},
 )
+@public
 def callback_by_get() -> Response:
     """Take a callback whose fields stand in the address, or a network's handshake."""
     _check_token()
