@@ -12,12 +12,9 @@ from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends import RedisCache, SimpleCache
 from flask_caching.backends.base import BaseCache
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from obidient import redis_client
-from obidient.breaker import Breaker
+from obidient.breaker import Breaker, client
 from obidient.config import Settings
 
 logger = logging.getLogger(__name__)
@@ -80,13 +77,11 @@ class ResilientCache(BaseCache):
         memory = SimpleCache(threshold=MOST_KEPT, default_timeout=timeout)
         if not config.get("CACHE_REDIS_URL"):
             return cls(None, memory, timeout, breaker)
-        client = redis_client.client(
-            config["CACHE_REDIS_URL"],
-            socket_connect_timeout=PATIENCE,
-            socket_timeout=PATIENCE,
-            retry=Retry(NoBackoff(), 0),
+        redis = RedisCache(
+            host=client(config["CACHE_REDIS_URL"], PATIENCE),
+            key_prefix=config.get("CACHE_KEY_PREFIX"),
+            **kwargs,
         )
-        redis = RedisCache(host=client, key_prefix=config.get("CACHE_KEY_PREFIX"), **kwargs)
         return cls(redis, memory, timeout, breaker)
 
     def get(self, key: str) -> Any:

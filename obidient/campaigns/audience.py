@@ -145,7 +145,7 @@ def suppressed_sql() -> str:
 
 def unfit_sql(channel: str) -> str:
     """True of a contact `c` whose number can't receive what a channel sends."""
-    invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    invalid = "c.phone_invalid"
     return invalid if is_spoken(channel) else f"({invalid} OR c.textless IS NOT NULL)"
 
 
@@ -159,7 +159,7 @@ def left_out_sql(channel: str) -> str:
 
     Its parameters are those of `suppressed_sql`.
     """
-    invalid = "c.phone_invalid" if is_postgres() else "c.phone_invalid = 1"
+    invalid = "c.phone_invalid"
     unfit = unfit_sql(channel)
     return (
         f"sum(CASE WHEN {invalid} THEN 1 ELSE 0 END), "
