@@ -49,9 +49,12 @@ def test_a_reviewer_compares_the_evidence_and_settles_a_dispute(
     page.get_by_label("Figures typed by hand").check()
     page.get_by_label("LP", exact=True).fill("99")
     page.get_by_label("Reason").fill("The photo shows 99")
+    page.get_by_role("button", name="Look at what it does").click()
+    # What it does is shown first, and figures that can't be right take a second tick.
+    expect(page.get_by_text("These figures can’t be right.")).to_be_visible()
+    page.get_by_label("The sheet itself says so").check()
     page.get_by_role("button", name="Settle this polling unit").click()
-    confirm(page, "Settle it")
-    expect(page.get_by_text("Settled.", exact=True)).to_be_visible()
+    expect(page.get_by_text("the decision is on record")).to_be_visible()
     expect(page.get_by_role("list").last).to_contain_text("The photo shows 99")
     assert Decision.get().by == reviewer.email
     page.get_by_role("link", name="Intake", exact=True).click()
@@ -190,7 +193,7 @@ def test_an_admin_sets_a_plugin_up_and_sends_a_test_through_it(
     )
 
 
-def test_an_agent_is_told_where_to_go_instead(
+def test_an_agent_lands_at_their_page_and_is_told_so_elsewhere(
     site: tuple[Page, Witness], make_user: Callable[..., User]
 ) -> None:
     page, witness = site
@@ -199,6 +202,9 @@ def test_an_agent_is_told_where_to_go_instead(
     page.get_by_label("Email").fill(agent.email)
     page.get_by_label("Password").fill("correct horse battery")
     page.get_by_role("button", name="Sign in").click()
+    # Agents land at their own page, wherever they came from.
+    expect(page).to_have_url(re.compile("/agent"))
+    page.goto("/admin/elections/")
     expect(page.get_by_text("Your account is that of a polling agent")).to_be_visible()
     expect(page.get_by_role("navigation", name="Main")).to_have_count(0)
     expect(page.get_by_role("link", name="Go to the agent’s page")).to_have_attribute(

@@ -55,6 +55,8 @@ def test_schemathesis_finds_nothing(app: Flask, auth: Auth) -> None:
     schema = schemathesis.openapi.from_wsgi("/openapi/openapi.json", app)
     accepted = schema.config.checks.positive_data_acceptance
     usual = list(accepted.expected_statuses)
+    # A list longer than described can make a body too large to be read at all.
+    schema.config.checks.negative_data_rejection.expected_statuses.append("413")
     seen = []
     for result in schema.get_all_operations():
         operation = result.ok()

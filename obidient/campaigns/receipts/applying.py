@@ -315,7 +315,11 @@ def _note_numbers(provider: str, reports: list[DeliveryReport]) -> None:
 
 
 def _finish(readings: list[Reading]) -> None:
-    """Write the new states, a statement for all callbacks that fared alike."""
+    """Write the new states, a statement for all callbacks that fared alike.
+
+    What another worker finished meanwhile stays as it is: a claim that ran out is taken again, and
+    the second to apply a report changes nothing by it.
+    """
     alike: dict[tuple[str, str, int], list[int]] = {}
     for one in readings:
         fared = (one.state, one.error, one.callback.attempts + 1)
@@ -327,7 +331,7 @@ def _finish(readings: list[Reading]) -> None:
             error=storable(error),
             attempts=attempts,
             due_at=utcnow() + timedelta(seconds=2**attempts),
-        ).where(RawCallback.id.in_(ids)).execute()
+        ).where(RawCallback.id.in_(ids), RawCallback.state.in_(["new", "waiting"])).execute()
 
 
 def summary() -> dict[str, int]:
