@@ -133,23 +133,29 @@ def as_meant(line: str, delimiter: str) -> list[str]:
 
     A cell that begins with a quote ends with the quote before a delimiter or the line's end.
     """
-    mark = re.escape(delimiter)
-    cell = re.compile(
-        rf'\s*"(?P<quoted>.*?)(?<!\\)"\s*(?:{mark}|$)|(?P<plain>[^{mark}]*)(?:{mark}|$)'
-    )
+    parts = line.split(delimiter)
+    ends = _closing_parts(parts)
     cells, at = [], 0
-    while at <= len(line):
-        match = cell.match(line, at)
-        if match is None:  # pragma: no cover - the second form matches anything
-            break
-        inside = match["quoted"]
-        if inside is None:
-            plain = match["plain"]
-            text = plain.replace('"', "") if plain.lstrip().startswith('"') else plain
-        else:
-            text = inside.replace('\\"', '"').replace('""', '"')
-        cells.append(text)
-        if match.end() == at or (match.end() == len(line) and not match[0].endswith(delimiter)):
-            break
-        at = match.end()
+    while at < len(parts):
+        part, end = parts[at], None
+        if part.lstrip().startswith('"'):
+            # A quote alone opens its cell and can't close it as well.
+            end = ends[at] if part.strip() != '"' else ends[at + 1]
+            part = part.replace('"', "")
+        if end is not None:
+            inside = delimiter.join(parts[at : end + 1]).strip()[1:-1]
+            part = inside.replace('\\"', '"').replace('""', '"')
+            at = end
+        cells.append(part)
+        at += 1
     return cells
+
+
+def _closing_parts(parts: list[str]) -> list[int | None]:
+    """For each part, and for the end, the next part from it on that ends with a quote."""
+    ends: list[int | None] = [None] * (len(parts) + 1)
+    for at in range(len(parts) - 1, -1, -1):
+        text = parts[at].rstrip()
+        closes = text.endswith('"') and not text.endswith('\\"')
+        ends[at] = at if closes else ends[at + 1]
+    return ends

@@ -14,7 +14,7 @@ from obidient.results import generation, review, story
 from obidient.results.elections import get, newest
 from obidient.results.live import copies
 from obidient.results.live.documents import head
-from obidient.results.live.serving import ANY_ORIGIN, Copy
+from obidient.results.live.serving import ANY_ORIGIN, CACHE_CONTROL, Copy
 from obidient.results.sheets import Figures
 
 results_api = api.blueprint(
@@ -243,7 +243,7 @@ def list_elections(query: ElectionsQuery) -> Response:
     """All elections, the newest first."""
     rows, cursor = newest(query.limit, query.cursor)
     answer = json_response({"items": [head(row) for row in rows], "nextCursor": cursor})
-    answer.headers["Cache-Control"] = "public, max-age=2, stale-while-revalidate=30"
+    answer.headers["Cache-Control"] = CACHE_CONTROL
     answer.add_etag()
     answer.make_conditional(request)
     return answer

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from obidient import areas
 from obidient.contacts import export, imports, optout_import, suppression
 from obidient.contacts.columns import assign, recognise
-from obidient.contacts.csvfile import CsvFile
+from obidient.contacts.csvfile import CsvFile, as_meant
 from obidient.contacts.models import Contact, Tag
 from obidient.errors import Invalid
 
@@ -187,3 +187,12 @@ def test_an_export_is_read_again_and_holds_no_formula(app: Flask, tmp_path: Path
     assert {row.phone: (row.state_code, row.lga_code) for row in Contact.select()} == before
     found = "".join(export.as_csv(Contact.select(), "0803555"))
     assert found.count("+2348035550") == 2
+
+
+def test_a_line_of_open_quotes_costs_no_more_than_its_length() -> None:
+    """48,000 letters of these took two minutes."""
+    assert as_meant('"a,' * 100_000 + "b", ",") == ["a"] * 100_000 + ["b"]
+
+
+def test_empty_cells_after_a_quoted_one_stay_where_they_are() -> None:
+    assert as_meant('"Ada "Baby" Obi"\t\t"x"', "\t") == ['Ada "Baby" Obi', "", "x"]

@@ -33,9 +33,6 @@ BOUNDED = {
         r"\W*(?:i\s*am\s*|i'?m\s*)?(?:polls?\s*(?:are\s*|have\s*)?)?"
         r"(here|arrived|open|opened|closed?)\b\W*(?:pin\W*)?([0-9]{4,8})?\W*"
     ): "a roll call by text, tried at 100 characters at most",
-    (
-        r'\s*"(?P<quoted>.*?)(?<!\\)"\s*(?:x|$)|(?P<plain>[^x]*)(?:x|$)'
-    ): "a quotation mark parts the runs; a cell has 20,000 letters at most",
 }
 
 Chars = frozenset[str]
