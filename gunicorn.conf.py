@@ -1,5 +1,6 @@
 """How gunicorn serves the app; every figure from the environment, see .env.example."""
 
+import gc
 from typing import Any
 
 from obidient.config import ConfigError, Settings
@@ -11,6 +12,8 @@ except ConfigError as error:
     raise SystemExit(f"Error: {error}") from None
 
 wsgi_app = "wsgi:app"
+# Loaded once, before the children are made: they start at once and share its memory.
+preload_app = True
 _host = f"[{_settings.bind}]" if ":" in _settings.bind else _settings.bind
 bind = f"{_host}:{_settings.port}"
 worker_class = "gthread"
@@ -41,7 +44,10 @@ def on_starting(server: Any) -> None:
     logging.name_process("web")
     if advice := security.of_binding(_settings):
         server.log.warning(advice)
-    web.refuse_if_old()
+    web.refuse_if_old(server.app.wsgi())
+    # What is there now stays shared with the children: nothing looks through it for garbage.
+    gc.collect()
+    gc.freeze()
     supervised.end_with_supervisor()
 
 

@@ -1,5 +1,10 @@
 """The WSGI entry point: `gunicorn wsgi:app`."""
 
 from obidient import create_app
+from obidient.config import ConfigError
 
-app = create_app()
+try:
+    app = create_app()
+except ConfigError as error:
+    # A sentence, where gunicorn would print a traceback.
+    raise SystemExit(f"Error: {error}") from None

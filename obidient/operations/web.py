@@ -10,14 +10,13 @@ from typing import Any
 from flask import Flask
 from peewee import PeeweeException
 
-from obidient import create_app, database, metrics
+from obidient import database, metrics
 from obidient.operations import heart
 from obidient.operations.notify import notify, watchdog_seconds
 
 
-def refuse_if_old() -> None:
+def refuse_if_old(app: Flask) -> None:
     """End with the command to give when the database lacks upgrades; before any child is made."""
-    app = create_app()
     with app.app_context():
         problem = database.not_upgraded()
         database.release()

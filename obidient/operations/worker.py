@@ -85,8 +85,8 @@ def run(names: list[str], grace: float) -> None:
         # Each would install handlers of its own, and a signal would reach only the last one.
         consumer._set_signal_handlers = lambda: None
         consumer.start()
-    logger.info("worker of %s begins", ", ".join(names))
     notify("READY=1")
+    logger.info("worker of %s begins", ", ".join(names))
     every = min(CHECK_EVERY, watchdog_seconds() or CHECK_EVERY)
     while not signals.wait(every):
         # Not sent by a process that hangs: its supervisor ends it then, and starts another.

@@ -150,8 +150,14 @@ def test_a_killed_worker_and_a_killed_web_server_come_back(
         database.release()
         return found[-1] if found else None
 
-    with ups(environ) as running:
-        wait_for(lambda: up.answers(port) and worker(), 60, "web and worker")
+    log = Path(environ["LOG_DIR"]) / "server.log"
+
+    def begun() -> bool:
+        # Its row is written a little earlier; who dies before this line never began.
+        return log.exists() and "worker of" in log.read_text()
+
+    with ups(environ | {"LOG_LEVEL": "info"}) as running:
+        wait_for(lambda: up.answers(port) and begun() and worker(), 60, "web and worker")
         first = worker()
         assert first is not None
         web = (_children(running.pid) - {first}).pop()
