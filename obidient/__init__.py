@@ -2,13 +2,16 @@
 
 import functools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from flask import Flask
+if TYPE_CHECKING:
+    # Whoever only asks what commands there are need not wait for it.
+    from flask import Flask
 
 __version__ = "0.2.0"
 
 
-def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+def create_app(environ: Mapping[str, str] | None = None) -> "Flask":
     """Build the web application. Opens no connection and needs no service.
 
     `environ` replaces the process's environment and `.env`, for tests.
@@ -56,6 +59,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 
 
 @functools.cache
-def consumer_app() -> Flask:
+def consumer_app() -> "Flask":
     """The one app of a worker process, shared by all queues of `obidient.queues`."""
     return create_app()

@@ -1,65 +1,36 @@
 """The `obidient` command: one group, each area's commands in its own `commands.py`."""
 
-from collections.abc import Callable
-from functools import wraps
 from importlib import import_module
-from typing import ParamSpec, TypeVar
 
 import click
-from peewee import DatabaseError
 
-from obidient import __version__, create_app, database
-from obidient.config import ConfigError
-from obidient.errors import Problem
+from obidient import __version__
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-#: Where each command lives; a module is imported only when one of its commands is asked for.
+#: Each command, where it lives and what it does. A module is imported only when one of its commands
+#: is asked for: the list of all commands must not cost the import of everything.
 COMMANDS = {
-    "agent": "obidient.sync.commands",
-    "backup": "obidient.operations.backups.commands",
-    "agents": "obidient.sync.commands",
-    "campaign": "obidient.campaigns.commands",
-    "collation": "obidient.results.collation.commands",
-    "contacts": "obidient.contacts.commands",
-    "db": "obidient.operations.commands",
-    "demo": "obidient.operations.demo",
-    "doctor": "obidient.operations.doctor.commands",
-    "election": "obidient.results.commands",
-    "plugins": "obidient.providers.commands",
-    "queue": "obidient.operations.commands",
-    "quickcount": "obidient.results.quickcount.commands",
-    "register": "obidient.results.commands",
-    "restore": "obidient.operations.backups.commands",
-    "results": "obidient.results.commands",
-    "setup": "obidient.operations.setup",
-    "token": "obidient.accounts.commands",
-    "up": "obidient.operations.up",
-    "user": "obidient.accounts.commands",
-    "worker": "obidient.operations.worker",
+    "agent": ("obidient.sync.commands", "A polling agent's PIN and polling unit."),
+    "agents": ("obidient.sync.commands", "Polling agents by the thousand: import, PINs."),
+    "backup": ("obidient.operations.backups.commands", "Save everything into one file."),
+    "campaign": ("obidient.campaigns.commands", "See, pause, resume or cancel campaigns."),
+    "collation": ("obidient.results.collation.commands", "Declared figures beside the sheets."),
+    "contacts": ("obidient.contacts.commands", "Import supporters and opt-outs, undo, erase."),
+    "db": ("obidient.operations.commands", "Upgrade the database, or see whether it needs it."),
+    "demo": ("obidient.operations.demo", "Show the main job: a campaign through the simulator."),
+    "doctor": ("obidient.operations.doctor.commands", "What would bite, each with its cure."),
+    "election": ("obidient.results.commands", "Elections and their parties."),
+    "plugins": ("obidient.providers.commands", "Look at plugins, check them, begin a new one."),
+    "queue": ("obidient.operations.commands", "See, pause, resume or clear the queues."),
+    "quickcount": ("obidient.results.quickcount.commands", "A sample that says who leads."),
+    "register": ("obidient.results.commands", "The register of polling units."),
+    "restore": ("obidient.operations.backups.commands", "Put a backup in place of the database."),
+    "results": ("obidient.results.commands", "Load, check, recount and export results."),
+    "setup": ("obidient.operations.setup", "Prepare a folder for development."),
+    "token": ("obidient.accounts.commands", "Make and revoke API tokens."),
+    "up": ("obidient.operations.up", "Run the web server and the workers until Ctrl-C."),
+    "user": ("obidient.accounts.commands", "Make and change the people who sign in."),
+    "worker": ("obidient.operations.worker", "Run workers for some or all channels."),
 }
-
-
-def with_app(function: Callable[P, T]) -> Callable[P, T]:
-    """Run a command inside the app; errors meant for people become one line and exit code 1."""
-
-    @wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            app = create_app()
-            with app.app_context():
-                try:
-                    return function(*args, **kwargs)
-                except DatabaseError as error:
-                    problem = database.trouble()
-                    if problem is None:
-                        raise
-                    raise click.ClickException(problem) from error
-        except (ConfigError, Problem) as error:
-            raise click.ClickException(getattr(error, "detail", str(error))) from error
-
-    return run
 
 
 class Lazy(click.Group):
@@ -69,11 +40,15 @@ class Lazy(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in COMMANDS:
             return None
+        module, _ = COMMANDS[cmd_name]
         found: click.Command = getattr(import_module(module), cmd_name)
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in sorted(COMMANDS.items())])
 
 
 @click.command(cls=Lazy, help="Run campaigns, results and the servers behind them.")

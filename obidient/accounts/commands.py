@@ -8,7 +8,7 @@ from flask import g
 
 from obidient.accounts import audit, second_factor, tokens, users
 from obidient.accounts.models import ApiToken, User
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.database import db
 from obidient.errors import Conflict, NotFound
 from obidient.roles import ROLES, SCOPES

@@ -6,8 +6,8 @@ from flask import g
 from obidient.campaigns import control, progress
 from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign, RecipientStatus
 from obidient.campaigns.sending import lifecycle
-from obidient.cli import with_app
 from obidient.clock import local
+from obidient.command import with_app
 from obidient.config import settings
 
 

@@ -10,7 +10,7 @@ from flask import g
 from tqdm import tqdm
 
 from obidient import jobs
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.contacts import erasure, imports, optout_import, suppression, undo
 from obidient.contacts.encodings import CHOICES
 from obidient.contacts.lists import KINDS, Reading

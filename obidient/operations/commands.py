@@ -9,7 +9,7 @@ from flask import g
 
 from obidient import database, queues
 from obidient.campaigns import control
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.config import ConfigError, settings
 from obidient.database import describe_url
 from obidient.operations import health, listing

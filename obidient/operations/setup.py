@@ -9,7 +9,7 @@ from flask import g
 from obidient import database
 from obidient.accounts import users
 from obidient.accounts.models import User
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.config import ROOT, settings
 from obidient.contacts import demo as contacts_demo
 from obidient.results import demo as results_demo

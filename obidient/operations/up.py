@@ -18,8 +18,8 @@ from flask import Flask, current_app
 from peewee import PeeweeException
 
 from obidient import database
-from obidient.cli import with_app
 from obidient.clock import utcnow
+from obidient.command import with_app
 from obidient.config import ROOT, settings
 from obidient.consumer import GRACE_DEVELOPMENT
 from obidient.errors import Conflict, Problem

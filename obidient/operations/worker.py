@@ -12,7 +12,7 @@ import click
 from flask import current_app
 
 from obidient import metrics, queues
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.config import settings
 from obidient.consumer import grace as usual_grace
 from obidient.errors import NotFound

@@ -7,7 +7,7 @@ import click
 from flask import current_app
 
 from obidient import queues
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.config import settings
 from obidient.errors import Conflict, Invalid
 from obidient.plugin import Health, Provider

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from obidient.accounts import audit
 from obidient.areas import LEVELS
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.errors import Conflict, Invalid
 from obidient.results import (
     deciding,

@@ -12,7 +12,7 @@ from flask import g
 from obidient.accounts import users
 from obidient.accounts.models import User
 from obidient.areas import CODE_RE, area_name
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.errors import Invalid
 from obidient.results.commands import Progress
 from obidient.sync import agents as people

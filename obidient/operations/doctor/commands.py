@@ -5,7 +5,7 @@ import sys
 import click
 import orjson
 
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.operations.doctor import examine, worst
 
 

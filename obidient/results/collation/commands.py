@@ -6,7 +6,7 @@ import click
 from flask import g
 
 from obidient.areas import ROOT_CODE
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.config import settings
 from obidient.errors import Invalid
 from obidient.results import elections

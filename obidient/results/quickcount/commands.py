@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from flask import g
 
-from obidient.cli import with_app
+from obidient.command import with_app
 from obidient.results.quickcount import design, follow
 
 
