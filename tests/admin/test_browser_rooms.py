@@ -1,16 +1,13 @@
 """The results room and operations in Chromium: each main task, by whoever it falls to."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import admin_world
 import pytest
 from browser_site import DESKTOP, Witness, sign_in, site
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
-from servers import free_port
-from werkzeug.serving import make_server
 
 from obidient import database
 from obidient.accounts.models import ApiToken, User
@@ -240,31 +237,18 @@ class PersonView(SecureModelView):
 
 
 @pytest.fixture
-def own_views(app: Flask, browser: Browser) -> Iterator[tuple[Page, Witness]]:
-    """The admin with two views as a plugin may bring them, served from this process."""
+def own_views(app: Flask) -> None:
+    """Two views in the admin, as a plugin may bring them."""
     admin = app.extensions["admin"][0]
     admin.add_view(TokenView(ApiToken, "Every token", endpoint="every_token", url="every-token"))
     admin.add_view(PersonView(User, "Every person", endpoint="every_person", url="every-person"))
-    port = free_port()
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    base = f"http://127.0.0.1:{port}"
-    context = browser.new_context(base_url=base, viewport=DESKTOP)
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    witness = Witness(base)
-    witness.watch(page)
-    yield page, witness
-    context.close()
-    server.shutdown()
-    assert witness.complaints == []
-    assert witness.hosts <= {base}
 
 
+@pytest.mark.usefixtures("own_views")
 def test_flask_admins_own_pages_work_under_the_strict_policy(
-    own_views: tuple[Page, Witness], make_user: Callable[..., User]
+    site: tuple[Page, Witness], make_user: Callable[..., User]
 ) -> None:
-    page, _ = own_views
+    page, _ = site
     admin = make_user("admin")
     for number in range(3):
         ApiToken.create(user=admin, name=f"app {number}", prefix=f"p{number}", digest=f"d{number}")

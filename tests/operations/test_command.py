@@ -14,7 +14,9 @@ def test_every_command_is_listed_without_loading_the_app() -> None:
         "print(CliRunner().invoke(main, ['--help']).output); "
         "assert not {'flask', 'peewee', 'redis'} & set(sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    told = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
     for name in cli.COMMANDS:
         assert f"\n  {name} " in told.stdout
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from in_process import served
 from playwright.sync_api import Browser, Page, expect
 from results_world import UNITS, make_world, sheet
 
@@ -27,9 +28,10 @@ def take(*sheets: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def address(app: Flask, server: Callable[[], str]) -> str:
+def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
     make_world()
-    return server()
+    with served(app, int(environ["PORT"])) as base:
+        yield base
 
 
 @pytest.fixture

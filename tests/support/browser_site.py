@@ -1,12 +1,13 @@
 """The admin in Chromium: a page on a running server, and what it complained of."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from in_process import served
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from obidient.accounts.models import User
@@ -44,16 +45,16 @@ class Witness:
 
 
 @pytest.fixture
-def site(app: Flask, server: Callable[[], str], browser: Browser) -> Iterator[tuple[Page, Witness]]:
-    """A page on the running server, and what it witnessed; complaints fail the test."""
-    base = server()
-    context = browser.new_context(base_url=base, viewport=DESKTOP, timezone_id="Africa/Lagos")
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    witness = Witness(base)
-    witness.watch(page)
-    yield page, witness
-    context.close()
+def site(app: Flask, environ: dict[str, str], browser: Browser) -> Iterator[tuple[Page, Witness]]:
+    """A page on the running app, and what it witnessed; complaints fail the test."""
+    with served(app, int(environ["PORT"])) as base:
+        context = browser.new_context(base_url=base, viewport=DESKTOP, timezone_id="Africa/Lagos")
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        witness = Witness(base)
+        witness.watch(page)
+        yield page, witness
+        context.close()
     assert witness.complaints == []
     assert witness.hosts <= {base}
 
