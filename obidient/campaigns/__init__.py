@@ -9,7 +9,7 @@ from obidient.config import Settings
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
     from obidient.campaigns import api, erasure, merging, written_to
-    from obidient.campaigns.receipts import applying, webhooks
+    from obidient.campaigns.receipts import applying, fast_path, webhooks
     from obidient.campaigns.sending import channels, jobs, sweeper
     from obidient.campaigns.texts import answers
     from obidient.campaigns.voice import calls, links, recordings, script
@@ -37,3 +37,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     written_to.init_app(app)
     api.register(app)
     webhooks.register(app)
+    fast_path.register(app, settings)

@@ -7,10 +7,12 @@ send again, and nothing a plugin does wrong can lose what it sent.
 import dataclasses
 import hmac
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge
 
 from obidient import api, queues
@@ -26,6 +28,8 @@ from obidient.plugin import Provider
 from obidient.providers import registry
 
 logger = logging.getLogger(__name__)
+
+Pairs = Iterable[tuple[str, str]]
 
 #: Not stored: they are somebody's keys, and say nothing about the message.
 _PRIVATE_HEADERS = {"Authorization", "Cookie", "Proxy-Authorization"}
@@ -67,11 +71,15 @@ def register(app: Flask) -> None:
     api.register(app, webhooks_api)
 
 
+def is_token(given: str, wanted: str | None) -> bool:
+    """In constant time; without a token nobody comes in."""
+    return bool(wanted) and hmac.compare_digest(given.encode(), str(wanted).encode())
+
+
 def _check_token() -> None:
-    """In constant time, before anything else of the request is looked at; closed without one."""
+    """Before anything else of the request is looked at."""
     wanted = current_app.extensions["obidient.settings"].communications_webhook_token
-    given = request.args.get("token", "")
-    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+    if not is_token(request.args.get("token", ""), wanted):
         logger.warning("callback refused: %s", "wrong token" if wanted else "no token is set")
         raise Forbidden("The token in the address is missing or wrong.")
 
@@ -95,20 +103,36 @@ def _body(largest: int) -> bytes:
     return body
 
 
+#: The columns of a callback that come with it, in the order in which the mailbox takes them.
+COLUMNS = (
+    "provider", "event", "received_at", "content_type", "headers", "query", "body", "due_at",
+    "method",
+)  # fmt: skip
+
+
+def as_row(
+    provider: str, event: str, method: str, headers: Headers, query: Pairs, body: bytes
+) -> tuple[Any, ...]:
+    """A callback as it is kept: the values of COLUMNS."""
+    now = utcnow()
+    return (
+        provider,
+        event,
+        now,
+        storable(headers.get("Content-Type", ""))[:255],
+        _json((k, v) for k, v in headers if k not in _PRIVATE_HEADERS),
+        _json((k, v) for k, v in query if k != "token"),
+        body,
+        now,
+        method,
+    )
+
+
 def _read(provider: str, event: str, body: bytes) -> RawCallback:
     """The request as it would be kept."""
-    now = utcnow()
-    return RawCallback(
-        provider=provider,
-        event=event,
-        received_at=now,
-        content_type=storable(request.headers.get("Content-Type", ""))[:255],
-        headers=_json((k, v) for k, v in request.headers if k not in _PRIVATE_HEADERS),
-        query=_json((k, v) for k, v in request.args.items() if k != "token"),
-        body=body,
-        due_at=now,
-        method=request.method,
-    )
+    pairs = request.args.items()
+    values = as_row(provider, event, request.method, request.headers, pairs, body)
+    return RawCallback(**dict(zip(COLUMNS, values, strict=True)))
 
 
 def _address() -> str:
@@ -140,19 +164,7 @@ def _check_sender(provider: Provider, event: str, row: RawCallback, url: str) ->
 def _store(row: RawCallback) -> None:
     """Returns when it is committed."""
     box: Mailbox = current_app.extensions["obidient.mailbox"]
-    box.put(
-        (
-            row.provider,
-            row.event,
-            row.received_at,
-            row.content_type,
-            row.headers,
-            row.query,
-            row.body,
-            row.due_at,
-            row.method,
-        )
-    )
+    box.put(tuple(getattr(row, name) for name in COLUMNS))
 
 
 def _json(pairs: Any) -> str:
