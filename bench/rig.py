@@ -40,7 +40,7 @@ class Rig:
     def __enter__(self) -> "Rig":
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="obidient-")))
         self.log = folder / "output.log"
-        self._out = self._stack.enter_context(self.log.open("ab"))
+        self.out = self._stack.enter_context(self.log.open("ab"))
         self.environ = {
             "OBIDIENT_ENV": "development",
             "SECRET_KEY": secrets.token_hex(32),
@@ -90,13 +90,22 @@ class Rig:
         """Start `obidient worker`; it is ended with the rig."""
         child = subprocess.Popen(
             [sys.executable, "-m", "obidient", "worker", *channels],
-            env=dict(os.environ) | self.environ | environ,
+            env=self.full_environ() | environ,
             cwd=ROOT,
-            stdout=self._out,
-            stderr=self._out,
+            stdout=self.out,
+            stderr=self.out,
         )
         self.workers.append(child)
         return child
+
+    def full_environ(self) -> dict[str, str]:
+        """For a process of ours."""
+        return dict(os.environ) | self.environ
+
+    def webhook_url(self, provider: str, event: str = "delivery") -> str:
+        token = self.environ["COMMUNICATIONS_WEBHOOK_TOKEN"]
+        base = f"http://127.0.0.1:{self.environ['PORT']}/api/communications/webhooks"
+        return f"{base}/{provider}/{event}?token={token}"
 
     def wait_for_workers(self) -> None:
         """Until each has been heard of: how long they take to start is not what is measured."""

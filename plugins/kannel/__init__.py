@@ -64,7 +64,7 @@ class KannelSms(Provider):
         )
         username = StringField("User name", [Length(max=100)])
         password = PasswordField("Password", [Length(max=100)])
-        sender = StringField("Sender", [Length(max=15)], description="Empty: the gateway's own")
+        sender = StringField("Sender", [Length(max=15)], description="Empty: its global-sender")
         transactional_sender = StringField(
             "Sender of answers", [Length(max=15)], description="Empty: the sender"
         )
@@ -135,6 +135,8 @@ class KannelSms(Provider):
             raise ProviderStopped(f"The gateway refuses us: {said}. Check KANNEL_USERNAME")
         if answer.status in (429, 503):
             raise RequestRetry(f"The gateway takes nothing now: {said}")
+        if answer.status == 400 and "sender" in said.lower():
+            raise ProviderStopped(f"The gateway wants a sender: {said}. Set KANNEL_SENDER")
         if answer.status in (400, 406, 412):
             return Rejected(message, str(answer.status), "The gateway refuses this message")
         raise Uncertain(f"The gateway answered HTTP {answer.status}")

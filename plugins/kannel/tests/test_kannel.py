@@ -118,6 +118,15 @@ class TestJasminsReports(CallbackContract):
         return request_of(provider, "delivery", raw, query=f"oid={provider_id}")
 
 
+def test_a_gateway_that_wants_a_sender_stops_the_campaign_rather_than_failing_everybody() -> None:
+    said = "Sender missing and no global set, rejected"
+    with (
+        HttpNetwork(lambda request: (400, said, {})) as network,
+        pytest.raises(ProviderStopped, match="KANNEL_SENDER"),
+    ):
+        list(of(network).send(make_messages(2)))  # type: ignore[arg-type]
+
+
 def test_our_own_id_goes_along_so_that_no_report_can_miss(gateway: Gateway) -> None:
     (message,) = make_messages(1)
     (found,) = of(gateway).send([message])
