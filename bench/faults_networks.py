@@ -48,6 +48,7 @@ from obidient.campaigns.models.campaign import (
     RecipientStatus,
 )
 from obidient.campaigns.receipts import applying
+from obidient.campaigns.sending.counters import count
 from obidient.clock import utcnow
 from obidient.errors import Conflict
 
@@ -203,6 +204,8 @@ def spoil(campaign_id: int, how: str) -> bool:
             # Moved to another network although the first may have them.
             changes = {"status": RecipientStatus.QUEUED, "provider": None, "provider_id": None}
             Recipient.update(**changes).where(Recipient.id.in_(ids)).execute()
+            moved = {RecipientStatus.SENT: -len(ids), RecipientStatus.QUEUED: len(ids)}
+            count(campaign_id, moved)
         elif how == "person":
             Recipient.delete().where(Recipient.id.in_(ids)).execute()
         else:

@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request
 from peewee import ModelSelect
 
 from obidient import api
-from obidient.campaigns import control, decisions, networks, progress
+from obidient.campaigns import control, decisions, moving, networks, networks_api, progress
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.schemas import (
@@ -154,6 +154,12 @@ def resolve_unconfirmed(path: CampaignPath, body: ResolveIn) -> Response:
     return _answer(decisions.resolve_unconfirmed(path.id, body.resend), 202)
 
 
+@campaigns_api.post("/campaigns/<int:id>/move", responses=_ACCEPTED, security=api.BEARER)
+def move_campaign(path: CampaignPath, body: networks_api.MoveIn) -> Response:
+    """Have another provider carry whoever is still waiting; for admins."""
+    return _answer(moving.move(path.id, body.provider), 202)
+
+
 @campaigns_api.post("/campaigns/<int:id>/reschedule", responses=_ACCEPTED, security=api.BEARER)
 def reschedule_campaign(path: CampaignPath, body: RescheduleIn) -> Response:
     """Move a scheduled campaign to another time."""
@@ -213,5 +219,6 @@ def campaign_networks(path: CampaignPath) -> Response:
     return api.json_response(NetworksOut(items=[NetworkOut(**one) for one in found]))
 
 
+networks_api.register(campaigns_api)
 voice_api.register(campaigns_api)
 texts_api.register(campaigns_api)

@@ -1,9 +1,12 @@
-"""Delivery by phone company, from the operator codes that networks report."""
+"""Delivery by phone company and by provider: what came of what each of them was given."""
 
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
-from obidient.campaigns.models.campaign import Campaign, RecipientStatus
+from obidient.campaigns.models.campaign import Campaign, CampaignProvider, RecipientStatus
+from obidient.campaigns.sending import routes
 from obidient.database import db, mark
 
 #: Country and network code, as networks report them -> the name people know.
@@ -44,4 +47,84 @@ def _count(campaign_id: int) -> list[dict[str, Any]]:
         entry[RecipientStatus(status).column] += int(number)
     return sorted(
         found.values(), key=lambda one: (-sum(one[s.column] for s in _SHOWN), one["network"])
+    )
+
+
+# ---- by provider --------------------------------------------------------------------------------
+
+_REACHED = (RecipientStatus.SENT, RecipientStatus.DELIVERED, RecipientStatus.UNDELIVERED)
+_AMISS = (RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED, RecipientStatus.UNDELIVERED)
+#: Codes shown of each provider, the most frequent.
+CODES = 3
+#: Counting may take this share of the database's time while a page is being watched.
+SHARE = 0.05
+_shared: dict[int, tuple[float, float, list["Share"]]] = {}
+
+
+@dataclass
+class Share:
+    """What one provider was given of a campaign, and what came of it; cost in ten-thousandths."""
+
+    provider: str
+    statuses: Counter[RecipientStatus] = field(default_factory=Counter)
+    #: Error code -> how many of its people have it.
+    codes: Counter[str] = field(default_factory=Counter)
+    cost_e4: int = 0
+    #: Surely not left: these went back, for another network maybe.
+    returned: int = 0
+    #: Why it was last left.
+    reason: str = ""
+
+    @property
+    def taken(self) -> int:
+        return sum(self.statuses[one] for one in _REACHED)
+
+    @property
+    def each_e4(self) -> int:
+        """What one that was taken cost on average."""
+        return self.cost_e4 // self.taken if self.taken else 0
+
+    def of(self, status: str) -> int:
+        return self.statuses[RecipientStatus[status.upper()]]
+
+
+def by_provider(campaign: Campaign) -> list[Share]:
+    """A share for each provider that has had something, in the order of the campaign's list.
+
+    Counted anew at most as often as that takes no more than `SHARE` of the time.
+    """
+    known = _shared.get(campaign.id)
+    now = time.monotonic()
+    if known is not None and now < known[0] + known[1] / SHARE:
+        return known[2]
+    if len(_shared) > 100:
+        _shared.clear()
+    found = _shares_of(campaign)
+    end = time.monotonic()
+    _shared[campaign.id] = (end, end - now, found)
+    return found
+
+
+def _shares_of(campaign: Campaign) -> list[Share]:
+    rows = db.execute_sql(
+        "SELECT provider, status, error_code, count(*), coalesce(sum(cost_e4), 0) FROM recipient "
+        f"WHERE campaign_id = {mark()} AND (provider IS NOT NULL OR status <> "
+        f"{RecipientStatus.QUEUED:d}) GROUP BY provider, status, error_code",
+        (campaign.id,),
+    ).fetchall()
+    found: dict[str, Share] = {}
+    for name, status, code, number, cost in rows:
+        mine = str(name or campaign.provider or "")
+        share = found.setdefault(mine, Share(mine))
+        share.statuses[RecipientStatus(status)] += int(number)
+        share.cost_e4 += int(cost)
+        if code and status in _AMISS:
+            share.codes[code] += int(number)
+    for row in CampaignProvider.select().where(CampaignProvider.campaign_id == campaign.id):
+        share = found.setdefault(row.provider, Share(row.provider))
+        share.returned, share.reason = row.returned, row.reason
+    order = routes.names_of(campaign)
+    return sorted(
+        (one for one in found.values() if one.provider),
+        key=lambda one: order.index(one.provider) if one.provider in order else len(order),
     )

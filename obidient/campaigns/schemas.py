@@ -280,7 +280,7 @@ class RecipientPage(api.ApiModel):
     next_cursor: str | None
 
 
-def _cost(e4: int, currency: str) -> Cost:
+def cost_of(e4: int, currency: str) -> Cost:
     return Cost(amount=float(Decimal(e4) / 10_000), currency=currency)
 
 
@@ -310,7 +310,7 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
             duplicate=campaign.excluded_duplicate,
         ),
         staged=campaign.staged,
-        cost=_cost(campaign.cost_e4, campaign.currency),
+        cost=cost_of(campaign.cost_e4, campaign.currency),
         rate=round(rate, 2),
         eta=isoformat(eta),
         created_at=isoformat(campaign.created_at),
@@ -335,7 +335,7 @@ def recipient_out(
         provider_id=row.provider_id,
         error_code=row.error_code,
         error_reason=row.error_reason,
-        cost=None if row.cost_e4 is None else _cost(row.cost_e4, currency),
+        cost=None if row.cost_e4 is None else cost_of(row.cost_e4, currency),
         parts=row.parts,
         network=row.network,
         next_attempt_at=isoformat(row.next_attempt_at),

@@ -33,15 +33,13 @@ from obidient.admin.campaigns.look import (
 )
 from obidient.admin.error_words import explain
 from obidient.areas import STATES
-from obidient.campaigns import control, decisions
+from obidient.campaigns import control, decisions, moving, networks
 from obidient.campaigns.models.campaign import (
     CAMPAIGN_STATUSES,
     Campaign,
     CampaignError,
-    CampaignProvider,
     RecipientStatus,
 )
-from obidient.campaigns.networks import NETWORKS
 from obidient.campaigns.sending import lifecycle, routes
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid, Problem
@@ -205,7 +203,7 @@ class Campaigns(SecureView):
             "admin/campaigns/recipient.html",
             campaign=campaign,
             provider=provider_title(recipient_view.carrier_of(campaign, row)),
-            networks=NETWORKS,
+            networks=networks.NETWORKS,
             **recipient_view.page(campaign, row),
         )
 
@@ -277,6 +275,13 @@ class Campaigns(SecureView):
             campaign_id, lambda found: decisions.resolve_unconfirmed(found, resend), sentence
         )
 
+    @expose("/<int:campaign_id>/move", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def move(self, campaign_id: int) -> WebResponse:
+        name = request.form.get("provider", "")
+        sentence = f"Whoever is still waiting goes through {name} from now on."
+        return self._do(campaign_id, lambda found: moving.move(found, name), sentence)
+
     @expose("/<int:campaign_id>/reschedule", methods=("POST",))
     @needs(WRITE, "send campaigns")
     def reschedule(self, campaign_id: int) -> WebResponse:
@@ -334,6 +339,7 @@ def _extras(shown: Any, tab: str) -> dict[str, Any]:
         "errors": errors,
         "explain": functools.partial(_explained, routes.names_of(campaign)),
         "shares": _shares(campaign) if tab == "overview" else [],
+        "targets": moving.targets(campaign) if moving.may_move() else [],
         "provider": provider_title(campaign.provider),
         "audience": audience_words(campaign.audience),
         "price": _price(campaign),
@@ -347,14 +353,10 @@ def _explained(names: list[str], code: str, reason: str = "") -> Explanation:
     return next((one for one in found if one != plain), plain)
 
 
-def _shares(campaign: Campaign) -> list[CampaignProvider]:
-    """What each provider was handed, in the order of their list; empty where there is one alone."""
-    rows = {
-        row.provider: row
-        for row in CampaignProvider.select().where(CampaignProvider.campaign_id == campaign.id)
-    }
-    names = [*routes.names_of(campaign), *sorted(set(rows) - set(routes.names_of(campaign)))]
-    return [rows[name] for name in names if name in rows] if len(names) > 1 else []
+def _shares(campaign: Campaign) -> list[networks.Share]:
+    """What each provider was given, side by side; empty where there is one alone."""
+    found = networks.by_provider(campaign)
+    return found if len(found) > 1 or len(routes.names_of(campaign)) > 1 else []
 
 
 def _price(campaign: Campaign) -> str:

@@ -148,6 +148,8 @@ class Recipient(BaseModel):
     provider_id = CharField(null=True)
     #: Who it was last claimed for, and who alone may have it; null: the campaign's, or nobody yet.
     provider = CharField(null=True)
+    #: Whether nobody knew, at one time, if they had got it: then they stay with their provider.
+    doubted = BooleanField(default=False)
     error_code = CharField(default="")
     error_reason = TextField(default="")
     cost_e4 = BigIntegerField(null=True)

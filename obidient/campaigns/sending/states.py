@@ -27,6 +27,12 @@ UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
 SENT, SKIPPED = RecipientStatus.SENT, RecipientStatus.SKIPPED
 #: `completed` becomes `sending`, everything else stays.
 CAMPAIGN_REOPENED = Case(Campaign.status, (("completed", "sending"),), Campaign.status)
+#: Refused for good, and never in doubt: who is tried again may go by another network.
+SURELY_NOT_SENT = (
+    (Recipient.status == FAILED)
+    & ~Recipient.doubted
+    & Recipient.error_code.not_in(["unknown", "no-answer"])
+)
 #: The error threshold looks at what comes from now on: a person has seen what came before.
 ERRORS_SEEN = {"recent_bad": 0, "recent_tried": 0}
 
@@ -162,8 +168,9 @@ def record(
         "coalesce(v.cost, recipient.cost_e4), parts = coalesce(v.parts, recipient.parts), "
         "next_attempt_at = v.due, attempts = recipient.attempts - v.free, lease_until = NULL, "
         f"sent_at = CASE WHEN v.status = {SENT:d} THEN {m} ELSE recipient.sent_at END, "
-        # Surely not sent: the next try may be another network's.
-        f"provider = CASE WHEN v.status = {QUEUED:d} THEN NULL ELSE recipient.provider END, "
+        # Surely not sent, now or before: the next try may be another network's.
+        f"provider = CASE WHEN v.status = {QUEUED:d} AND NOT recipient.doubted THEN NULL "
+        f"ELSE recipient.provider END, doubted = recipient.doubted OR v.status = {UNCONFIRMED:d}, "
         f"updated_at = {m} FROM v WHERE recipient.id = v.id AND recipient.status = {SENDING:d} "
         f"AND recipient.attempts = v.attempt AND recipient.lease_until = {m} RETURNING recipient.id"
     )
@@ -263,7 +270,8 @@ def expire_leases(now: datetime | None = None) -> int:
     with db.atomic():
         rows = db.execute_sql(
             f"UPDATE recipient SET status = {UNCONFIRMED:d}, lease_until = NULL, "
-            f"error_code = 'no-answer', error_reason = {mark()}, updated_at = {mark()} "
+            f"doubted = true, error_code = 'no-answer', error_reason = {mark()}, "
+            f"updated_at = {mark()} "
             f"WHERE status = {SENDING:d} AND lease_until < {mark()} RETURNING campaign_id",
             ("The worker stopped before it had the network's answer", now, now),
         ).fetchall()
@@ -352,6 +360,7 @@ def _move_decided(meant: Any, status: RecipientStatus, to: RecipientStatus) -> i
             "next_attempt_at": None,
             "error_code": "",
             "error_reason": "",
+            "provider": Case(None, ((SURELY_NOT_SENT, None),), Recipient.provider),
         }
     return int(
         Recipient.update(**changes)
