@@ -48,6 +48,13 @@ _SPECS: dict[str, tuple[str, str, str, Any, str]] = {
         value.providers,
         "The provider that carries the channel, or several: a,b in order, a:3,b:1 by weight",
     ),
+    "by_operator": (
+        "PROVIDER_BY_OPERATOR",
+        "",
+        "",
+        value.by_operator,
+        "Of several, who carries an operator's numbers while it is well: MTN=a,Airtel=b",
+    ),
 }
 
 
@@ -69,6 +76,8 @@ class ChannelSettings:
     concurrency: int
     #: (name, weight) of each; all weights are 0 where the order counts.
     providers: tuple[tuple[str, int], ...]
+    #: (operator in capitals, provider) of those whose numbers have a provider of their own.
+    by_operator: tuple[tuple[str, str], ...] = ()
 
     @property
     def backoff(self) -> float:
@@ -85,7 +94,7 @@ class ChannelSettings:
             text = environ.get(name, "").strip()
             if not text and channel == "voice":
                 text = of_voice
-            elif not text and channel != "sms" and ending != "PROVIDER":
+            elif not text and channel != "sms" and not ending.startswith("PROVIDER"):
                 name = variable("sms", ending)
                 text = environ.get(name, "").strip()
             try:

@@ -185,6 +185,22 @@ def smtp_url(value: str) -> str:
     return value.strip()
 
 
+OPERATORS = ("MTN", "AIRTEL", "GLO", "9MOBILE")
+
+
+def by_operator(value: str) -> tuple[tuple[str, str], ...]:
+    """`MTN=a,Airtel=b` as (operator in capitals, provider)."""
+    found: list[tuple[str, str]] = []
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        operator, equals, name = (one.strip() for one in part.partition("="))
+        if operator.upper() not in OPERATORS or not equals or not name:
+            raise ValueError("must be like MTN=a,Airtel=b, of MTN, Airtel, Glo and 9mobile")
+        found.append((operator.upper(), name))
+    if len({operator for operator, _ in found}) < len(found):
+        raise ValueError("names an operator twice")
+    return tuple(found)
+
+
 def providers(value: str) -> tuple[tuple[str, int], ...]:
     """`a`, `a,b` (in this order) or `a:3,b:1` (by weight) as (name, weight); no weight is 0."""
     found: list[tuple[str, int]] = []

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, current_app
 
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.sending import states
+from obidient.campaigns.sending import routes, states
 from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.outcomes import Claimed, Result
 from obidient.plugin import DeliveryReport, Provider
@@ -31,7 +31,10 @@ class Channel:
         self, campaign: Campaign, provider: Provider, batch: int, limit: int, lease: timedelta
     ) -> list[Claimed]:
         """Take up to `limit` due recipients of a batch; see `states.claim`."""
-        return states.claim(campaign.id, batch, limit, lease, campaign.channel, provider.name)
+        avoid = list(routes.left_to_others(campaign, provider))
+        return states.claim(
+            campaign.id, batch, limit, lease, campaign.channel, provider.name, avoid
+        )
 
     def record(
         self,

@@ -280,8 +280,8 @@ def _one_call(turn: Turn) -> float:
 
 
 def _nobody_for(turn: Turn) -> float:
-    """Whoever is left in the batch may be another provider's alone; else it is done with."""
-    other = routes.tied(turn.campaign, turn.batch.number, turn.provider)
+    """Whoever is left in the batch may be another provider's; else it is done with."""
+    other = routes.others_turn(turn.campaign, turn.batch.number, turn.provider)
     if other is None:
         return 0.001
     if rest.is_resting(other.name):

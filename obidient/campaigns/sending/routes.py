@@ -9,8 +9,9 @@ import random
 from dataclasses import dataclass
 
 from obidient.campaigns.models.campaign import Campaign, ProviderState, Recipient, RecipientStatus
-from obidient.campaigns.sending import rest
+from obidient.campaigns.sending import operators, rest
 from obidient.clock import utcnow
+from obidient.config import settings
 from obidient.plugin import Provider
 from obidient.providers import registry
 
@@ -94,21 +95,55 @@ def _is_down(state: ProviderState, now: object) -> bool:
     return state.left_until is not None and state.left_until > now
 
 
-def tied(campaign: Campaign, batch: int, provider: Provider) -> Provider | None:
-    """Who alone may have the due people of a batch whom `provider` must not be given."""
-    row = (
-        Recipient.select(Recipient.provider)
-        .where(
-            Recipient.campaign_id == campaign.id,
-            Recipient.batch == batch,
-            Recipient.status == RecipientStatus.QUEUED,
-            Recipient.provider.is_null(False),
-            Recipient.provider != provider.name,
-            Recipient.next_attempt_at.is_null() | (Recipient.next_attempt_at <= utcnow()),
-        )
-        .first()
+def left_to_others(campaign: Campaign, provider: Provider) -> dict[str, str]:
+    """How numbers begin that another provider should carry, for their operator's sake, and which.
+
+    Only while that one is well: else they go as everybody's do.
+    """
+    wishes = settings().channel(campaign.channel).by_operator
+    names = names_of(campaign)
+    others = {name for _, name in wishes if name != provider.name and name in names}
+    if not others:
+        return {}
+    now = utcnow()
+    ill = {
+        name
+        for name, state in _states(list(others)).items()
+        if state.left_until is not None or (state.resting_until and state.resting_until > now)
+    }
+    found = registry.current()
+    well = {
+        name
+        for name in others - ill
+        if (one := found.find(name)) is not None and found.not_ready(one) is None
+    }
+    return {
+        beginning: name
+        for operator, name in wishes
+        if name in well
+        for beginning in operators.beginnings(operator)
+    }
+
+
+def others_turn(campaign: Campaign, batch: int, provider: Provider) -> Provider | None:
+    """Who should have the due people of a batch whom `provider` must not, or need not, be given."""
+    due = (
+        (Recipient.campaign_id == campaign.id)
+        & (Recipient.batch == batch)
+        & (Recipient.status == RecipientStatus.QUEUED)
+        & (Recipient.next_attempt_at.is_null() | (Recipient.next_attempt_at <= utcnow()))
     )
-    return registry.current().find(row.provider) if row is not None else None
+    found = registry.current()
+    tied = Recipient.provider.is_null(False) & (Recipient.provider != provider.name)
+    row = Recipient.select(Recipient.provider).where(due, tied).first()
+    if row is not None:
+        return found.find(row.provider)
+    wished = left_to_others(campaign, provider)
+    row = Recipient.select(Recipient.phone).where(due).first() if wished else None
+    if row is None:
+        return None
+    name = wished.get(row.phone[: operators.LONG]) or wished.get(row.phone[: operators.SHORT])
+    return found.find(name) if name else None
 
 
 def _states(names: list[str]) -> dict[str, ProviderState]:

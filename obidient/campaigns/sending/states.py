@@ -58,19 +58,21 @@ def claim(
     lease: timedelta,
     channel: str,
     provider: str | None = None,
+    avoid: Sequence[str] = (),
 ) -> list[Claimed]:
     """Take up to `limit` due recipients of a batch for one provider call.
 
     Nothing is claimed once the campaign is not sending any more: the check locks its row, so a
     pause that has been answered holds. Nor is anything while the channel is paused. Numbers that
     have opted out meanwhile are skipped here. From here on they are `provider`'s, unless it surely
-    did not send; who is another's already is not taken.
+    did not send; who is another's already is not taken, nor is a number that begins like one of
+    `avoid` and is nobody's yet.
     """
     now = utcnow()
     with db.atomic() as transaction:
         mine = (provider, provider, channel, provider)
-        params = (campaign_id, batch, now, *mine, now + lease, now)
-        rows = db.execute_sql(_claim_sql(limit), params).fetchall()
+        params = (campaign_id, batch, now, *mine[:2], *avoid, *avoid, *mine[2:], now + lease, now)
+        rows = db.execute_sql(_claim_sql(limit, avoid), params).fetchall()
         if not rows:
             return []
         claimed = [
@@ -88,8 +90,11 @@ def claim(
     return claimed
 
 
-def _claim_sql(limit: int) -> str:
+def _claim_sql(limit: int, avoid: Sequence[str] = ()) -> str:
     m = mark()
+    marks = ", ".join([m] * len(avoid))
+    begins = f"substr(r.phone, 1, 7) IN ({marks}) OR substr(r.phone, 1, 8) IN ({marks})"
+    others = f"AND (r.provider IS NOT NULL OR NOT ({begins})) " if avoid else ""
     lock = "FOR UPDATE OF r SKIP LOCKED" if is_postgres() else ""
     # MATERIALIZED: PostgreSQL may otherwise run the locking subquery more than once, and so
     # claim more than the limit.
@@ -98,6 +103,7 @@ def _claim_sql(limit: int) -> str:
         f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
         f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
         f"AND (CAST({m} AS text) IS NULL OR r.provider IS NULL OR r.provider = {m}) "
+        f"{others}"
         f"AND NOT EXISTS (SELECT 1 FROM channel_state c WHERE c.channel = {m} AND c.paused) "
         f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
         f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, provider_id = NULL, "

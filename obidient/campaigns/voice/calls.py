@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import VoiceCall
-from obidient.campaigns.sending import states
+from obidient.campaigns.sending import routes, states
 from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.holds import quiet_hours_of, quiet_until
 from obidient.campaigns.sending.outcomes import Claimed, Result
@@ -65,7 +65,10 @@ def claim(
         limit = free_lines(provider, limit)
         if not limit:
             return []
-        claimed = states.claim(campaign.id, batch, limit, lease, campaign.channel, provider.name)
+        avoid = list(routes.left_to_others(campaign, provider))
+        claimed = states.claim(
+            campaign.id, batch, limit, lease, campaign.channel, provider.name, avoid
+        )
         rows = [
             {
                 "provider": provider.name,
