@@ -146,18 +146,26 @@ def network_settings(url: str, read_timeout: float = 10) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def network(latency: float, log: Path | None = None) -> Iterator[str]:
-    """The stand-in of Africa's Talking in its own process; yields its address."""
-    port = free_port()
-    program = str(ROOT / "tests" / "standin_africastalking.py")
+def start_network(
+    latency: float, log: Path | None = None, port: int = 0
+) -> tuple[subprocess.Popen[str], str]:
+    """The stand-in of Africa's Talking in its own process, and its address."""
+    port = port or free_port()
+    program = str(ROOT / "tests" / "support" / "standin_africastalking.py")
     options = ["--port", str(port), "--latency", str(latency)]
     options += ["--log", str(log)] if log else []
     child = subprocess.Popen([sys.executable, program, *options], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     child.stdout.readline()
+    return child, f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def network(latency: float, log: Path | None = None) -> Iterator[str]:
+    """The stand-in while the block lasts; yields its address."""
+    child, url = start_network(latency, log)
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield url
     finally:
         child.terminate()
         child.wait()

@@ -131,8 +131,7 @@ admin-password = test
 smsbox-port = {box}
 box-allow-ip = 127.0.0.1
 admin-allow-ip = 127.0.0.1
-store-type = spool
-store-location = {folder}/spool
+{store}
 dlr-storage = internal
 log-file = {folder}/bearerbox.log
 log-level = {level}
@@ -147,7 +146,7 @@ smsc-password = testpass
 system-type = ""
 transceiver-mode = true
 throughput = {rate}
-max-pending-submits = 50
+max-pending-submits = {window}
 reconnect-delay = 1
 
 group = smsbox
@@ -197,7 +196,13 @@ class Gateway:
     """bearerbox and smsbox; each can be killed and started again."""
 
     def __init__(
-        self, folder: Path, centre: MessageCentre | CentreProcess, rate: int = 500, level: int = 0
+        self,
+        folder: Path,
+        centre: MessageCentre | CentreProcess,
+        rate: int = 500,
+        level: int = 0,
+        window: int = 50,
+        spool: bool = True,
     ) -> None:
         for name in ("bearerbox", "smsbox"):
             if shutil.which(name) is None:
@@ -209,6 +214,9 @@ class Gateway:
             free_port(),
         )
         (folder / "spool").mkdir()
+        store = (
+            f"store-type = spool\nstore-location = {folder}/spool" if spool else "# nothing kept"
+        )
         self._file = folder / "kannel.conf"
         self._file.write_text(
             CONFIGURATION.format(
@@ -218,6 +226,8 @@ class Gateway:
                 centre=centre.port,
                 folder=folder,
                 rate=rate,
+                store=store,
+                window=window,
                 level=level,
                 user=USER,
                 password=PASSWORD,
