@@ -5,6 +5,7 @@ itself and its channel, and turns messages into outcomes in `send`. See docs/plu
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ __all__ = [
     "Explanation",
     "Form",
     "Health",
+    "HttpProvider",
     "HttpResponse",
     "IncomingMessage",
     "Message",
@@ -304,3 +306,65 @@ class VoiceProvider(Provider):
         if self._context.host is None:
             raise RuntimeError("This provider is not running inside Obidient.")
         return self._context.host.script(self.name, provider_id, phone, reference)
+
+
+class HttpProvider(Provider):
+    """Behind an HTTP API: one transport for as long as its settings stay, and what `ready` asks.
+
+    Settings called `read_timeout` (seconds) and `concurrency` (requests at once) stand for the
+    attributes of these names.
+    """
+
+    #: What errors call the network, and the setting that holds its address.
+    service: ClassVar[str] = "The network"
+    address_setting: ClassVar[str] = "the address in the settings"
+    #: Fields of Settings without which nothing can be sent.
+    required: ClassVar[tuple[str, ...]] = ()
+    read_timeout: float = 25.0
+    concurrency: int = 32
+
+    def __init__(self, context: ProviderContext | None = None) -> None:
+        super().__init__(context)
+        self._making = threading.Lock()
+        self._made: tuple[tuple[int, float], Transport, SideBySide] | None = None
+
+    @property
+    def deadline(self) -> float:  # type: ignore[override]
+        return BEGIN_WITHIN + self.transport.longest
+
+    @property
+    def transport(self) -> Transport:
+        """Kept-alive connections; as many as there may be requests at once."""
+        return self._tools()[0]
+
+    def ready(self) -> str | None:
+        for name in self.required:
+            if not self.settings.get(name):
+                variable = f"{self.name}_{name}".upper().replace("-", "_")
+                return f"{self.aliases.get(name, variable)} is not set"
+        return None
+
+    def must_be_ready(self) -> None:
+        """Raises ProviderStopped with what is missing."""
+        missing = self.ready()
+        if missing:
+            raise ProviderStopped(missing)
+
+    def one_by_one(
+        self, messages: list[Message], request: Callable[[Message], Outcome]
+    ) -> Iterator[Outcome]:
+        """A request for each person, `concurrency` at a time; for `send` and `send_each` alike."""
+        if messages:
+            self.must_be_ready()
+            yield from self._tools()[1].run(messages, request)
+
+    def _tools(self) -> tuple[Transport, SideBySide]:
+        wanted = (
+            int(self.settings.get("concurrency") or self.concurrency),
+            float(self.settings.get("read_timeout") or self.read_timeout),
+        )
+        with self._making:
+            if self._made is None or self._made[0] != wanted:
+                transport = Transport(self.service, *wanted, self.address_setting)
+                self._made = wanted, transport, SideBySide(wanted[0])
+            return self._made[1], self._made[2]

@@ -156,6 +156,21 @@ class WebhookRequest:
         """The body as JSON; raises ValueError when it is not."""
         return json.loads(self.raw)
 
+    def header(self, name: str) -> str:
+        """A header, however its name is written; empty when there is none.
+
+        Servers write names their own way: `X-MySignature` arrives as `X-Mysignature`.
+        """
+        wanted = name.lower()
+        return next((text for key, text in self.headers.items() if key.lower() == wanted), "")
+
+    def need(self, name: str) -> str:
+        """A field of the form, else of the address; raises ValueError when it is not there."""
+        found = self.form.get(name, "") or self.query.get(name, "")
+        if not found:
+            raise ValueError(f"the callback has no {name}")
+        return found
+
 
 @dataclass(frozen=True)
 class DeliveryReport:

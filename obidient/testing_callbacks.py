@@ -162,4 +162,6 @@ def request_of(
         }
     else:
         form = dict(parse_qsl(raw.decode(), keep_blank_values=True))
-    return WebhookRequest(method, form, found, headers or {}, raw, url)
+    # As a server hands on their names.
+    named = {name.title(): text for name, text in (headers or {}).items()}
+    return WebhookRequest(method, form, found, named, raw, url)

@@ -15,6 +15,7 @@ from obidient.clock import utcnow
 from obidient.contacts.models import EVERY_CHANNEL, Contact, ContactList, Tag
 from obidient.database import db, is_postgres, mark
 from obidient.errors import Invalid
+from obidient.providers import registry
 
 _AREAS = {
     "states": ("state", "state_code"),
@@ -146,12 +147,11 @@ def suppressed_sql() -> str:
 def unfit_sql(channel: str) -> str:
     """True of a contact `c` whose number can't receive what a channel sends."""
     invalid = "c.phone_invalid"
-    return invalid if is_spoken(channel) else f"({invalid} OR c.textless IS NOT NULL)"
-
-
-def is_spoken(channel: str) -> bool:
-    """Whether a channel calls: landlines can be called, but get no texts."""
-    return channel == "voice"
+    return (
+        invalid
+        if registry.current().is_spoken(channel)
+        else f"({invalid} OR c.textless IS NOT NULL)"
+    )
 
 
 def left_out_sql(channel: str) -> str:

@@ -20,7 +20,6 @@ from obidient.config import parse_quiet_hours
 from obidient.contacts import fields
 from obidient.database import db
 from obidient.errors import Conflict, Forbidden, Invalid, NotFound
-from obidient.plugin import Channel
 from obidient.providers import registry
 
 #: No campaign is planned farther ahead; at the calendar's end times can't be reckoned with.
@@ -99,7 +98,8 @@ def create(values: Mapping[str, Any]) -> Campaign:
     if not title:
         raise Invalid("Give the campaign a title.")
     checked["title"] = title
-    if checked.get("audio_asset_id") and not _is_spoken(str(checked.get("channel", "sms"))):
+    spoken = registry.current().is_spoken(str(checked.get("channel", "sms")))
+    if checked.get("audio_asset_id") and not spoken:
         raise Invalid("Only calls play a recording: leave it out, or make the channel voice.")
     user = actor()
     with db.atomic():
@@ -142,17 +142,13 @@ def delete(campaign_id: int) -> None:
         lifecycle.audited(campaign, "deleted", f"Deleted the draft {campaign.title!r}")
 
 
-def _is_spoken(channel: str) -> bool:
-    return registry.current().form_of(channel) == Channel.SPOKEN
-
-
 def refusal(campaign: Campaign, word: str) -> Conflict:
     return Conflict(f"A campaign that is {campaign.status} can't be {word}.")
 
 
 def _check_content(campaign: Campaign) -> None:
     """Raises Invalid when people would get or hear nothing."""
-    if campaign.audio_asset_id is not None and _is_spoken(campaign.channel):
+    if campaign.audio_asset_id is not None and registry.current().is_spoken(campaign.channel):
         recordings.check_playable(campaign.audio_asset_id, lifecycle.carrier(campaign)[0])
     elif not campaign.message_template:
         raise Invalid("Write a message first.")

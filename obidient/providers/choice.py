@@ -33,6 +33,10 @@ class Choice:
                     return Channel.SPOKEN
         return Channel.SPOKEN if channel == "voice" else Channel.WRITTEN
 
+    def is_spoken(self, channel: str) -> bool:
+        """Whether people hear what a channel brings: landlines can be called, but get no texts."""
+        return self.form_of(channel) == Channel.SPOKEN
+
     def not_ready(self, provider: Provider) -> str | None:
         """None when a provider's settings are whole and right, else what is wrong with them."""
         problems = self._live[provider.name].problems()

@@ -5,7 +5,6 @@ along in the address for reports, so that no report can be of an unknown message
 types and answers are from the gateways' user guides.
 """
 
-import threading
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
@@ -13,22 +12,18 @@ from wtforms import FloatField, IntegerField, PasswordField, SelectField, String
 from wtforms.validators import Length, NumberRange, Regexp
 
 from obidient.plugin import (
-    BEGIN_WITHIN,
     Accepted,
     Event,
     Explanation,
     Form,
     Health,
+    HttpProvider,
     Message,
     Outcome,
-    Provider,
-    ProviderContext,
     ProviderStopped,
     Rejected,
     Reply,
     RequestRetry,
-    SideBySide,
-    Transport,
     Uncertain,
     WebhookRequest,
 )
@@ -38,7 +33,7 @@ from . import mapping
 __all__ = ["KannelSms"]
 
 
-class KannelSms(Provider):
+class KannelSms(HttpProvider):
     """SMS through a gateway that speaks SMPP."""
 
     name = "kannel-sms"
@@ -52,6 +47,9 @@ class KannelSms(Provider):
         "sender": "KANNEL_SENDER",
     }
     secrets = ("password",)
+    service, address_setting = "The gateway", "KANNEL_URL"
+    required = ("url", "username", "password")
+    read_timeout = 15.0
 
     class Settings(Form):
         dialect = SelectField(
@@ -76,28 +74,13 @@ class KannelSms(Provider):
         concurrency = IntegerField("Requests at once", [NumberRange(1, 256)], default=32)
         read_timeout = FloatField("Seconds to wait", [NumberRange(1, 120)], default=15.0)
 
-    def __init__(self, context: ProviderContext | None = None) -> None:
-        super().__init__(context)
-        self._making = threading.Lock()
-        self._made: tuple[tuple[int, float], Transport, SideBySide] | None = None
-
-    @property
-    def deadline(self) -> float:  # type: ignore[override]
-        return BEGIN_WITHIN + self._tools()[0].longest
-
-    def ready(self) -> str | None:
-        for field in ("url", "username", "password"):
-            if not self.settings.get(field):
-                return f"{self.aliases[field]} is not set"
-        return None
-
     def check(self) -> Health:
         """A request without a receiver: a gateway that knows us complains of that alone."""
         missing = self.ready()
         if missing:
             return Health(False, missing)
         try:
-            answer = self._tools()[0].exchange("GET", self.settings["url"], fields=self._account())
+            answer = self.transport.exchange("GET", self.settings["url"], fields=self._account())
         except (RequestRetry, Uncertain, ProviderStopped) as error:
             return Health(False, str(error))
         if answer.status in (401, 403):
@@ -110,20 +93,15 @@ class KannelSms(Provider):
     # -- sending --
 
     def send(self, messages: list[Message]) -> Iterable[Outcome]:
-        missing = self.ready()
-        if missing:
-            raise ProviderStopped(missing)
-        yield from self._tools()[1].run(messages, self._one)
+        return self.one_by_one(messages, self._one)
 
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
-        """A request for each person either way."""
-        if messages:
-            yield from self.send(messages)
+        return self.one_by_one(messages, self._one)
 
     def _one(self, message: Message) -> Outcome:
         ours = f"{message.id}-{message.attempt}"
         fields = self._account() | self._fields(message, ours)
-        answer = self._tools()[0].exchange(
+        answer = self.transport.exchange(
             "POST" if self._is_jasmin else "GET", self.settings["url"], fields=fields
         )
         if answer.status in (200, 202):
@@ -177,17 +155,6 @@ class KannelSms(Provider):
             # Its own signs begin with a per cent: ours are doubled.
             "dlr-url": report.replace("%", "%%") + "&type=%d&answer=%A&to=%p",
         }
-
-    def _tools(self) -> tuple[Transport, SideBySide]:
-        wanted = (
-            int(self.settings.get("concurrency") or 32),
-            float(self.settings.get("read_timeout") or 15.0),
-        )
-        with self._making:
-            if self._made is None or self._made[0] != wanted:
-                transport = Transport("The gateway", wanted[0], wanted[1], "KANNEL_URL")
-                self._made = wanted, transport, SideBySide(wanted[0])
-            return self._made[1], self._made[2]
 
     # -- what comes back --
 

@@ -5,7 +5,6 @@ phone the bot was told. Limits, codes and the secret header are from Telegram's 
 """
 
 import hmac
-import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,23 +12,19 @@ from wtforms import FloatField, PasswordField, StringField, TextAreaField
 from wtforms.validators import Length, NumberRange, Optional, Regexp, ValidationError
 
 from obidient.plugin import (
-    BEGIN_WITHIN,
     Accepted,
     Event,
     Explanation,
     Form,
     Health,
+    HttpProvider,
     HttpResponse,
     IncomingMessage,
     Message,
     Outcome,
-    Provider,
-    ProviderContext,
     ProviderStopped,
     Rejected,
     RequestRetry,
-    SideBySide,
-    Transport,
     Uncertain,
     WebhookRequest,
 )
@@ -61,7 +56,7 @@ def chats_of(text: str) -> dict[str, str]:
     return found
 
 
-class TelegramBot(Provider):
+class TelegramBot(HttpProvider):
     """Messages to coordinators through a bot."""
 
     name = "telegram-bot"
@@ -70,6 +65,9 @@ class TelegramBot(Provider):
     max_batch = 30
     aliases = {"bot_token": "TELEGRAM_BOT_TOKEN", "webhook_secret": "TELEGRAM_WEBHOOK_SECRET"}
     secrets = ("bot_token", "webhook_secret")
+    service = "Telegram"
+    required = ("bot_token",)
+    read_timeout, concurrency = 15.0, AT_ONCE
 
     class Settings(Form):
         bot_token = PasswordField("Token of the bot", [Length(max=100)])
@@ -93,18 +91,6 @@ class TelegramBot(Provider):
             except ValueError as error:
                 raise ValidationError(str(error)) from None
 
-    def __init__(self, context: ProviderContext | None = None) -> None:
-        super().__init__(context)
-        self._making = threading.Lock()
-        self._made: tuple[float, Transport, SideBySide] | None = None
-
-    @property
-    def deadline(self) -> float:  # type: ignore[override]
-        return BEGIN_WITHIN + self._tools()[0].longest
-
-    def ready(self) -> str | None:
-        return None if self.settings.get("bot_token") else "TELEGRAM_BOT_TOKEN is not set"
-
     def check(self) -> Health:
         missing = self.ready()
         if missing:
@@ -124,15 +110,10 @@ class TelegramBot(Provider):
     # -- sending --
 
     def send(self, messages: list[Message]) -> Iterable[Outcome]:
-        missing = self.ready()
-        if missing:
-            raise ProviderStopped(missing)
-        yield from self._tools()[1].run(messages, self._one)
+        return self.one_by_one(messages, self._one)
 
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
-        """A request for each person either way."""
-        if messages:
-            yield from self.send(messages)
+        return self.one_by_one(messages, self._one)
 
     def _one(self, message: Message) -> Outcome:
         chat = chats_of(self.settings.get("chats") or "").get(message.phone)
@@ -155,22 +136,15 @@ class TelegramBot(Provider):
 
     def _call(self, method: str, body: dict[str, str] | None = None) -> HttpResponse:
         base = (self.settings.get("base_url") or HOST).rstrip("/")
-        return self._tools()[0].exchange(
+        return self.transport.exchange(
             "POST", f"{base}/bot{self.settings['bot_token']}/{method}", json=body or {}
         )
-
-    def _tools(self) -> tuple[Transport, SideBySide]:
-        timeout = float(self.settings.get("read_timeout") or 15.0)
-        with self._making:
-            if self._made is None or self._made[0] != timeout:
-                self._made = timeout, Transport("Telegram", AT_ONCE, timeout), SideBySide(AT_ONCE)
-            return self._made[1], self._made[2]
 
     # -- what comes back --
 
     def verify(self, name: str, request: WebhookRequest) -> bool:
         secret = str(self.settings.get("webhook_secret") or "")
-        given = next((text for key, text in request.headers.items() if key.lower() == SECRET), "")
+        given = request.header(SECRET)
         return bool(secret) and hmac.compare_digest(secret.encode(), given.encode())
 
     def events(self, name: str, request: WebhookRequest) -> Iterable[Event]:

@@ -6,7 +6,6 @@ messaging, events and reports, balance). What it leaves open is a setting, or ta
 
 import hashlib
 import hmac
-import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,21 +15,18 @@ from wtforms import FloatField, IntegerField, PasswordField, SelectField, String
 from wtforms.validators import Length, NumberRange, Regexp
 
 from obidient.plugin import (
-    BEGIN_WITHIN,
     Accepted,
     Balance,
     Event,
     Explanation,
     Form,
     Health,
+    HttpProvider,
     HttpResponse,
     Message,
     Outcome,
-    Provider,
-    ProviderContext,
     ProviderStopped,
     RequestRetry,
-    Transport,
     Uncertain,
     Unknown,
     WebhookRequest,
@@ -42,7 +38,7 @@ from . import mapping
 __all__ = ["TermiiSms"]
 
 
-class TermiiSms(Provider):
+class TermiiSms(HttpProvider):
     """SMS through Termii."""
 
     name = "termii-sms"
@@ -58,6 +54,8 @@ class TermiiSms(Provider):
         "transactional_sender": "TERMII_TRANSACTIONAL_SENDER_ID",
     }
     secrets = ("api_key", "secret_key")
+    service, address_setting = "Termii", "TERMII_BASE_URL"
+    required = ("api_key", "base_url", "sender")
 
     class Settings(Form):
         api_key = PasswordField("API key", [Length(max=200)])
@@ -90,24 +88,9 @@ class TermiiSms(Provider):
         max_batch = IntegerField("Recipients in one request", [NumberRange(1, 100)], default=100)
         read_timeout = FloatField("Seconds to wait", [NumberRange(1, 120)], default=25.0)
 
-    def __init__(self, context: ProviderContext | None = None) -> None:
-        super().__init__(context)
-        self._making = threading.Lock()
-        self._made: tuple[float, Transport] | None = None
-
     @property
     def max_batch(self) -> int:  # type: ignore[override]
         return int(self.settings.get("max_batch") or 100)
-
-    @property
-    def deadline(self) -> float:  # type: ignore[override]
-        return BEGIN_WITHIN + self._transport().longest
-
-    def ready(self) -> str | None:
-        for field in ("api_key", "base_url", "sender"):
-            if not self.settings.get(field):
-                return f"{self.aliases[field]} is not set"
-        return None
 
     def check(self) -> Health:
         try:
@@ -132,9 +115,7 @@ class TermiiSms(Provider):
 
     def send(self, messages: list[Message]) -> Iterable[Outcome]:
         """One request for all; a number may stand in it once, since reports name numbers."""
-        missing = self.ready()
-        if missing:
-            raise ProviderStopped(missing)
+        self.must_be_ready()
         for group in mapping.distinct(messages):
             yield from self._request(group)
 
@@ -195,9 +176,7 @@ class TermiiSms(Provider):
             yield from mapping.became(message, rows)
 
     def _ask_balance(self) -> Balance:
-        missing = self.ready()
-        if missing:
-            raise ProviderStopped(missing)
+        self.must_be_ready()
         fields = {"api_key": self.settings["api_key"]}
         said = self._understood(self._exchange("GET", "/api/get-balance", fields=fields))
         try:
@@ -208,23 +187,14 @@ class TermiiSms(Provider):
 
     def _exchange(self, method: str, path: str, **how: Any) -> HttpResponse:
         base = str(self.settings["base_url"]).rstrip("/")
-        return self._transport().exchange(method, f"{base}{path}", **how)
-
-    def _transport(self) -> Transport:
-        timeout = float(self.settings.get("read_timeout") or 25.0)
-        with self._making:
-            if self._made is None or self._made[0] != timeout:
-                self._made = timeout, Transport("Termii", 32, timeout, "TERMII_BASE_URL")
-            return self._made[1]
+        return self.transport.exchange(method, f"{base}{path}", **how)
 
     # -- what comes back --
 
     def verify(self, name: str, request: WebhookRequest) -> bool:
         """HMAC-SHA512 of the bytes as they came, with the secret key, not the API key."""
         secret = str(self.settings.get("secret_key") or "")
-        given = next(
-            (text for key, text in request.headers.items() if key.lower() == mapping.SIGNATURE), ""
-        )
+        given = request.header(mapping.SIGNATURE)
         wanted = hmac.new(secret.encode(), request.raw, hashlib.sha512).hexdigest()
         return bool(secret) and hmac.compare_digest(wanted.encode(), given.strip().lower().encode())
 

@@ -6,7 +6,6 @@ Parameters, status words, codes and the signature are from their REST and webhoo
 import base64
 import hashlib
 import hmac
-import threading
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qsl
@@ -15,24 +14,20 @@ from wtforms import FloatField, IntegerField, PasswordField, StringField
 from wtforms.validators import Length, NumberRange, Optional, Regexp
 
 from obidient.plugin import (
-    BEGIN_WITHIN,
     Accepted,
     Balance,
     Event,
     Explanation,
     Form,
     Health,
+    HttpProvider,
     HttpResponse,
     Message,
     Outcome,
-    Provider,
-    ProviderContext,
     ProviderStopped,
     Rejected,
     RequestRetry,
     Retry,
-    SideBySide,
-    Transport,
     Uncertain,
     WebhookRequest,
     retry_after,
@@ -45,7 +40,7 @@ __all__ = ["TwilioSms"]
 HOST = "https://api.twilio.com"
 
 
-class TwilioSms(Provider):
+class TwilioSms(HttpProvider):
     """SMS through Twilio."""
 
     name = "twilio-sms"
@@ -57,6 +52,9 @@ class TwilioSms(Provider):
         "sender": "TWILIO_SENDER",
     }
     secrets = ("auth_token",)
+    service = "Twilio"
+    required = ("account_sid", "auth_token", "sender")
+    read_timeout = 20.0
 
     class Settings(Form):
         account_sid = StringField("Account SID", [Length(max=64)])
@@ -82,21 +80,6 @@ class TwilioSms(Provider):
         concurrency = IntegerField("Requests at once", [NumberRange(1, 256)], default=32)
         read_timeout = FloatField("Seconds to wait", [NumberRange(1, 120)], default=20.0)
 
-    def __init__(self, context: ProviderContext | None = None) -> None:
-        super().__init__(context)
-        self._making = threading.Lock()
-        self._made: tuple[tuple[int, float], Transport, SideBySide] | None = None
-
-    @property
-    def deadline(self) -> float:  # type: ignore[override]
-        return BEGIN_WITHIN + self._tools()[0].longest
-
-    def ready(self) -> str | None:
-        for field in ("account_sid", "auth_token", "sender"):
-            if not self.settings.get(field):
-                return f"{self.aliases[field]} is not set"
-        return None
-
     def explain(self, code: str) -> Explanation | None:
         return mapping.explain(code)
 
@@ -115,9 +98,7 @@ class TwilioSms(Provider):
             return None
 
     def _ask_balance(self) -> Balance:
-        missing = self.ready()
-        if missing:
-            raise ProviderStopped(missing)
+        self.must_be_ready()
         answer = self._exchange("GET", "Balance.json", None)
         self._check(answer)
         said = answer.json()
@@ -129,15 +110,10 @@ class TwilioSms(Provider):
     # -- sending --
 
     def send(self, messages: list[Message]) -> Iterable[Outcome]:
-        missing = self.ready()
-        if missing:
-            raise ProviderStopped(missing)
-        yield from self._tools()[1].run(messages, self._one)
+        return self.one_by_one(messages, self._one)
 
     def send_each(self, messages: list[Message]) -> Iterator[Outcome]:
-        """A request for each person either way."""
-        if messages:
-            yield from self.send(messages)
+        return self.one_by_one(messages, self._one)
 
     def _one(self, message: Message) -> Outcome:
         answers = message.message_class == "transactional"
@@ -183,22 +159,12 @@ class TwilioSms(Provider):
         base = (self.settings.get("base_url") or HOST).rstrip("/")
         account = self.settings["account_sid"]
         key = base64.b64encode(f"{account}:{self.settings['auth_token']}".encode()).decode()
-        return self._tools()[0].exchange(
+        return self.transport.exchange(
             method,
             f"{base}/2010-04-01/Accounts/{account}/{path}",
             {"Authorization": f"Basic {key}"},
             fields,
         )
-
-    def _tools(self) -> tuple[Transport, SideBySide]:
-        wanted = (
-            int(self.settings.get("concurrency") or 32),
-            float(self.settings.get("read_timeout") or 20.0),
-        )
-        with self._making:
-            if self._made is None or self._made[0] != wanted:
-                self._made = wanted, Transport("Twilio", *wanted), SideBySide(wanted[0])
-            return self._made[1], self._made[2]
 
     # -- asking --
 
@@ -224,9 +190,7 @@ class TwilioSms(Provider):
     def verify(self, name: str, request: WebhookRequest) -> bool:
         """HMAC-SHA1 over the whole address and the form's fields, sorted by name."""
         token = str(self.settings.get("auth_token") or "")
-        given = next(
-            (text for key, text in request.headers.items() if key.lower() == mapping.SIGNATURE), ""
-        )
+        given = request.header(mapping.SIGNATURE)
         pairs = parse_qsl(request.raw.decode("utf-8", "replace"), keep_blank_values=True)
         # Of a name that comes twice, each different value once, as they do it.
         text = request.url + "".join(name + value for name, value in sorted(set(pairs)))

@@ -11,7 +11,8 @@ from signed_in import sign_in
 from obidient import create_app
 from obidient.accounts.models import User
 from obidient.admin.error_words import explain
-from obidient.campaigns import control
+from obidient.campaigns import audience, control
+from obidient.contacts.models import Contact
 from obidient.plugin import Channel, Message, Outcome, Provider
 from obidient.providers import registry
 
@@ -62,6 +63,9 @@ def test_the_composer_follows_the_form_of_a_channel_of_a_plugins_own(
         assert f">{label}</label>" in page
         review = client.get(f"/admin/compose/{campaign.id}/review").text
         assert ("0 calls" in review) == (form == "spoken")
+        # A landline gets no texts, and can be called by whoever calls.
+        Contact.create(phone="+2342012345678", textless="a landline")
+        assert audience.count({"everyone": True}, "town-crier").total == int(form == "spoken")
 
 
 def test_a_channel_is_written_or_spoken_and_nothing_else() -> None:

@@ -25,7 +25,6 @@ from obidient.config import settings
 from obidient.contacts import fields
 from obidient.contacts.models import ContactList, Tag
 from obidient.errors import Conflict, Problem
-from obidient.plugin import Channel
 from obidient.providers import registry
 from obidient.queues import current as queues
 
@@ -265,7 +264,7 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "quiet_until": quiet_until or "08:00",
         "scheduled_local": f"{here:%Y-%m-%dT%H:%M}" if here else "",
         "audio_assets": list(AudioAsset.select().order_by(AudioAsset.title).limit(200))
-        if registry.current().form_of(campaign.channel) == Channel.SPOKEN
+        if registry.current().is_spoken(campaign.channel)
         else [],
     }
 

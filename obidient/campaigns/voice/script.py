@@ -7,7 +7,7 @@ from obidient.campaigns.text import render
 from obidient.campaigns.voice import calls, recordings
 from obidient.campaigns.voice import menu as voice_menu
 from obidient.contacts.models import Contact
-from obidient.plugin import Channel, Script
+from obidient.plugin import Script
 from obidient.providers import registry
 
 
@@ -39,7 +39,7 @@ def of(campaign: Campaign, recipient_id: int) -> Script:
 
 def audio_url(campaign: Campaign) -> str | None:
     """Where the network fetches the campaign's recording; None when its text is spoken."""
-    spoken = registry.current().form_of(campaign.channel) == Channel.SPOKEN
+    spoken = registry.current().is_spoken(campaign.channel)
     if not spoken or campaign.audio_asset_id is None:
         return None
     row = AudioAsset.get_or_none(AudioAsset.id == campaign.audio_asset_id)
