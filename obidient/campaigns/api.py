@@ -155,7 +155,7 @@ def resolve_unconfirmed(path: CampaignPath, body: ResolveIn) -> Response:
 
 
 @campaigns_api.post("/campaigns/<int:id>/move", responses=_ACCEPTED, security=api.BEARER)
-def move_campaign(path: CampaignPath, body: networks_api.MoveIn) -> Response:
+def move_campaign(path: CampaignPath, body: networks_api.MoveCampaignIn) -> Response:
     """Have another provider carry whoever is still waiting; for admins."""
     return _answer(moving.move(path.id, body.provider), 202)
 

@@ -10,7 +10,7 @@ from obidient.campaigns.schemas import CampaignPath, Cost, cost_of
 from obidient.campaigns.sending import lifecycle, routes
 
 
-class MoveIn(api.ApiModel):
+class MoveCampaignIn(api.ApiModel):
     provider: str = Field(
         max_length=100,
         pattern=r"^[a-z][a-z0-9-]*$",
@@ -18,12 +18,12 @@ class MoveIn(api.ApiModel):
     )
 
 
-class CodeOut(api.ApiModel):
+class ProviderCodeOut(api.ApiModel):
     code: str
     count: int
 
 
-class ShareOut(api.ApiModel):
+class ProviderShareOut(api.ApiModel):
     """What one provider was given: `sent` are on their way, `returned` surely did not leave.
 
     `codes` are the most frequent of those who were not reached; `reason` is why it was last left.
@@ -37,20 +37,20 @@ class ShareOut(api.ApiModel):
     failed: int
     returned: int
     cost: Cost
-    codes: list[CodeOut]
+    codes: list[ProviderCodeOut]
     reason: str
 
 
-class SharesOut(api.ApiModel):
+class ProviderSharesOut(api.ApiModel):
     """`among` are the providers that may have who is still waiting, in this order."""
 
     among: list[str]
-    items: list[ShareOut]
+    items: list[ProviderShareOut]
 
 
 def register(campaigns_api: APIBlueprint) -> None:
     campaigns_api.get(
-        "/campaigns/<int:id>/providers", responses={200: SharesOut}, security=api.BEARER
+        "/campaigns/<int:id>/providers", responses={200: ProviderSharesOut}, security=api.BEARER
     )(campaign_providers)
 
 
@@ -58,11 +58,11 @@ def campaign_providers(path: CampaignPath) -> Response:
     """How many each provider took, at what cost, with what success, and why any was left."""
     campaign = lifecycle.get(path.id)
     items = [_out(one, campaign.currency) for one in networks.by_provider(campaign)]
-    return api.json_response(SharesOut(among=routes.names_of(campaign), items=items))
+    return api.json_response(ProviderSharesOut(among=routes.names_of(campaign), items=items))
 
 
-def _out(share: networks.Share, currency: str) -> ShareOut:
-    return ShareOut(
+def _out(share: networks.Share, currency: str) -> ProviderShareOut:
+    return ProviderShareOut(
         provider=share.provider,
         sent=share.of("sent"),
         delivered=share.of("delivered"),
@@ -72,7 +72,7 @@ def _out(share: networks.Share, currency: str) -> ShareOut:
         returned=share.returned,
         cost=cost_of(share.cost_e4, currency),
         codes=[
-            CodeOut(code=code, count=number)
+            ProviderCodeOut(code=code, count=number)
             for code, number in share.codes.most_common(networks.CODES)
         ],
         reason=share.reason,

@@ -111,6 +111,7 @@ def test_the_page_offers_it_to_admins_and_does_it(
         assert found is not None
         form = {"provider": "second-net", "csrf_token": found[1]}
         assert client.post(f"{url}move", data=form).status_code == 302
+        assert ("through second-net" in client.get(url).text) == bool(moved)
         assert lifecycle.get(campaign_id).route == moved
 
 

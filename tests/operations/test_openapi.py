@@ -40,6 +40,7 @@ def operations(app: Flask) -> list[tuple[str, str]]:
 #: in the future), the documented 422 is a right answer to a well-formed body.
 WITH_FURTHER_RULES = {
     "POST /api/communications/campaigns",
+    "POST /api/communications/campaigns/{id}/move",
     "POST /api/communications/campaigns/{id}/reschedule",
     "POST /api/live-results/elections/{id}/units/{code}/settle",
     "POST /api/results/{id}/collation",

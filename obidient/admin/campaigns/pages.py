@@ -340,7 +340,7 @@ def _extras(shown: Any, tab: str) -> dict[str, Any]:
         "explain": functools.partial(_explained, routes.names_of(campaign)),
         "shares": _shares(campaign) if tab == "overview" else [],
         "targets": moving.targets(campaign) if moving.may_move() else [],
-        "provider": provider_title(campaign.provider),
+        "provider": ", ".join(provider_title(name) for name in routes.names_of(campaign)),
         "audience": audience_words(campaign.audience),
         "price": _price(campaign),
     }
