@@ -52,8 +52,10 @@ from obidient.campaigns.sending.counters import count
 from obidient.clock import utcnow
 from obidient.errors import Conflict
 
-#: Seconds in which the last reports must be in.
-REPORTS = 90.0
+#: Seconds in which the last reports must be in, and how many of them are surely taken a second.
+REPORTS, TAKEN = 120.0, 50
+#: Rounds of 0.3 s without a new report after which all are in: Kannel says nothing of its queue.
+QUIET = 30
 SABOTAGE = ("double", "report", "person")
 
 
@@ -134,7 +136,7 @@ def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
     storm = Storm(seed)
     with (
         tempfile.TemporaryDirectory(prefix="far-ends-") as folder,
-        FarEnds(Path(folder), STALL) as ends,
+        FarEnds(Path(folder), STALL, PATIENCE, rate=max(200, people // 10)) as ends,
         Rig(
             embedded,
             **ends.settings(PATIENCE),
@@ -155,7 +157,7 @@ def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
         began = time.monotonic()
         sail(campaign_id, weather, began, sabotage)
         if not storm.problems:
-            settle(postman)
+            settle(postman, REPORTS + people / TAKEN)
         storm.seconds = time.monotonic() - began
         conclude(campaign_id, people, ends, postman, storm)
     return storm
@@ -218,10 +220,10 @@ def spoil(campaign_id: int, how: str) -> bool:
     return done
 
 
-def settle(postman: Postman) -> None:
+def settle(postman: Postman, longest: float) -> None:
     """Until all reports have been made and read; what waits for its person waits no longer."""
-    end, quiet = time.monotonic() + REPORTS, 0
-    while time.monotonic() < end and quiet < 20:
+    end, quiet, before = time.monotonic() + longest, 0, -1
+    while time.monotonic() < end and quiet < QUIET:
         safely(
             lambda: (
                 RawCallback.update(due_at=utcnow())
@@ -235,8 +237,10 @@ def settle(postman: Postman) -> None:
         open_ones = safely(
             lambda: RawCallback.select().where(RawCallback.state.in_(["new", "waiting"])).count()
         )
+        number = safely(lambda: RawCallback.select().count())
         database.release()
-        quiet = quiet + 1 if postman.is_done() and not open_ones else 0
+        still = postman.is_done() and not open_ones and number == before
+        quiet, before = quiet + 1 if still else 0, number
         time.sleep(0.3)
 
 
