@@ -29,6 +29,12 @@ def local(moment: datetime, zone: ZoneInfo) -> datetime:
         return moment.replace(tzinfo=zone)
 
 
+def clock_words(moment: datetime, zone: ZoneInfo) -> str:
+    """`Sat 28 Nov, 09:00`: a time of a table in a sentence."""
+    here = local(moment, zone)
+    return f"{here:%a} {here.day} {here:%b}, {here:%H:%M}"
+
+
 def isoformat(moment: datetime | None) -> str | None:
     """`2027-02-25T15:30:45.000Z`, the form of every time in the API."""
     if moment is None:

@@ -113,6 +113,11 @@ class Settings:
         value.whole(0, 1_000_000_000),
         "More people than this need a second person's approval; 0: never",
     )
+    overdue_limit: int = setting(
+        "60",
+        value.whole(0, 525_600),
+        "Minutes after which a scheduled campaign that nobody sent waits for a person; 0: never",
+    )
     second_review_above: int = setting(
         "1000",
         value.whole(0, 1_000_000_000),

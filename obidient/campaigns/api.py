@@ -90,6 +90,8 @@ def create_campaign(body: CampaignIn) -> Response:
         raise Invalid("Write a messageTemplate, or name an audioAssetId for a voice campaign.")
     if body.audio_asset_id is not None and not _is_audio(body.audio_asset_id):
         raise Invalid(f"There is no audio asset {body.audio_asset_id}. Add it first.")
+    if body.launch and body.scheduled_at is not None:
+        control.check_not_passed(control.check_time(body.scheduled_at))
     campaign = control.create(values)
     if body.launch:
         campaign = control.launch(campaign.id)
@@ -162,7 +164,7 @@ def move_campaign(path: CampaignPath, body: networks_api.MoveCampaignIn) -> Resp
 
 @campaigns_api.post("/campaigns/<int:id>/reschedule", responses=_ACCEPTED, security=api.BEARER)
 def reschedule_campaign(path: CampaignPath, body: RescheduleIn) -> Response:
-    """Move a scheduled campaign to another time."""
+    """Give a draft or a scheduled campaign another time; null sends a scheduled one now."""
     return _answer(control.reschedule(path.id, body.scheduled_at), 202)
 
 

@@ -15,8 +15,8 @@ from obidient.campaigns.models.campaign import Campaign, ChannelState
 from obidient.campaigns.sending import lifecycle, rest, routes, states
 from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
 from obidient.campaigns.voice import menu, recordings
-from obidient.clock import utcnow
-from obidient.config import parse_quiet_hours
+from obidient.clock import clock_words, utcnow
+from obidient.config import parse_quiet_hours, settings
 from obidient.contacts import fields
 from obidient.database import db
 from obidient.errors import Conflict, Forbidden, Invalid, NotFound
@@ -91,6 +91,15 @@ def check_time(moment: datetime) -> datetime:
     return moment
 
 
+def check_not_passed(moment: datetime | None) -> None:
+    """Raises Invalid for a time that is over; none means at once, which never is."""
+    if moment is not None and moment <= utcnow():
+        raise Invalid(
+            f"Its time, {clock_words(moment, settings().timezone)}, has passed: choose one in the "
+            "future, or none to send at once."
+        )
+
+
 def create(values: Mapping[str, Any]) -> Campaign:
     """Make a draft. Raises Invalid for what could never be sent."""
     checked = _check({key: values[key] for key in WRITABLE if key in values})
@@ -154,15 +163,21 @@ def _check_content(campaign: Campaign) -> None:
         raise Invalid("Write a message first.")
 
 
-def launch(campaign_id: int) -> Campaign:
-    """Begin a draft, now or at its scheduled time; its provider is fixed from here on."""
+def launch(campaign_id: int, at_once: bool = False) -> Campaign:
+    """Begin a draft, now or at its scheduled time; its provider is fixed from here on.
+
+    `at_once` says that a person wants it now, whatever its time was. Raises Invalid for a draft
+    whose time has passed: people would get "tomorrow" a day late.
+    """
     campaign = lifecycle.get(campaign_id)
     if campaign.status not in ("draft", "scheduled"):
         raise refusal(campaign, "launched")
     _check_content(campaign)
     audiences.validate(campaign.audience)
     approval.check(campaign)
-    later = campaign.scheduled_at is not None and campaign.scheduled_at > utcnow()
+    later = not at_once and campaign.scheduled_at is not None and campaign.scheduled_at > utcnow()
+    if campaign.status == "draft" and not at_once and not later:
+        check_not_passed(campaign.scheduled_at)
     with db.atomic():
         if later:
             moved = states.move_campaign(
@@ -239,17 +254,23 @@ def cancel(campaign_id: int) -> Campaign:
     return lifecycle.get(campaign_id)
 
 
-def reschedule(campaign_id: int, moment: datetime) -> Campaign:
-    """Move a scheduled campaign to another time."""
-    moment = check_time(moment)
+def reschedule(campaign_id: int, moment: datetime | None) -> Campaign:
+    """Give a draft or a scheduled campaign another time; without one a draft starts when it is
+    launched, and a scheduled campaign starts now."""
+    campaign = lifecycle.get(campaign_id)
+    if moment is None and campaign.status == "scheduled":
+        return launch(campaign_id, at_once=True)
+    moment = check_time(moment) if moment else None
     with db.atomic():
-        campaign = lifecycle.get(campaign_id)
-        if campaign.status != "scheduled":
+        if campaign.status not in ("draft", "scheduled"):
             raise refusal(campaign, "rescheduled")
-        if moment <= utcnow():
-            raise Invalid("Choose a time in the future; to send at once, choose the next minute.")
-        if not states.move_campaign(campaign_id, ["scheduled"], "scheduled", scheduled_at=moment):
-            raise refusal(campaign, "rescheduled")
+        if moment is not None and moment <= utcnow():
+            raise Invalid("Choose a time in the future, or send it at once.")
+        frm = [campaign.status]
+        if not states.move_campaign(
+            campaign_id, frm, campaign.status, scheduled_at=moment, status_reason=""
+        ):
+            raise refusal(lifecycle.get(campaign_id), "rescheduled")
         lifecycle.audited(campaign, "rescheduled", f"Rescheduled the campaign {campaign.title!r}")
     return lifecycle.get(campaign_id)
 

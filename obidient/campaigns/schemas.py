@@ -170,7 +170,9 @@ class ResolveIn(api.ApiModel):
 
 
 class RescheduleIn(api.ApiModel):
-    scheduled_at: Moment
+    scheduled_at: Moment | None = Field(
+        description="In the future; null: a scheduled campaign starts now, a draft when launched"
+    )
 
 
 class CampaignPath(BaseModel):

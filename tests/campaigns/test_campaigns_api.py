@@ -135,9 +135,9 @@ def test_actions_follow_the_states_and_the_wrong_ones_are_409(
     for name in ("pause", "resume", "retry-failed"):
         assert "detail" in act(name, 409)
     act("resolve-unconfirmed", 409, resend=True)
-    act("reschedule", 409, scheduledAt="2099-01-01T00:00:00Z")
     assert act("launch", 202)["status"] == "sending"
     act("launch", 409)
+    act("reschedule", 409, scheduledAt="2099-01-01T00:00:00Z")
     assert act("pause", 202)["status"] == "paused"
     act("pause", 409)
     assert act("resume", 202)["status"] == "sending"

@@ -119,6 +119,16 @@ class Composer(SecureView):
             **_trials(campaign_id),
         )
 
+    @expose("/<int:campaign_id>/at-once", methods=("POST",))
+    def at_once(self, campaign_id: int) -> Response:
+        """Take the time off a draft: it starts as soon as it is sent."""
+        self._draft(campaign_id)
+        return done(
+            lambda: control.reschedule(campaign_id, None),
+            "It has no time any more: it starts as soon as you send it.",
+            self.get_url(".review", campaign_id=campaign_id),
+        )
+
     @expose("/<int:campaign_id>/try", methods=("POST",))
     def try_out(self, campaign_id: int) -> Response:
         """One message to the writer's own phone, before anybody else gets it."""

@@ -11,7 +11,7 @@ from flask import current_app
 
 from obidient.admin import formats
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import fields, progress, text
+from obidient.campaigns import control, fields, progress, text
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import holds, lifecycle
@@ -164,8 +164,6 @@ class Draft:
         c = self.campaign
         if why := lifecycle.carrier(c)[1]:
             found.append(f"{why}. It would pause at once.")
-        if c.scheduled_at is not None and not self.later:
-            found.append("The scheduled time has passed: it starts as soon as you send it.")
         hours = holds.quiet_hours_of(c, self._carrier)
         quiet = holds.quiet_until(hours, c.scheduled_at or utcnow())
         if quiet is not None:
@@ -211,6 +209,10 @@ def work_out(
     draft = Draft(campaign, dict(problems or {}))
     if not campaign.title.strip():
         draft.problems.setdefault("title", "Give the campaign a title.")
+    try:
+        control.check_not_passed(campaign.scheduled_at)
+    except Problem as error:
+        draft.problems.setdefault("scheduled_at", error.detail)
     _count(draft, fresh)
     if draft.provider is not None:
         draft.price, draft.currency = progress.price_of_part(draft.provider.name)

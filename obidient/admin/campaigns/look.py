@@ -141,7 +141,9 @@ def _why(campaign: Campaign, rate: float, limit: float, consumed: set[str]) -> t
     if campaign.status == "paused":
         return campaign.status_reason or "Paused", True
     if campaign.status != "sending":
-        return campaign.status_reason, False
+        return campaign.status_reason, campaign.status == "scheduled" and bool(
+            campaign.status_reason
+        )
     queue = Queues.of_channel(campaign.channel)
     if queue not in consumed:
         return (

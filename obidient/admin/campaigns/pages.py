@@ -259,7 +259,9 @@ class Campaigns(SecureView):
     @expose("/<int:campaign_id>/launch", methods=("POST",))
     @needs(WRITE, "send campaigns")
     def launch(self, campaign_id: int) -> WebResponse:
-        return self._do(campaign_id, control.launch, "On its way.")
+        return self._do(
+            campaign_id, lambda found: control.launch(found, at_once=True), "On its way."
+        )
 
     @expose("/<int:campaign_id>/retry", methods=("POST",))
     @needs(WRITE, "send campaigns")

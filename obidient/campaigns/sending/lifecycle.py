@@ -8,7 +8,8 @@ from obidient.accounts import audit
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import channels, hints, lifecycle, routes, states
 from obidient.campaigns.sending.hints import feed
-from obidient.clock import utcnow
+from obidient.clock import clock_words, utcnow
+from obidient.config import settings
 from obidient.database import db
 from obidient.errors import NotFound
 from obidient.plugin import Provider
@@ -72,6 +73,23 @@ def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
     if moved:
         db.after_commit(lambda: hints.stage_soon(campaign))
     return moved
+
+
+def hold_overdue(campaign: Campaign, *conditions: Any) -> None:
+    """Have a scheduled campaign wait for a person: what it says may not be true any more.
+
+    It stays scheduled with a reason, until somebody sends it or gives it another time.
+    """
+    planned = clock_words(campaign.scheduled_at, settings().timezone)
+    reason = (
+        f"It was to start on {planned}, and nothing was running then. Send it now, or choose "
+        "another time."
+    )
+    with db.atomic():
+        if states.move_campaign(
+            campaign.id, ["scheduled"], "scheduled", *conditions, status_reason=reason
+        ):
+            audited(campaign, "overdue", f"Held back the overdue campaign {campaign.title!r}")
 
 
 def pause_with_reason(campaign_id: int, reason: str) -> None:

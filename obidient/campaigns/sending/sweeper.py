@@ -11,6 +11,7 @@ from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
 from obidient.campaigns.sending import asking, hints, lifecycle, staging, states
 from obidient.campaigns.sending.hints import feed
 from obidient.clock import utcnow
+from obidient.config import settings
 from obidient.database import db
 
 #: Throughput is charted for two weeks, and kept a little longer.
@@ -48,8 +49,17 @@ def stand_by() -> None:
 
 
 def begin_scheduled() -> None:
-    """Scheduled campaigns whose time has come."""
-    due = (Campaign.status == "scheduled") & (Campaign.scheduled_at <= utcnow())
+    """Scheduled campaigns whose time has come; those that are long overdue wait for a person."""
+    now = utcnow()
+    due = (Campaign.status == "scheduled") & (Campaign.scheduled_at <= now)
+    late = timedelta(minutes=settings().overdue_limit)
+    if late:
+        overdue = due & (Campaign.scheduled_at <= now - late)
+        for campaign in Campaign.select().where(overdue, Campaign.status_reason == ""):
+            lifecycle.hold_overdue(campaign, overdue)
+        due &= Campaign.scheduled_at > now - late
+    # Whoever has been asked about is not begun by a longer limit either.
+    due &= Campaign.status_reason == ""
     for campaign in Campaign.select().where(due):
         with db.atomic():
             lifecycle.begin(campaign, ["scheduled"], due)
