@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -112,6 +113,15 @@ class Settings:
         "0",
         value.whole(0, 1_000_000_000),
         "More people than this need a second person's approval; 0: never",
+    )
+    price_per_part: tuple[tuple[str, Decimal], ...] = setting(
+        "", value.prices, "₦ for one part of a text: 4.00, or by network MTN=4.00,*=5.00"
+    )
+    budget: Decimal = setting(
+        "0", value.naira, "The most that a campaign may cost, ₦: it stops there; 0: no limit"
+    )
+    ask_above: Decimal = setting(
+        "0", value.naira, "Whoever sends a campaign that costs more, ₦, agrees to the sum; 0: never"
     )
     overdue_limit: int = setting(
         "60",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
+from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -166,6 +167,37 @@ def parse_quiet_hours(value: str) -> QuietHours | None:
     except ValueError:
         raise ValueError("must hold two times of day such as 20:00-08:00") from None
     return None if start == end else QuietHours(start, end)
+
+
+#: As the table of prefixes of `phonenumbers` calls them.
+NETWORKS = ("MTN", "Airtel", "Glo", "9mobile")
+
+
+def naira(value: str) -> Decimal:
+    try:
+        amount = Decimal(value.strip().replace(",", "") or "0")
+    except InvalidOperation:
+        raise ValueError("must be an amount in naira, such as 50000") from None
+    if not amount.is_finite() or not 0 <= amount <= 10**12:
+        raise ValueError("must be an amount in naira, such as 50000")
+    return amount
+
+
+def prices(value: str) -> tuple[tuple[str, Decimal], ...]:
+    """`4.00` or `MTN=4.00,*=5.00` as (network in small letters, naira); `*` is every other."""
+    if not value.strip():
+        return ()
+    if "=" not in value:
+        return (("*", naira(value)),)
+    found: dict[str, Decimal] = {}
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        name, _, amount = (one.strip() for one in part.partition("="))
+        if name != "*" and name.casefold() not in map(str.casefold, NETWORKS):
+            raise ValueError(f"must name networks ({', '.join(NETWORKS)}) or * for the others")
+        found[name.casefold()] = naira(amount)
+    if "*" not in found:
+        raise ValueError("must end in the price of the other networks, such as MTN=4.00,*=5.00")
+    return tuple(found.items())
 
 
 def alert_to(value: str) -> tuple[str, ...]:

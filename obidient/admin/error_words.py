@@ -13,6 +13,10 @@ logger = logging.getLogger(__name__)
 _IN_DOUBT = "Wait for delivery reports, then send again or give up. Sending again may repeat some."
 _OURS = {
     "opted-out": ("Asked for no more messages", "Nothing to do: we keep to it."),
+    "too-long": (
+        "Their text would have had more parts than networks take",
+        "Shorten the text and send it to these people anew: a copy reaches them.",
+    ),
     "cancelled": ("The campaign was cancelled", "Clone the campaign to reach these people."),
     "no-answer": ("The network's answer never came", _IN_DOUBT),
     "unknown": ("The network's answer could not be understood", _IN_DOUBT),

@@ -69,6 +69,15 @@ def amount(value: Decimal, currency: str) -> str:
     return f"{sign}{value:,.0f}" if abs(value) >= 10_000 else f"{sign}{value:,.2f}"
 
 
+def price(value: Decimal | None, currency: str) -> str:
+    """The price of one part: ₦4.00, with a third figure where it has one."""
+    if value is None:
+        return ""
+    shown = value.quantize(Decimal("0.0001")).normalize()
+    more = max(2, -int(shown.as_tuple().exponent)) if shown else 2
+    return f"{_SIGNS.get(currency, currency + ' ' if currency else '')}{shown:,.{more}f}"
+
+
 def duration(seconds: float) -> str:
     """How long, in the two largest units: 3 h 12 min."""
     whole = int(seconds)
@@ -210,6 +219,7 @@ def init_app(app: Flask) -> None:
         "plural": plural,
         "money": money,
         "amount": amount,
+        "price": price,
         "duration": duration,
         "pace": pace,
         "clock": clock,

@@ -7,7 +7,15 @@ from flask import Flask, Response, g, request
 from peewee import ModelSelect
 
 from obidient import api
-from obidient.campaigns import control, decisions, moving, networks, networks_api, progress
+from obidient.campaigns import (
+    control,
+    decisions,
+    moving,
+    networks,
+    networks_api,
+    planning_api,
+    progress,
+)
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.schemas import (
@@ -222,5 +230,6 @@ def campaign_networks(path: CampaignPath) -> Response:
 
 
 networks_api.register(campaigns_api)
+planning_api.register(campaigns_api)
 voice_api.register(campaigns_api)
 texts_api.register(campaigns_api)

@@ -9,10 +9,10 @@ from typing import Any
 
 from obidient import queues
 from obidient.accounts import actor, audit
-from obidient.campaigns import approval, text
+from obidient.campaigns import approval, estimates, text
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.models.campaign import Campaign, ChannelState
-from obidient.campaigns.sending import lifecycle, rest, routes, states
+from obidient.campaigns.sending import budget, lifecycle, rest, routes, states
 from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
 from obidient.campaigns.voice import menu, recordings
 from obidient.clock import clock_words, utcnow
@@ -175,6 +175,7 @@ def launch(campaign_id: int, at_once: bool = False) -> Campaign:
     _check_content(campaign)
     audiences.validate(campaign.audience)
     approval.check(campaign)
+    estimates.check_budget(campaign)
     later = not at_once and campaign.scheduled_at is not None and campaign.scheduled_at > utcnow()
     if campaign.status == "draft" and not at_once and not later:
         check_not_passed(campaign.scheduled_at)
@@ -212,6 +213,8 @@ def resume(campaign_id: int) -> Campaign:
     provider, reason = lifecycle.carrier(campaign)
     if provider is None or reason:
         raise Conflict(reason)
+    if why := budget.used_up(campaign):
+        raise Conflict(f"{why}.")
     with db.atomic():
         moved = states.move_campaign(
             campaign_id,

@@ -23,6 +23,8 @@ FIELDS = {
 }
 #: More than this is refused by networks.
 MOST_PARTS = 10
+#: What so many parts hold at the least; a character takes one unit or two.
+LEAST_UNITS = 67 * MOST_PARTS
 
 #: Characters of a template, fields and all: ten parts are 1,530, and a field has a default.
 LONGEST = 5_000
@@ -158,7 +160,8 @@ def _field(inside: str) -> tuple[str, str]:
     return name.strip(), default
 
 
-def _fields(template: str) -> list[tuple[str, str]]:
+def occurrences(template: str) -> list[tuple[str, str]]:
+    """(field, default) as often as a template names each."""
     return [_field(inside) for inside in _FIELD.findall(template)]
 
 
@@ -174,7 +177,7 @@ def validate(template: str, own: Collection[str] = ()) -> str:
         raise Invalid("Write a message first.")
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\f" for c in template):
         raise Invalid("There is a control character in the message. Type it anew, without it.")
-    for name, _default in _fields(template):
+    for name, _default in occurrences(template):
         if name not in FIELDS and name not in own:
             raise Invalid(f"There is no field {{{{{name[:40]}}}}}. {_allowed(own)}")
     rest = _FIELD.sub("", template)
@@ -188,12 +191,12 @@ def validate(template: str, own: Collection[str] = ()) -> str:
 
 def fields(template: str) -> list[str]:
     """The fields a template uses, in order of appearance."""
-    return list(dict.fromkeys(name for name, _ in _fields(template)))
+    return list(dict.fromkeys(name for name, _ in occurrences(template)))
 
 
 def without_default(template: str) -> list[str]:
     """The fields that leave a gap for people of whom they are not known."""
-    found = _fields(template)
+    found = occurrences(template)
     return list(dict.fromkeys(name for name, default in found if not default.strip()))
 
 

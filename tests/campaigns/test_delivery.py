@@ -34,6 +34,7 @@ from obidient.campaigns.sending import (
     delivery,
     lifecycle,
     pace,
+    writing,
 )
 from obidient.campaigns.sending.reports import apply_reports
 from obidient.clock import utcnow
@@ -175,14 +176,14 @@ def test_an_answer_in_hand_outlives_tokens_that_cannot_be_given_back(
 def test_a_database_that_goes_away_before_the_call_leaves_nobody_in_doubt(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, failures = delivery._messages, iter(["server closed the connection unexpectedly", ""])
+    write, failures = writing.messages, iter(["server closed the connection unexpectedly", ""])
 
-    def shaky(*args: Any) -> list[Message]:
+    def shaky(*args: Any) -> Any:
         if (failure := next(failures, None)) is not None:
             raise OperationalError(failure)
         return write(*args)
 
-    monkeypatch.setattr(delivery, "_messages", shaky)
+    monkeypatch.setattr(writing, "messages", shaky)
     campaign = work(launch())
     assert (campaign.sent, campaign.status) == (PEOPLE, "completed")
 
@@ -195,14 +196,14 @@ def test_nobody_is_sent_to_under_a_claim_that_may_run_out_meanwhile(
         raise AssertionError("sent although the claim was about to run out")
 
     says(monkeypatch, no)
-    write = delivery._messages
+    write = writing.messages
 
-    def slow(*args: Any) -> list[Message]:
+    def slow(*args: Any) -> Any:
         later = utcnow() + timedelta(seconds=1.5 * provider.deadline)
         monkeypatch.setattr(delivery, "utcnow", lambda: later)
         return write(*args)
 
-    monkeypatch.setattr(delivery, "_messages", slow)
+    monkeypatch.setattr(writing, "messages", slow)
     campaign_id = launch()
     (batch,) = batches(campaign_id)
     monkeypatch.setattr(delivery, "SLICE", 0.0)

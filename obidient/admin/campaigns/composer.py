@@ -163,6 +163,8 @@ class Composer(SecureView):
         try:
             found = drafts.work_out(self._draft(campaign_id))
             _check_ready(found, request.form.get("people", 0, type=int))
+            if found.asks_for_sum and request.form.get("spend") != "yes":
+                raise Conflict(f"It costs about {found.cost()}: agree to the sum to send it.")
             control.launch(campaign_id)
         except Problem as error:
             flash(error.detail, "error")

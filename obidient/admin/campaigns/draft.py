@@ -11,10 +11,11 @@ from flask import current_app
 
 from obidient.admin import formats
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import control, fields, progress, text
+from obidient.campaigns import control, costs, fields, lengths, progress, text
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.sending import holds, lifecycle
+from obidient.campaigns.sending import budget, holds, lifecycle
+from obidient.campaigns.sending.budget import NAIRA
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts import fields as own_fields
@@ -53,6 +54,10 @@ class Draft:
     estimate: text.Estimate | None = None
     price: Decimal | None = None
     currency: str = ""
+    #: People whose text has more parts than networks take: of all, or while somebody types of the
+    #: samples.
+    too_long: int = 0
+    exact: bool = True
 
     @property
     def steps(self) -> list[Step]:
@@ -69,7 +74,7 @@ class Draft:
         ]
 
     def _delivery_problem(self) -> str:
-        names = ("provider", "throttled_rate", "quiet_hours", "scheduled_at")
+        names = ("provider", "throttled_rate", "quiet_hours", "scheduled_at", "cost")
         return next((self.problems[name] for name in names if name in self.problems), "")
 
     @property
@@ -78,11 +83,13 @@ class Draft:
 
     @property
     def people(self) -> int:
-        return self.counts.total if self.counts else 0
+        if self.counts is None:
+            return 0
+        return self.counts.total - (self.too_long if self.exact else 0)
 
     @property
     def parts_each(self) -> float:
-        if self.estimate is None:
+        if self.estimate is None or self.campaign.channel != "sms":
             return 1.0
         if self.campaign.keep_spelling:
             return self.estimate.average_parts
@@ -93,12 +100,38 @@ class Draft:
         """Text messages as the network bills them."""
         return round(self.people * self.parts_each)
 
+    def sum(self, parts: float | None = None) -> Decimal | None:
+        """What it comes to; None while no price is known."""
+        if self.price is None or not self.people:
+            return None
+        each = Decimal(str(self.parts_each if parts is None else parts))
+        return self.price * each * self.people
+
     def cost(self, parts: float | None = None) -> str:
         """What it comes to, in words; empty while no price is known."""
-        if self.price is None or not self.people:
+        found = self.sum(parts)
+        return "" if found is None else formats.amount(found, self.currency)
+
+    @property
+    def asks_for_sum(self) -> bool:
+        """Whether whoever sends it has to agree to what it costs."""
+        limit, found = settings().ask_above, self.sum()
+        return bool(limit) and found is not None and self.currency == NAIRA and found > limit
+
+    @property
+    def length_words(self) -> str:
+        """Who can't get it since their text would be too long; empty when everybody can."""
+        if not self.too_long:
             return ""
-        each = Decimal(str(self.parts_each if parts is None else parts))
-        return formats.amount(self.price * each * self.people, self.currency)
+        who = (
+            formats.plural(self.too_long, "person does", "people do")
+            if self.exact
+            else f"About {formats.percent(self.too_long, len(self.samples))} of these people do"
+        )
+        return (
+            f"{who} not get it: with their names and places filled in it has more than "
+            f"{text.MOST_PARTS} parts, which networks refuse. Shorten the text."
+        )
 
     @property
     def rate(self) -> float:
@@ -170,6 +203,8 @@ class Draft:
             found.append(f"It starts within quiet hours: nothing leaves before {_clock(quiet)}.")
         if c.channel == "sms" and "stop" not in c.message_template.lower():
             found.append("It does not say how to opt out. Consider adding: Reply STOP to opt out.")
+        if self.length_words:
+            found.append(self.length_words)
         found += self.gaps
         if self.counts and self.counts.total and (twice := self._overlap()):
             found.append(twice)
@@ -215,8 +250,11 @@ def work_out(
         draft.problems.setdefault("scheduled_at", error.detail)
     _count(draft, fresh)
     if draft.provider is not None:
-        draft.price, draft.currency = progress.price_of_part(draft.provider.name)
-    _estimate(draft)
+        phones = [person.phone for person in draft.samples]
+        draft.price, draft.currency = costs.price(campaign, draft.provider.name, phones)
+    _estimate(draft, fresh)
+    if draft.currency == NAIRA and (why := budget.too_dear(draft.sum())):
+        draft.problems["cost"] = why
     return draft
 
 
@@ -244,7 +282,7 @@ def _count(draft: Draft, fresh: bool) -> None:
     _, draft.counts, draft.samples = known
 
 
-def _estimate(draft: Draft) -> None:
+def _estimate(draft: Draft, fresh: bool) -> None:
     campaign = draft.campaign
     if not campaign.message_template.strip():
         if campaign.audio_asset_id is None:
@@ -257,6 +295,13 @@ def _estimate(draft: Draft) -> None:
         return
     readers = [field_values(person) for person in draft.samples]
     draft.estimate = text.estimate(template, readers or [EXAMPLE])
+    keep, draft.exact = campaign.keep_spelling, fresh
+    if not fresh:
+        texts = (text.render(template, one, keep) for one in readers)
+        draft.too_long = sum(lengths.is_too_long(campaign.channel, one) for one in texts)
+    elif draft.counts is not None:
+        audience = audiences.validate(campaign.audience)
+        draft.too_long = lengths.too_long(template, keep, audience, campaign.channel)
 
 
 #: Stands in for a reader while nobody is chosen.

@@ -15,23 +15,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from obidient import database, metrics, queues
-from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import channels, hints, lifecycle, notes, pace, rest, routes
+from obidient.campaigns.sending import (
+    budget,
+    channels,
+    hints,
+    lifecycle,
+    notes,
+    pace,
+    rest,
+    routes,
+    writing,
+)
 from obidient.campaigns.sending.holds import Hold, why_held
 from obidient.campaigns.sending.outcomes import (
     CallResult,
     Claimed,
     Retries,
     collect,
-    message_of,
     not_asked,
     raising,
 )
-from obidient.campaigns.text import is_personalised, render
 from obidient.clock import utcnow
 from obidient.config import settings
-from obidient.contacts.models import Contact
 from obidient.plugin import Message, Provider
 from obidient.providers import registry
 from obidient.stopping import stopping
@@ -264,18 +270,24 @@ def _one_call(turn: Turn) -> float:
     pace.give_back(turn.buckets, granted - len(claimed))
     if not claimed:
         return _nobody_for(turn)
-    messages = database.persist(lambda: _messages(campaign, claimed))
+    messages, too_long = database.persist(lambda: writing.messages(campaign, claimed))
     database.release()
-    if utcnow() + lease / 2 < claimed[0].lease_until:
-        answer = _call(campaign, provider, claimed, messages)
+    left = {one.id for one in too_long}
+    called = [one for one in claimed if one.id not in left]
+    if not called:
+        answer = CallResult()
+    elif utcnow() + lease / 2 < claimed[0].lease_until:
+        answer = _call(campaign, provider, called, messages)
     else:
         # The database was away for long: the claim might run out while the network is asked.
-        answer = not_asked(claimed)
+        answer = not_asked(called)
     # First of all: whatever fails after this, the answer is not lost.
     until = claimed[0].lease_until
-    database.persist(lambda: turn.channel.record(campaign, provider, answer.results, until))
-    pace.give_back(turn.buckets, sum(result.free for result in answer.results))
-    _after(turn, claimed, answer)
+    results = answer.results + too_long
+    database.persist(lambda: turn.channel.record(campaign, provider, results, until))
+    pace.give_back(turn.buckets, sum(result.free for result in results))
+    if called:
+        _after(turn, called, answer)
     return 0.0
 
 
@@ -290,26 +302,6 @@ def _nobody_for(turn: Turn) -> float:
     # Not chosen anew before these have had their turn.
     turn.look_again, turn.limit = time.monotonic() + LOOK, None
     return 0.0
-
-
-def _messages(campaign: Campaign, claimed: list[Claimed]) -> list[Message]:
-    """The claimed recipients' messages, fields filled in from their contacts as they are now."""
-    template, keep = campaign.message_template, campaign.keep_spelling
-    sound = channels.of(campaign.channel).sound(campaign)
-    if not is_personalised(template):
-        text = render(template, {}, keep)
-        return [message_of(one, text, campaign, sound) for one in claimed]
-    ids = [one.contact_id for one in claimed if one.contact_id is not None]
-    people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
-    return [
-        message_of(
-            one,
-            render(template, field_values(people.get(one.contact_id or 0)), keep),
-            campaign,
-            sound,
-        )
-        for one in claimed
-    ]
 
 
 def _call(
@@ -344,6 +336,8 @@ def _after(turn: Turn, claimed: list[Claimed], answer: CallResult) -> None:
     _note_health(turn, answer)
     if any(result.status in BAD for result in answer.results):
         _check_threshold(campaign.id)
+    if answer.accepted:
+        budget.watch(campaign.id)
 
 
 def _note_health(turn: Turn, answer: CallResult) -> None:

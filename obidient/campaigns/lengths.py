@@ -1,0 +1,94 @@
+"""Who can't get a message because it is too long once their own fields are filled in.
+
+Networks take ten parts. A name of other letters makes a long text cost twice as many parts, so
+it is a matter of each person.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+
+from obidient.campaigns import audience as audiences
+from obidient.campaigns import text
+from obidient.campaigns.fields import field_values
+from obidient.contacts.models import EVERY_CHANNEL, Contact
+from obidient.database import db
+
+#: Field of a text -> the columns of a contact that it stands for; own fields are in `fields`.
+COLUMNS = {
+    "first_name": ("first_name",),
+    "last_name": ("last_name",),
+    "full_name": ("full_name",),
+    "lga": ("lga_code",),
+    "ward": ("ward_name", "ward_code"),
+    "polling_unit": ("polling_unit_name", "polling_unit_code"),
+}
+OWN = ("fields",)
+_BLANK = {column: None for columns in (*COLUMNS.values(), OWN) for column in columns}
+
+
+def is_too_long(channel: str, message: str) -> bool:
+    """Whether networks would refuse a text, or worse: deliver part of it."""
+    # Counting takes longer than sending otherwise: no character costs more than two units.
+    if channel != "sms" or 2 * len(message) <= text.LEAST_UNITS:
+        return False
+    return text.segments(message).parts > text.MOST_PARTS
+
+
+def too_long(template: str, keep_spelling: bool, audience: Mapping[str, Any], channel: str) -> int:
+    """How many people of a validated audience would get more parts than networks take.
+
+    People are grouped by what the text says of them, and a text is counted only where it might
+    be too long: a million people with a text of usual length cost nothing.
+    """
+    names = text.fields(template)
+    if channel != "sms" or not names or _always_fits(template):
+        return 0
+    number = 0
+    for values, people in _groups(names, audience, channel):
+        if _may_be_long(template, values, keep_spelling):
+            message = text.render(template, values, keep_spelling)
+            number += people if is_too_long(channel, message) else 0
+    return number
+
+
+#: Longer than any value of a field: what columns hold, and what own fields are cut to.
+_LONGEST_VALUE = 255
+
+
+def _always_fits(template: str) -> bool:
+    occurrences = len(text.occurrences(template))
+    return 2 * (len(template) + occurrences * _LONGEST_VALUE) <= text.LEAST_UNITS
+
+
+def _may_be_long(template: str, values: Mapping[str, str], keep_spelling: bool) -> bool:
+    """False only when it surely fits: a quick look, for a million people."""
+    filled = [values.get(name) or "" for name, _ in text.occurrences(template)]
+    units = 2 * (len(template) + sum(map(len, filled)))
+    if units <= text.LEAST_UNITS:
+        return False
+    wide = not text.is_gsm(template if keep_spelling else text.plain_spelling(template))
+    # A plain sign costs two units at most, and a part loses one where a pair does not fit.
+    return wide or not all(map(str.isascii, filled)) or units > text.MOST_PARTS * 152
+
+
+def _groups(
+    names: list[str], audience: Mapping[str, Any], channel: str
+) -> Iterator[tuple[dict[str, str], int]]:
+    """(field values, people) of everybody who would be written to."""
+    columns = list(dict.fromkeys(column for name in names for column in COLUMNS.get(name, OWN)))
+    chosen = audiences.selection(audience)
+    shown = ", ".join(f"c.{column}" for column in columns)
+    cursor = db.execute_sql(
+        f"SELECT count(*), {shown} FROM contact c WHERE {chosen.condition} "
+        f"AND NOT ({audiences.unfit_sql(channel)}) AND NOT {audiences.suppressed_sql()} "
+        f"GROUP BY {shown}",
+        (*chosen.params, channel, EVERY_CHANNEL),
+    )
+    for people, *row in cursor:
+        found = dict(zip(columns, row, strict=True))
+        if isinstance(found.get("fields"), str | bytes):
+            found["fields"] = orjson.loads(found["fields"])
+        yield field_values(cast("Contact", SimpleNamespace(**_BLANK | found))), people
