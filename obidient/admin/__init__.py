@@ -43,10 +43,12 @@ def _campaigns() -> list[Any]:
     from obidient.admin.campaigns.pages import Campaigns
     from obidient.admin.campaigns.recordings import Recordings
     from obidient.admin.campaigns.replies import Inbox
+    from obidient.admin.campaigns.saved import SavedParts
 
     return [
         Campaigns("Campaigns", "Campaigns", "admin_campaigns", "campaigns"),
         Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
+        SavedParts("Templates and audiences", "Campaigns", "admin_saved", "saved"),
         Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
         Inbox("Replies", "Campaigns", "admin_inbox", "replies"),
     ]

@@ -15,6 +15,7 @@ from obidient.campaigns import (
     networks_api,
     planning_api,
     progress,
+    saved_api,
 )
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import AudioAsset
@@ -231,5 +232,6 @@ def campaign_networks(path: CampaignPath) -> Response:
 
 networks_api.register(campaigns_api)
 planning_api.register(campaigns_api)
+saved_api.register(campaigns_api)
 voice_api.register(campaigns_api)
 texts_api.register(campaigns_api)

@@ -42,6 +42,8 @@ WITH_FURTHER_RULES = {
     "POST /api/communications/campaigns",
     "POST /api/communications/campaigns/{id}/move",
     "POST /api/communications/campaigns/{id}/reschedule",
+    "POST /api/communications/message-templates",
+    "POST /api/communications/saved-audiences",
     "POST /api/live-results/elections/{id}/units/{code}/settle",
     "POST /api/results/{id}/collation",
 }

@@ -13,7 +13,7 @@ from PIL import Image
 from obidient import database, files, jobs, queues
 from obidient.accounts import tokens, users
 from obidient.accounts.models import User
-from obidient.campaigns import control
+from obidient.campaigns import control, saved
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import AudioAsset
@@ -57,6 +57,8 @@ def fill(audience: dict[str, Any] | None = None) -> None:
     InboundText.create(provider="simulator-sms", provider_id="1", phone="+2348035550001", text="Hi")
     Tag.get_or_create(name="volunteers")
     ContactList.get_or_create(name="Ikeja town hall")
+    saved.keep_template("Invitation", "Dear {{first_name|friend}}, come to the town hall.")
+    saved.keep_audience("Youth of Lagos", {"states": ["24"]})
     database.release()
 
 
@@ -138,6 +140,8 @@ def values() -> dict[str, Any]:
         "key": UPLOAD,
         "export_type": "csv",
         "verb": "x",
+        "kind": saved.TEMPLATE,
+        "saved_id": saved.Saved.get(saved.Saved.kind == saved.TEMPLATE).id,
     }
 
 

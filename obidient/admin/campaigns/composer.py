@@ -13,9 +13,10 @@ from obidient.admin import formats
 from obidient.admin.base import STOP_POLLING, SecureView, done, expose
 from obidient.admin.campaigns import draft as drafts
 from obidient.admin.campaigns import draft_form, trial
+from obidient.admin.campaigns import saved as saved_parts
 from obidient.admin.campaigns.look import audience_words
 from obidient.areas import LGAS, STATES
-from obidient.campaigns import approval, control
+from obidient.campaigns import approval, control, saved
 from obidient.campaigns import text as texts
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
@@ -62,10 +63,7 @@ class Composer(SecureView):
         if request.method == "POST":
             problems = _save(campaign, note=True)
             if not problems:
-                if request.form.get("next") == "review":
-                    return redirect(self.get_url(".review", campaign_id=campaign_id))
-                flash("Saved.", "success")
-                return redirect(self.get_url(".compose", campaign_id=campaign_id))
+                return self._after_saving(campaign_id)
             found = drafts.work_out(campaign, problems)
         else:
             found = drafts.work_out(campaign)
@@ -175,6 +173,21 @@ class Composer(SecureView):
             flash("On its way. This page follows it.", "success")
         return redirect(self.get_url("admin_campaigns.detail", campaign_id=campaign_id))
 
+    def _after_saving(self, campaign_id: int) -> Response:
+        """Where the button that was pressed leads."""
+        chosen, here = request.form.get("next"), self.get_url(".compose", campaign_id=campaign_id)
+        if chosen == "review":
+            return redirect(self.get_url(".review", campaign_id=campaign_id))
+        sentence = "Saved."
+        if chosen in saved_parts.ACTIONS:
+            try:
+                sentence = saved_parts.act(self._draft(campaign_id), request.form)
+            except Problem as error:
+                flash(error.detail, "error")
+                return redirect(here)
+        flash(sentence, "success")
+        return redirect(here)
+
     @staticmethod
     def _draft(campaign_id: int) -> Campaign:
         campaign = lifecycle.get(campaign_id)
@@ -264,6 +277,8 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "states": dict(sorted(STATES.items(), key=lambda one: one[0] not in ticked)),
         "lga_groups": _lga_groups(set(), chosen, only=True),
         "chosen_lgas": chosen,
+        "saved_templates": saved.all_of(saved.TEMPLATE),
+        "saved_audiences": saved.all_of(saved.AUDIENCE),
         "tags": [row.name for row in Tag.select().order_by(Tag.name).limit(500)],
         "lists": [row.name for row in ContactList.select().order_by(ContactList.name).limit(500)],
         "fields": texts.FIELDS | fields.own(),
