@@ -48,7 +48,7 @@ def _campaigns() -> list[Any]:
     return [
         Campaigns("Campaigns", "Campaigns", "admin_campaigns", "campaigns"),
         Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
-        SavedParts("Templates and audiences", "Campaigns", "admin_saved", "saved"),
+        SavedParts("Templates", "Campaigns", "admin_saved", "saved"),
         Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
         Inbox("Replies", "Campaigns", "admin_inbox", "replies"),
     ]

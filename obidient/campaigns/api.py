@@ -92,6 +92,22 @@ def _answer(campaign: Campaign, status: int = 200) -> Response:
 @idempotent
 def create_campaign(body: CampaignIn) -> Response:
     """Write a campaign, and with `launch` send it."""
+    values = _values(body)
+    return _answer(_launched(control.create(values), body), 201)
+
+
+@campaigns_api.put("/campaigns/<int:id>", responses={200: CampaignOut}, security=api.BEARER)
+def change_campaign(path: CampaignPath, body: CampaignIn) -> Response:
+    """Put what a draft says in place of what it said, and with `launch` send it.
+
+    A scheduled campaign is first made a draft with `edit`.
+    """
+    values = _values(body)
+    return _answer(_launched(control.update(path.id, values), body))
+
+
+def _values(body: CampaignIn) -> dict[str, Any]:
+    """What a body says, checked as far as that takes no draft."""
     values = body.model_dump(exclude={"launch", "metadata", "audience"})
     values["campaign_metadata"] = body.metadata
     values["audience"] = body.audience.model_dump(by_alias=True)
@@ -101,10 +117,11 @@ def create_campaign(body: CampaignIn) -> Response:
         raise Invalid(f"There is no audio asset {body.audio_asset_id}. Add it first.")
     if body.launch and body.scheduled_at is not None:
         control.check_not_passed(control.check_time(body.scheduled_at))
-    campaign = control.create(values)
-    if body.launch:
-        campaign = control.launch(campaign.id)
-    return _answer(campaign, 201)
+    return values
+
+
+def _launched(campaign: Campaign, body: CampaignIn) -> Campaign:
+    return control.launch(campaign.id) if body.launch else campaign
 
 
 def _is_audio(asset_id: int) -> bool:
@@ -151,6 +168,7 @@ def _action(name: str, summary: str, act: Callable[[int], Campaign]) -> None:
 
 
 _action("launch", "Send a draft now, or at its scheduledAt", control.launch)
+_action("edit", "Make a scheduled campaign a draft again, to be changed", control.take_back)
 _action("pause", "Stop new provider calls within a second", lambda id: control.pause(id))
 _action("resume", "Go on exactly where it stopped", control.resume)
 _action("cancel", "End it for good; what has not been sent is skipped", control.cancel)

@@ -278,6 +278,26 @@ def reschedule(campaign_id: int, moment: datetime | None) -> Campaign:
     return lifecycle.get(campaign_id)
 
 
+def take_back(campaign_id: int) -> Campaign:
+    """Make a scheduled campaign a draft again, to be edited; it keeps all it has.
+
+    From here on it does not go out by itself, so that nobody gets half-edited text, until it has
+    been launched again.
+    """
+    with db.atomic():
+        campaign = lifecycle.get(campaign_id)
+        who = user.name if (user := actor()) else "the system"
+        reason = (
+            f"Taken back to be edited by {who}. It does not go out before it is scheduled again"
+        )
+        if not states.move_campaign(
+            campaign_id, ["scheduled"], "draft", status_reason=reason, launched_at=None
+        ):
+            raise refusal(lifecycle.get(campaign_id), "edited")
+        lifecycle.audited(campaign, "taken-back", f"Took {campaign.title!r} back to edit it")
+    return lifecycle.get(campaign_id)
+
+
 def clone(campaign_id: int) -> Campaign:
     """A new draft with the same message, audience and pace."""
     old = lifecycle.get(campaign_id)

@@ -1,5 +1,6 @@
 """What a campaign would come to if it were sent now: people, parts, cost, and who can't get it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -54,7 +55,9 @@ def of(campaign: Campaign) -> Estimate:
     template, parts = campaign.message_template, None
     too_long = 0
     if template and campaign.channel == "sms":
-        found = text.estimate(template, [field_values(one) for one in samples])
+        readers: list[Mapping[str, str]] = [field_values(one) for one in samples]
+        fit = lengths.fitting("sms", template, campaign.keep_spelling, readers)
+        found = text.estimate(template, fit or readers)
         parts = found.average_parts if campaign.keep_spelling else found.plain_parts
         too_long = lengths.too_long(template, campaign.keep_spelling, audience, campaign.channel)
     provider = lifecycle.carrier(campaign)[0]

@@ -37,6 +37,19 @@ def is_too_long(channel: str, message: str) -> bool:
     return text.segments(message).parts > text.MOST_PARTS
 
 
+def fitting(
+    channel: str, template: str, keep_spelling: bool, readers: list[Mapping[str, str]]
+) -> list[Mapping[str, str]]:
+    """The readers (field values) whose text networks take."""
+    if _always_fits(template):
+        return readers
+    return [
+        one
+        for one in readers
+        if not is_too_long(channel, text.render(template, one, keep_spelling))
+    ]
+
+
 def too_long(template: str, keep_spelling: bool, audience: Mapping[str, Any], channel: str) -> int:
     """How many people of a validated audience would get more parts than networks take.
 

@@ -94,3 +94,47 @@ def test_an_overdue_campaign_is_sent_or_moved_from_its_page(
     organiser.post(f"/admin/campaigns/{late.id}/launch")
     assert lifecycle.get(late.id).status == "sending"
     assert lifecycle.get(late.id).status_reason == ""
+
+
+def test_a_scheduled_campaign_is_edited_in_one_step_and_loses_nothing(
+    app: Flask,
+    sign_in: Callable[..., Person],
+    people: list[Contact],
+    client: FlaskClient,
+    organiser: dict[str, str],
+) -> None:
+    campaign = overdue(-5)
+    moment = lifecycle.get(campaign.id).scheduled_at
+    person = sign_in("organiser")
+    page = person.post(f"/admin/campaigns/{campaign.id}/edit")
+    assert "Taken back to be edited by" in page and "keeps that time" in page
+    taken = lifecycle.get(campaign.id)
+    assert (taken.status, taken.scheduled_at, taken.message_template) == (
+        "draft",
+        moment,
+        campaign.message_template,
+    )
+    Campaign.update(scheduled_at=utcnow() - timedelta(seconds=1)).execute()
+    sweeper.begin_scheduled()
+    assert lifecycle.get(campaign.id).status == "draft"
+    assert "can&#39;t be edited" in person.post(f"/admin/campaigns/{campaign.id}/edit")
+
+    url = f"{BASE}/{campaign.id}"
+    changed = body(messageTemplate="Corrected", scheduledAt="2099-01-16T08:00:00Z", launch=True)
+    again = client.put(url, json=changed, headers=organiser).json
+    assert (again["status"], again["messageTemplate"]) == ("scheduled", "Corrected")
+    assert again["statusReason"] == ""
+    assert client.put(url, json=changed, headers=organiser).status_code == 409
+    assert client.post(f"{url}/edit", headers=organiser).json["status"] == "draft"
+    assert client.post(f"{url}/edit", headers=organiser).status_code == 409
+
+
+def test_back_after_send_leads_to_the_campaign(
+    app: Flask, sign_in: Callable[..., Person], people: list[Contact]
+) -> None:
+    campaign = written()
+    person = sign_in("organiser")
+    person.post(f"/admin/compose/{campaign.id}/send", people=str(len(people)))
+    for page in ("", "review"):
+        back = person.client.get(f"/admin/compose/{campaign.id}/{page}")
+        assert back.headers["Location"] == f"/admin/campaigns/{campaign.id}/"

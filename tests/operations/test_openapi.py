@@ -41,6 +41,7 @@ def operations(app: Flask) -> list[tuple[str, str]]:
 WITH_FURTHER_RULES = {
     "POST /api/communications/campaigns",
     "POST /api/communications/campaigns/{id}/move",
+    "PUT /api/communications/campaigns/{id}",
     "POST /api/communications/campaigns/{id}/reschedule",
     "POST /api/communications/message-templates",
     "POST /api/communications/saved-audiences",

@@ -59,6 +59,8 @@ class Composer(SecureView):
 
     @expose("/<int:campaign_id>/", methods=("GET", "POST"))
     def compose(self, campaign_id: int) -> Any:
+        if request.method == "GET" and (sent := self._launched(campaign_id)):
+            return sent
         campaign = self._draft(campaign_id)
         if request.method == "POST":
             problems = _save(campaign, note=True)
@@ -101,6 +103,8 @@ class Composer(SecureView):
 
     @expose("/<int:campaign_id>/review")
     def review(self, campaign_id: int) -> Any:
+        if sent := self._launched(campaign_id):
+            return sent
         campaign = self._draft(campaign_id)
         found = drafts.work_out(campaign)
         return self.render(
@@ -110,6 +114,7 @@ class Composer(SecureView):
             audience=audience_words(campaign.audience, 20),
             samples=[drafts.preview(found, number) for number in _spread(found)],
             segments=texts.segments,
+            most_parts=texts.MOST_PARTS,
             batches=-(-found.people // settings().channel(campaign.channel).batch_size),
             trial_phone=trial.phone(),
             form=registry.current().form_of(campaign.channel),
@@ -187,6 +192,12 @@ class Composer(SecureView):
                 return redirect(here)
         flash(sentence, "success")
         return redirect(here)
+
+    def _launched(self, campaign_id: int) -> Response | None:
+        """To the campaign's own page once it is no draft any more: Back leads here after Send."""
+        if lifecycle.get(campaign_id).status == "draft":
+            return None
+        return redirect(self.get_url("admin_campaigns.detail", campaign_id=campaign_id))
 
     @staticmethod
     def _draft(campaign_id: int) -> Campaign:

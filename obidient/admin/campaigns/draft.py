@@ -293,12 +293,12 @@ def _estimate(draft: Draft, fresh: bool) -> None:
     except Problem as error:
         draft.problems["message_template"] = error.detail
         return
-    readers = [field_values(person) for person in draft.samples]
-    draft.estimate = text.estimate(template, readers or [EXAMPLE])
+    readers: list[Mapping[str, str]] = [field_values(person) for person in draft.samples]
     keep, draft.exact = campaign.keep_spelling, fresh
+    fit = lengths.fitting(campaign.channel, template, keep, readers)
+    draft.estimate = text.estimate(template, fit or readers or [EXAMPLE])
     if not fresh:
-        texts = (text.render(template, one, keep) for one in readers)
-        draft.too_long = sum(lengths.is_too_long(campaign.channel, one) for one in texts)
+        draft.too_long = len(readers) - len(fit)
     elif draft.counts is not None:
         audience = audiences.validate(campaign.audience)
         draft.too_long = lengths.too_long(template, keep, audience, campaign.channel)

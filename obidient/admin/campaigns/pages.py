@@ -293,6 +293,17 @@ class Campaigns(SecureView):
             "Moved to the new time.",
         )
 
+    @expose("/<int:campaign_id>/edit", methods=("POST",))
+    @needs(WRITE, "edit campaigns")
+    def edit(self, campaign_id: int) -> WebResponse:
+        """A scheduled campaign goes back to its writer, with all it has."""
+        try:
+            control.take_back(campaign_id)
+        except Problem as error:
+            flash(error.detail, "error")
+            return redirect(self.get_url(".detail", campaign_id=campaign_id))
+        return redirect(self.get_url("admin_composer.compose", campaign_id=campaign_id))
+
     @expose("/<int:campaign_id>/clone", methods=("POST",))
     @needs(WRITE, "write campaigns")
     def clone(self, campaign_id: int) -> WebResponse:
