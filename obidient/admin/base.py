@@ -16,6 +16,8 @@ from peewee import AutoField, BigAutoField, IntegrityError
 from werkzeug.wrappers import Response
 
 from obidient.api import problem
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import lifecycle
 from obidient.config import settings
 from obidient.database import UtcDateTimeField
 from obidient.errors import Forbidden, Invalid, Problem
@@ -227,10 +229,36 @@ class SecureModelView(Guarded, ModelView):  # type: ignore[misc]
 def frame_context() -> dict[str, Any]:
     """What the frame around every admin page shows."""
     return {
-        "simulated_channels": registry().simulated_channels,
+        "simulation": simulation,
         "may": may,
         "open_alerts": _open_alerts,
     }
+
+
+#: What is sent on a channel; a plugin's own is called by its name.
+_THINGS = {"sms": "text messages", "voice": "calls"}
+
+
+def simulation(campaign: Campaign | None = None) -> str:
+    """What the bar above a page says of messages that reach nobody; empty when all are real.
+
+    On the pages of one campaign it speaks of the provider that carries it.
+    """
+    if campaign is not None:
+        provider = lifecycle.carrier(campaign)[0]
+        if provider is None or not provider.simulated:
+            return ""
+        return f"Simulated by {provider.name}: no real message of this campaign leaves"
+    found = registry()
+    simulated = found.simulated_channels()
+    others = {one: found.for_channel(one) for one in found.channels() if one not in simulated}
+    real = [one for one, provider in others.items() if provider and not found.why_not(provider)]
+    if not simulated or not real:
+        return "Simulated: no real message leaves" if simulated else ""
+    names, rest = (
+        " and ".join(_THINGS.get(one, one) for one in said) for said in (simulated, real)
+    )
+    return f"Simulated: {names} reach nobody. Real: {rest}"
 
 
 def _open_alerts() -> list[Alert]:

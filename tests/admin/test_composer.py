@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from obidient import clock
 from obidient.accounts.models import User
-from obidient.admin import formats
+from obidient.admin import base, formats
 from obidient.admin.campaigns import draft
 from obidient.admin.campaigns.look import throughput
 from obidient.campaigns import audience, control
@@ -22,6 +22,7 @@ from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours, settings
 from obidient.contacts import demo
 from obidient.contacts.models import Contact
+from obidient.providers import registry
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_the_end_counts_the_quiet_hours_on_the_way(
     it_is(19, monkeypatch)
     found = draft.work_out(written(throttled_rate=200, quiet_hours="20:00-08:00"))
     assert found.finishes == "tomorrow 09:00"
-    assert found.quiet == "nothing leaves from 20:00 until 08:00"
+    assert found.quiet == "Nothing leaves from 20:00 until 08:00"
 
 
 def test_the_simulator_is_not_said_to_wait_for_the_morning(
@@ -71,7 +72,8 @@ def test_the_simulator_is_not_said_to_wait_for_the_morning(
     it_is(22, monkeypatch)
     found = draft.work_out(written(throttled_rate=400))
     assert found.finishes == "23:00"
-    assert found.quiet == "none: the simulator does not sleep"
+    assert found.quiet.startswith("None in a rehearsal: the simulator sends at any hour")
+    assert found.starts == "at once"
     assert not any("quiet hours" in one for one in found.warnings)
 
 
@@ -147,3 +149,27 @@ def test_the_home_page_says_why_people_were_not_reached(
     page = client.get("/admin/").text
     assert "The phone was off or out of reach for too long" in page
     assert "1,234" in page
+
+
+def test_quiet_hours_tell_one_story(
+    app: Flask, people: list[Contact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it_is(22, monkeypatch)
+    night = draft.work_out(written(quiet_hours="20:00-08:00"))
+    assert (night.starts, night.starts_note) == ("tomorrow 08:00", "at the end of quiet hours")
+    assert "the first leaves tomorrow 08:00" in " ".join(night.warnings)
+    assert draft.work_out(written(quiet_hours="")).quiet == "None: it goes out at any hour"
+
+
+def test_the_bar_names_the_channels_and_on_a_campaign_its_own_provider(
+    app: Flask, people: list[Contact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert base.simulation() == "Simulated: no real message leaves"
+    found = registry.current()
+    voice = found.for_channel("voice")
+    assert voice is not None
+    monkeypatch.setattr(type(voice), "simulated", False)
+    monkeypatch.setattr(found, "why_not", lambda provider: provider.channel == "telegram")
+    assert base.simulation() == "Simulated: text messages reach nobody. Real: calls"
+    assert base.simulation(written()).startswith("Simulated by simulator-sms")
+    assert base.simulation(written(channel="voice")) == ""

@@ -16,7 +16,7 @@ from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import budget, holds, lifecycle
 from obidient.campaigns.sending.budget import NAIRA
-from obidient.clock import local, utcnow
+from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts import fields as own_fields
 from obidient.contacts.models import Contact
@@ -155,11 +155,22 @@ class Draft:
     @property
     def quiet(self) -> str:
         """When nothing leaves, in words."""
-        hours = holds.quiet_hours_of(self.campaign, self._carrier)
-        if hours is not None:
-            return f"nothing leaves from {hours.start:%H:%M} until {hours.end:%H:%M}"
-        usual = self.campaign.quiet_hours is None and settings().quiet_hours
-        return "none: the simulator does not sleep" if usual else "none"
+        return holds.quiet_words(self.campaign, self._carrier)
+
+    @property
+    def starts(self) -> str:
+        """`at once`, or when the first message leaves: its time, or the end of quiet hours."""
+        begin = self.campaign.scheduled_at if self.later else utcnow()
+        first = holds.first_moment(self.campaign, begin, self._carrier)
+        return formats.clock(first) if self.later or first != begin else "at once"
+
+    @property
+    def starts_note(self) -> str:
+        """Why it starts then."""
+        begin = self.campaign.scheduled_at if self.later else utcnow()
+        if holds.first_moment(self.campaign, begin, self._carrier) != begin:
+            return "at the end of quiet hours"
+        return formats.full(begin) if self.later else "when you send it"
 
     @property
     def later(self) -> bool:
@@ -197,10 +208,9 @@ class Draft:
         c = self.campaign
         if why := lifecycle.carrier(c)[1]:
             found.append(f"{why}. It would pause at once.")
-        hours = holds.quiet_hours_of(c, self._carrier)
-        quiet = holds.quiet_until(hours, c.scheduled_at or utcnow())
-        if quiet is not None:
-            found.append(f"It starts within quiet hours: nothing leaves before {_clock(quiet)}.")
+        begin = c.scheduled_at if self.later else utcnow()
+        if holds.first_moment(c, begin, self._carrier) != begin:
+            found.append(f"Its time is within quiet hours: the first leaves {self.starts}.")
         if c.channel == "sms" and "stop" not in c.message_template.lower():
             found.append("It does not say how to opt out. Consider adding: Reply STOP to opt out.")
         if self.length_words:
@@ -219,10 +229,6 @@ class Draft:
         other, number = found
         share = formats.percent(number, len(phones))
         return f"{share} of these people got “{other.title}” within the last day."
-
-
-def _clock(moment: Any) -> str:
-    return f"{local(moment, settings().timezone):%H:%M}"
 
 
 # ---- working it out -----------------------------------------------------------------------

@@ -40,7 +40,8 @@ from obidient.campaigns.models.campaign import (
     CampaignError,
     RecipientStatus,
 )
-from obidient.campaigns.sending import lifecycle, routes
+from obidient.campaigns.networks import NETWORKS
+from obidient.campaigns.sending import holds, lifecycle, routes
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid, Problem
 from obidient.plugin import Explanation
@@ -168,6 +169,7 @@ class Campaigns(SecureView):
             "message",
             campaign,
             audience=audience_words(campaign.audience, 200),
+            quiet=holds.quiet_words(campaign),
             provider=provider_title(campaign.provider),
         )
 

@@ -16,7 +16,7 @@ from obidient.config import settings
 LENGTH = 100
 #: What entries are about, by how their actions begin.
 KINDS = {
-    "campaign": ("Campaigns", ("campaign.", "audio.")),
+    "campaign": ("Campaigns", ("campaign.", "audio.", "template.", "audience.")),
     "contact": ("Contacts", ("contact.", "contacts.", "person.")),
     "suppression": ("Opt-outs", ("suppression.",)),
     "reply": ("Replies", ("text.answered",)),

@@ -60,6 +60,26 @@ def quiet_until(quiet: QuietHours | None, now: datetime) -> datetime | None:
     return end.astimezone(UTC).replace(tzinfo=None)
 
 
+def quiet_words(campaign: Campaign, carrier: str | None = None) -> str:
+    """When nothing of a campaign leaves, in the words of every page that speaks of it."""
+    hours, usual = quiet_hours_of(campaign, carrier), settings().quiet_hours
+    if hours is not None:
+        return f"Nothing leaves from {hours.start:%H:%M} until {hours.end:%H:%M}"
+    if campaign.message_class == TRANSACTIONAL:
+        return "None: what people have asked for goes out at any hour"
+    if campaign.quiet_hours is None and usual is not None:
+        return (
+            "None in a rehearsal: the simulator sends at any hour; through a network nothing "
+            f"leaves from {usual.start:%H:%M} until {usual.end:%H:%M}"
+        )
+    return "None: it goes out at any hour"
+
+
+def first_moment(campaign: Campaign, begin: datetime, carrier: str | None = None) -> datetime:
+    """When the first message leaves of a campaign that begins then: quiet hours end first."""
+    return quiet_until(quiet_hours_of(campaign, carrier), begin) or begin
+
+
 def why_held(campaign: Campaign) -> Hold | None:
     """The first reason for which a sending campaign must wait, or None."""
     state = ChannelState.get_or_none(ChannelState.channel == campaign.channel)
