@@ -40,6 +40,7 @@ def _views() -> list[Any]:
 
 def _campaigns() -> list[Any]:
     from obidient.admin.campaigns.composer import Composer
+    from obidient.admin.campaigns.months import Calendar
     from obidient.admin.campaigns.pages import Campaigns
     from obidient.admin.campaigns.recordings import Recordings
     from obidient.admin.campaigns.replies import Inbox
@@ -48,6 +49,7 @@ def _campaigns() -> list[Any]:
     return [
         Campaigns("Campaigns", "Campaigns", "admin_campaigns", "campaigns"),
         Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
+        Calendar("Calendar", "Campaigns", "admin_calendar", "calendar"),
         SavedParts("Templates", "Campaigns", "admin_saved", "saved"),
         Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
         Inbox("Replies", "Campaigns", "admin_inbox", "replies"),

@@ -248,7 +248,7 @@ def simulation(campaign: Campaign | None = None) -> str:
         provider = lifecycle.carrier(campaign)[0]
         if provider is None or not provider.simulated:
             return ""
-        return f"Simulated by {provider.name}: no real message of this campaign leaves"
+        return "Simulated: no message of this campaign leaves"
     found = registry()
     simulated = found.simulated_channels()
     others = {one: found.for_channel(one) for one in found.channels() if one not in simulated}

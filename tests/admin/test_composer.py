@@ -171,5 +171,5 @@ def test_the_bar_names_the_channels_and_on_a_campaign_its_own_provider(
     monkeypatch.setattr(type(voice), "simulated", False)
     monkeypatch.setattr(found, "why_not", lambda provider: provider.channel == "telegram")
     assert base.simulation() == "Simulated: text messages reach nobody. Real: calls"
-    assert base.simulation(written()).startswith("Simulated by simulator-sms")
+    assert base.simulation(written()) == "Simulated: no message of this campaign leaves"
     assert base.simulation(written(channel="voice")) == ""

@@ -26,6 +26,7 @@ PAGES = {
     "/admin/campaigns/": EVERYBODY,
     "/admin/elections/": EVERYBODY,
     "/admin/compose/": ("admin", "organiser"),
+    "/admin/calendar/": EVERYBODY,
     "/admin/saved/": ("admin", "organiser"),
     "/admin/contacts/": ("admin", "organiser"),
     "/admin/import/": ("admin", "organiser"),

@@ -19,6 +19,7 @@ WHO = {
     "admin": (ALL, ADMIN),
     "admin_campaigns": (ALL, ORGANISERS),
     "admin_composer": (ORGANISERS, ORGANISERS),
+    "admin_calendar": (ALL, ALL),
     "admin_saved": (ORGANISERS, ORGANISERS),
     "admin_recordings": (ALL, ORGANISERS),
     "admin_inbox": (ALL, ORGANISERS),

@@ -40,7 +40,6 @@ from obidient.campaigns.models.campaign import (
     CampaignError,
     RecipientStatus,
 )
-from obidient.campaigns.networks import NETWORKS
 from obidient.campaigns.sending import holds, lifecycle, routes
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid, Problem
