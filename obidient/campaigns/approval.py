@@ -40,6 +40,8 @@ def digest(campaign: Campaign) -> str:
         campaign.keep_spelling,
         campaign.audience,
     ]
+    if campaign.translations:
+        content.append(campaign.translations)
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from obidient import queues
 from obidient.accounts import actor, audit
-from obidient.campaigns import approval, estimates, text
+from obidient.campaigns import approval, estimates, text, translations
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.models.campaign import Campaign, ChannelState
 from obidient.campaigns.sending import budget, lifecycle, rest, routes, states
@@ -29,6 +29,7 @@ WRITABLE = (
     "channel",
     "title",
     "message_template",
+    "translations",
     "audience",
     "audio_asset_id",
     "keypad",
@@ -47,8 +48,7 @@ def _check(values: dict[str, Any]) -> dict[str, Any]:
     if "channel" in values and values["channel"] not in queues.current().channels:
         known = ", ".join(queues.current().channels)
         raise Invalid(f"There is no channel {values['channel']!r}. There are: {known}.")
-    if values.get("message_template"):
-        values["message_template"] = text.validate(values["message_template"], fields.own())
+    _check_texts(values)
     # An empty one is a draft whose audience is still to be chosen; launch() asks again.
     if values.get("audience"):
         values["audience"] = audiences.validate(values["audience"])
@@ -65,6 +65,15 @@ def _check(values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(moment, datetime):
         values["scheduled_at"] = check_time(moment)
     return values
+
+
+def _check_texts(values: dict[str, Any]) -> None:
+    if values.get("message_template"):
+        values["message_template"] = text.validate(values["message_template"], fields.own())
+    if "translations" in values:
+        values["translations"] = translations.validate(values["translations"] or {})
+        if values["translations"]:
+            translations.note_field()
 
 
 def _check_hours(values: dict[str, Any]) -> None:

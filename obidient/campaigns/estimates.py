@@ -1,11 +1,11 @@
 """What a campaign would come to if it were sent now: people, parts, cost, and who can't get it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import costs, lengths, text
+from obidient.campaigns import costs, lengths, text, translations
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import budget, lifecycle
@@ -55,16 +55,24 @@ def of(campaign: Campaign) -> Estimate:
     template, parts = campaign.message_template, None
     too_long = 0
     if template and campaign.channel == "sms":
-        readers: list[Mapping[str, str]] = [field_values(one) for one in samples]
-        fit = lengths.fitting("sms", template, campaign.keep_spelling, readers)
-        found = text.estimate(template, fit or readers)
-        parts = found.average_parts if campaign.keep_spelling else found.plain_parts
-        too_long = lengths.too_long(template, campaign.keep_spelling, audience, campaign.channel)
+        others, keep = campaign.translations, campaign.keep_spelling
+        texts = sample_texts(campaign, [field_values(one) for one in samples])
+        found = text.estimate_texts(lengths.fitting("sms", texts, keep) or texts)
+        parts = found.average_parts if keep else found.plain_parts
+        too_long = lengths.too_long(template, keep, audience, campaign.channel, others)
     provider = lifecycle.carrier(campaign)[0]
     price, currency = None, ""
     if provider is not None:
         price, currency = costs.price(campaign, provider.name, [one.phone for one in samples])
     return Estimate(counts, samples, too_long, parts, price, currency)
+
+
+def sample_texts(campaign: Campaign, readers: Sequence[Mapping[str, str]]) -> list[str]:
+    """What some people, given by their field values, would get; the bare texts without any."""
+    if not readers:
+        return [text.render(one, {}) for one in translations.texts_of(campaign).values()]
+    template, others = campaign.message_template, campaign.translations
+    return [text.render(translations.template_for(template, others, one), one) for one in readers]
 
 
 def check_budget(campaign: Campaign) -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import orjson
 
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import text
+from obidient.campaigns import text, translations
 from obidient.campaigns.fields import field_values
 from obidient.contacts.models import EVERY_CHANNEL, Contact
 from obidient.database import db
@@ -37,32 +37,36 @@ def is_too_long(channel: str, message: str) -> bool:
     return text.segments(message).parts > text.MOST_PARTS
 
 
-def fitting(
-    channel: str, template: str, keep_spelling: bool, readers: list[Mapping[str, str]]
-) -> list[Mapping[str, str]]:
-    """The readers (field values) whose text networks take."""
-    if _always_fits(template):
-        return readers
-    return [
-        one
-        for one in readers
-        if not is_too_long(channel, text.render(template, one, keep_spelling))
-    ]
+def fitting(channel: str, texts: list[str], keep_spelling: bool) -> list[str]:
+    """Those of the texts that networks take."""
+    spelt = text.normal if keep_spelling else text.plain_spelling
+    return [one for one in texts if not is_too_long(channel, spelt(one))]
 
 
-def too_long(template: str, keep_spelling: bool, audience: Mapping[str, Any], channel: str) -> int:
+def too_long(
+    template: str,
+    keep_spelling: bool,
+    audience: Mapping[str, Any],
+    channel: str,
+    others: Mapping[str, str] | None = None,
+) -> int:
     """How many people of a validated audience would get more parts than networks take.
 
-    People are grouped by what the text says of them, and a text is counted only where it might
-    be too long: a million people with a text of usual length cost nothing.
+    `others` are the texts of other languages. People are grouped by what the texts say of them,
+    and a text is counted only where it might be too long: a million people with a text of usual
+    length cost nothing.
     """
-    names = text.fields(template)
-    if channel != "sms" or not names or _always_fits(template):
+    templates = [template, *(others or {}).values()]
+    names = list(dict.fromkeys(name for one in templates for name in text.fields(one)))
+    if channel != "sms" or not names or all(map(_always_fits, templates)):
         return 0
+    # Any name that is no column of a contact brings the own fields, the language among them.
+    names += [translations.FIELDS[0]] if others else []
     number = 0
     for values, people in _groups(names, audience, channel):
-        if _may_be_long(template, values, keep_spelling):
-            message = text.render(template, values, keep_spelling)
+        theirs = translations.template_for(template, others, values)
+        if _may_be_long(theirs, values, keep_spelling):
+            message = text.render(theirs, values, keep_spelling)
             number += people if is_too_long(channel, message) else 0
     return number
 

@@ -87,6 +87,8 @@ def _not_empty(schema: dict[str, Any]) -> None:
     ]
 
 
+Language = Literal["en", "ha", "ig", "pcm", "yo"]
+Translation = Annotated[str, Field(min_length=1, max_length=1530, pattern=_PRINTABLE)]
 Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 
@@ -127,6 +129,9 @@ class CampaignIn(api.ApiModel):
         max_length=1530,
         pattern=_PRINTABLE,
         description="Text with fields: {{first_name}}, or {{first_name|friend}} with a default",
+    )
+    translations: dict[Language, Translation] = Field(
+        {}, description="The message in other languages, for contacts whose language is known"
     )
     audience: AudienceIn
     audio_asset_id: int | None = Field(None, ge=1, le=MOST_ID)
@@ -225,6 +230,7 @@ class CampaignOut(api.ApiModel):
     status: Status
     status_reason: str
     message_template: str
+    translations: dict[str, str]
     audience: dict[str, Any]
     audio_asset_id: int | None
     keypad: dict[str, Any] | None
@@ -295,6 +301,7 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
         status=campaign.status,  # type: ignore[arg-type]
         status_reason=campaign.status_reason,
         message_template=campaign.message_template,
+        translations=campaign.translations or {},
         audience=campaign.audience,
         audio_asset_id=campaign.audio_asset_id,
         keypad=campaign.keypad,

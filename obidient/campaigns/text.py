@@ -6,7 +6,7 @@ Alphabets and part sizes are those of 3GPP TS 23.038 and 23.040: 160 septets (15
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -241,7 +241,13 @@ def render(template: str, values: Mapping[str, str], keep_spelling: bool = True)
 
 def estimate(template: str, samples: Iterable[Mapping[str, str]]) -> Estimate:
     """Parts and spelling of a template over the field values of some of its readers."""
-    texts = [render(template, values) for values in samples] or [render(template, {})]
+    return estimate_texts(
+        [render(template, values) for values in samples] or [render(template, {})]
+    )
+
+
+def estimate_texts(texts: Sequence[str]) -> Estimate:
+    """Parts and spelling of texts as some people would get them; at least one."""
     kept = [segments(text) for text in texts]
     plain = [segments(plain_spelling(text)) for text in texts]
     costly = dict.fromkeys(c for text in texts for c in text if c not in _GSM_COST)

@@ -16,15 +16,16 @@ from obidient.admin.campaigns import draft_form, trial
 from obidient.admin.campaigns import saved as saved_parts
 from obidient.admin.campaigns.look import audience_words
 from obidient.areas import LGAS, STATES
-from obidient.campaigns import approval, control, saved
+from obidient.campaigns import approval, control, saved, translations
 from obidient.campaigns import text as texts
+from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.sending import lifecycle
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts import fields
-from obidient.contacts.models import ContactList, Tag
+from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.errors import Conflict, Problem
 from obidient.providers import registry
 from obidient.queues import current as queues
@@ -114,6 +115,7 @@ class Composer(SecureView):
             audience=audience_words(campaign.audience, 20),
             samples=[drafts.preview(found, number) for number in _spread(found)],
             segments=texts.segments,
+            language_of=_language,
             most_parts=texts.MOST_PARTS,
             batches=-(-found.people // settings().channel(campaign.channel).batch_size),
             trial_phone=trial.phone(),
@@ -207,6 +209,12 @@ class Composer(SecureView):
         return campaign
 
 
+def _language(person: Contact) -> str:
+    """What a person's language is called, for the samples of a campaign that has several."""
+    code = translations.language_of(field_values(person))
+    return translations.LANGUAGES.get(code, "no language noted")
+
+
 def _trials(campaign_id: int) -> dict[str, Any]:
     rows = trial.latest(campaign_id)
     return {
@@ -290,6 +298,7 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "chosen_lgas": chosen,
         "saved_templates": saved.all_of(saved.TEMPLATE),
         "saved_audiences": saved.all_of(saved.AUDIENCE),
+        "languages": translations.LANGUAGES,
         "tags": [row.name for row in Tag.select().order_by(Tag.name).limit(500)],
         "lists": [row.name for row in ContactList.select().order_by(ContactList.name).limit(500)],
         "fields": texts.FIELDS | fields.own(),
@@ -350,4 +359,16 @@ def _spread(found: drafts.Draft) -> list[int]:
     if number <= SAMPLES_SHOWN:
         return list(range(number))
     start = zlib.crc32(str(found.campaign.id).encode()) % number
-    return [(start + step * number // SAMPLES_SHOWN) % number for step in range(SAMPLES_SHOWN)]
+    spread = [(start + step * number // SAMPLES_SHOWN) % number for step in range(SAMPLES_SHOWN)]
+    return list(dict.fromkeys(_one_of_each_language(found) + spread))[:SAMPLES_SHOWN]
+
+
+def _one_of_each_language(found: drafts.Draft) -> list[int]:
+    """A place for each of a campaign's texts, as far as somebody among the samples gets it."""
+    if not found.campaign.translations:
+        return []
+    first: dict[str, int] = {}
+    for place, person in enumerate(found.samples):
+        code = translations.language_of(field_values(person))
+        first.setdefault(code if code in found.campaign.translations else "", place)
+    return sorted(first.values())

@@ -11,7 +11,16 @@ from flask import current_app
 
 from obidient.admin import formats
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import control, costs, fields, lengths, progress, text
+from obidient.campaigns import (
+    control,
+    costs,
+    estimates,
+    fields,
+    lengths,
+    progress,
+    text,
+    translations,
+)
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import budget, holds, lifecycle
@@ -69,9 +78,12 @@ class Draft:
         return [
             Step("basics", "Basics", self.problems.get("title", "")),
             Step("audience", "Audience", audience),
-            Step("message", "Message", self.problems.get("message_template", "")),
+            Step("message", "Message", self._message_problem()),
             Step("delivery", "Delivery", self._delivery_problem()),
         ]
+
+    def _message_problem(self) -> str:
+        return self.problems.get("message_template") or self.problems.get("translations", "")
 
     def _delivery_problem(self) -> str:
         names = ("provider", "throttled_rate", "quiet_hours", "scheduled_at", "cost")
@@ -296,18 +308,22 @@ def _estimate(draft: Draft, fresh: bool) -> None:
         return
     try:
         template = text.validate(campaign.message_template, own_fields.own())
+        translations.validate(campaign.translations or {})
     except Problem as error:
         draft.problems["message_template"] = error.detail
         return
     readers: list[Mapping[str, str]] = [field_values(person) for person in draft.samples]
     keep, draft.exact = campaign.keep_spelling, fresh
-    fit = lengths.fitting(campaign.channel, template, keep, readers)
-    draft.estimate = text.estimate(template, fit or readers or [EXAMPLE])
+    texts = estimates.sample_texts(campaign, readers or [EXAMPLE])
+    fit = lengths.fitting(campaign.channel, texts, keep)
+    draft.estimate = text.estimate_texts(fit or texts)
     if not fresh:
-        draft.too_long = len(readers) - len(fit)
+        draft.too_long = len(texts) - len(fit)
     elif draft.counts is not None:
         audience = audiences.validate(campaign.audience)
-        draft.too_long = lengths.too_long(template, keep, audience, campaign.channel)
+        draft.too_long = lengths.too_long(
+            template, keep, audience, campaign.channel, campaign.translations
+        )
 
 
 #: Stands in for a reader while nobody is chosen.
@@ -326,4 +342,5 @@ def preview(draft: Draft, number: int) -> tuple[str, Contact | None]:
     campaign = draft.campaign
     person = draft.samples[number % len(draft.samples)] if draft.samples else None
     values = field_values(person) if person else EXAMPLE
-    return text.render(campaign.message_template, values, campaign.keep_spelling), person
+    template = translations.template_for(campaign.message_template, campaign.translations, values)
+    return text.render(template, values, campaign.keep_spelling), person

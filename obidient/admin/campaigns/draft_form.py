@@ -7,6 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from obidient.admin.base import local_moment
 from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
+from obidient.campaigns.translations import LANGUAGES
 from obidient.campaigns.voice import menu
 from obidient.clock import utcnow
 from obidient.config import parse_quiet_hours
@@ -34,6 +35,9 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
         "provider": form.get("provider") or None,
         "keep_spelling": form.get("keep_spelling", "yes") == "yes",
     }
+    given = {code: form[f"text_{code}"] for code in LANGUAGES if f"text_{code}" in form}
+    if given:
+        values["translations"] = {code: one for code, one in given.items() if one.strip()} or None
     if "message_class" in form:
         values["message_class"] = (
             TRANSACTIONAL if form["message_class"] == TRANSACTIONAL else PROMOTIONAL

@@ -41,6 +41,7 @@ from obidient.campaigns.models.campaign import (
     RecipientStatus,
 )
 from obidient.campaigns.sending import holds, lifecycle, routes
+from obidient.campaigns.translations import LANGUAGES
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid, Problem
 from obidient.plugin import Explanation
@@ -169,6 +170,7 @@ class Campaigns(SecureView):
             campaign,
             audience=audience_words(campaign.audience, 200),
             quiet=holds.quiet_words(campaign),
+            languages=LANGUAGES,
             provider=provider_title(campaign.provider),
         )
 

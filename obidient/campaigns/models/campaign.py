@@ -54,6 +54,8 @@ class Campaign(BaseModel):
     channel = CharField(default="sms")
     title = CharField()
     message_template = TextField(default="")
+    #: The same in other languages, code -> text; null for none. See `translations`.
+    translations = JSONField(null=True)
     audience = JSONField(default=dict)
     audio_asset_id = IntegerField(null=True)
     #: Keys that people may press in a call; see voice_menu.

@@ -6,6 +6,7 @@ from obidient.campaigns.models.campaign import Campaign, RecipientStatus
 from obidient.campaigns.sending import channels
 from obidient.campaigns.sending.outcomes import Claimed, Result, message_of
 from obidient.campaigns.text import MOST_PARTS, is_personalised, render, segments
+from obidient.campaigns.translations import template_for
 from obidient.contacts.models import Contact
 from obidient.plugin import Message
 
@@ -30,15 +31,17 @@ def messages(campaign: Campaign, claimed: list[Claimed]) -> tuple[list[Message],
 
 def _texts(campaign: Campaign, claimed: list[Claimed]) -> list[tuple[Claimed, str]]:
     template, keep = campaign.message_template, campaign.keep_spelling
-    if not is_personalised(template):
+    others = campaign.translations
+    if not others and not is_personalised(template):
         text = render(template, {}, keep)
         return [(one, text) for one in claimed]
     ids = [one.contact_id for one in claimed if one.contact_id is not None]
     people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
-    return [
-        (one, render(template, field_values(people.get(one.contact_id or 0)), keep))
-        for one in claimed
-    ]
+    found = []
+    for one in claimed:
+        values = field_values(people.get(one.contact_id or 0))
+        found.append((one, render(template_for(template, others, values), values, keep)))
+    return found
 
 
 def _left_out(one: Claimed, text: str) -> Result:
