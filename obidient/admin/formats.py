@@ -18,7 +18,9 @@ STATUS_WORDS = {
     "sending": "Sending",
     "sent": "Sent",
     "delivered": "Delivered",
-    "undelivered": "Not delivered",
+    "undelivered": "Not reached",
+    "unreached": "Not reached",
+    "not-sent": "Not sent",
     "failed": "Failed",
     "unconfirmed": "Unconfirmed",
     "skipped": "Left out",
@@ -32,6 +34,23 @@ _SIGNS = {"NGN": "₦", "USD": "$", "KES": "KSh ", "GHS": "GH₵ "}
 
 def status_word(status: str) -> str:
     return STATUS_WORDS.get(status, status.replace("-", " ").capitalize())
+
+
+def outcome(state: str, code: str = "", campaign: str = "") -> str:
+    """A recipient's state as every page shows it.
+
+    Whether the network refused a message or could not deliver it, the person was not reached; what
+    a cancelled campaign did not get to is not sent.
+    """
+    if state in ("failed", "undelivered"):
+        return "unreached"
+    if code == "cancelled" or (state == "queued" and campaign == "cancelled"):
+        return "not-sent"
+    return state
+
+
+def outcome_word(state: str) -> str:
+    return status_word(outcome(state))
 
 
 def number(value: float | None) -> str:
@@ -132,6 +151,11 @@ def short(seconds: float | None) -> str:
 def age(moment: datetime) -> str:
     """How long ago, as a figure: 12 s, 3 min."""
     return short((utcnow() - moment).total_seconds())
+
+
+def with_offset(moment: datetime | None) -> str:
+    """For files: 2026-10-14 08:00:05+01:00, which programs read and people too."""
+    return _here(moment).isoformat(" ", "seconds") if moment else ""
 
 
 def full(moment: datetime | None) -> str:

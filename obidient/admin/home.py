@@ -1,5 +1,6 @@
 """The first page: what runs now, what comes up, the last day, and whether everything is well."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,9 @@ from peewee import fn
 from obidient.admin import checkup
 from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaigns.look import audience_words, looks
-from obidient.admin.error_words import explain
 from obidient.cache import cache
-from obidient.campaigns.models.campaign import Campaign, CampaignError, Throughput
+from obidient.campaigns import reasons
+from obidient.campaigns.models.campaign import Campaign, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact, Suppression
@@ -25,6 +26,8 @@ EPOCH = datetime(1970, 1, 1)
 #: Where the figures about contacts are kept for a minute, and from how many on.
 PEOPLE = "admin:people"
 COUNTED_AT_ONCE = 50_000
+#: Campaigns of the last day whose reasons are counted: those with the most people not reached.
+LOOKED_INTO = 20
 
 
 class Home(Guarded, AdminIndexView):  # type: ignore[misc]
@@ -66,7 +69,7 @@ class Home(Guarded, AdminIndexView):  # type: ignore[misc]
         hours = _by_hour()
         series = [
             {"label": "Sent", "colour": "--s-sent", "values": [one[1] for one in hours]},
-            {"label": "Failed", "colour": "--s-failed", "values": [one[2] for one in hours]},
+            {"label": "Not taken", "colour": "--s-failed", "values": [one[2] for one in hours]},
         ]
         moments = [(one[0] - EPOCH).total_seconds() for one in hours]
         return Response(
@@ -106,19 +109,13 @@ def _recent() -> list[Campaign]:
 
 def _reasons() -> list[tuple[Explanation, int]]:
     """Why people were not reached in campaigns begun within a day, the most frequent first."""
-    number = fn.SUM(CampaignError.count)
-    rows: Any = (
-        CampaignError.select(
-            CampaignError.code, fn.MAX(CampaignError.reason), Campaign.provider, number
-        )
-        .join(Campaign, on=(Campaign.id == CampaignError.campaign_id))
-        .where(CampaignError.campaign_id.in_([row.id for row in _recent()]))
-        .group_by(CampaignError.code, Campaign.provider)
-        .order_by(number.desc())
-        .limit(6)
-        .tuples()
-    )
-    return [(explain(code, reason, name), int(times)) for code, reason, name, times in rows]
+    missed = [row for row in _recent() if row.failed + row.undelivered]
+    missed.sort(key=lambda row: -(row.failed + row.undelivered))
+    found: Counter[Explanation] = Counter()
+    for campaign in missed[:LOOKED_INTO]:
+        for one in reasons.reasons(campaign):
+            found[reasons.words(campaign, one.code, one.said)] += one.people
+    return found.most_common(6)
 
 
 def _month() -> list[tuple[int, str]]:

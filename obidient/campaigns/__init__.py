@@ -8,7 +8,7 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
-    from obidient.campaigns import api, erasure, merging, written_to
+    from obidient.campaigns import afterwards, api, erasure, merging, written_to
     from obidient.campaigns.receipts import applying, fast_path, webhooks
     from obidient.campaigns.sending import channels, jobs, sweeper
     from obidient.campaigns.texts import answers
@@ -32,6 +32,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "calls-over", calls.forget_yesterday, every=600)
     ticker.register(app, "clean", sweeper.clean, every=3600)
     ticker.register(app, "clean-receipts", applying.clean, every=3600)
+    afterwards.init_app(app)
     erasure.init_app(app)
     merging.init_app(app)
     written_to.init_app(app)

@@ -8,6 +8,7 @@ from peewee import ModelSelect
 
 from obidient import api
 from obidient.campaigns import (
+    chosen,
     control,
     decisions,
     moving,
@@ -15,6 +16,7 @@ from obidient.campaigns import (
     networks_api,
     planning_api,
     progress,
+    reasons_api,
     saved_api,
 )
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
@@ -210,7 +212,7 @@ def clone_campaign(path: CampaignPath) -> Response:
 def list_recipients(path: CampaignPath, query: RecipientQuery) -> Response:
     """Recipients of a campaign, the last first."""
     campaign = lifecycle.get(path.id)
-    rows, cursor = _recipients(campaign.id, query)
+    rows, cursor = _recipients(campaign, query)
     masked = not sees_phones(g.token)
     calls = {}
     if campaign.channel == "voice":
@@ -219,8 +221,9 @@ def list_recipients(path: CampaignPath, query: RecipientQuery) -> Response:
     return api.json_response(RecipientPage(items=items, next_cursor=cursor))
 
 
-def _recipients(campaign_id: int, query: RecipientQuery) -> tuple[list[Recipient], str | None]:
-    found: ModelSelect[Recipient] = Recipient.select().where(Recipient.campaign_id == campaign_id)
+def _recipients(campaign: Campaign, query: RecipientQuery) -> tuple[list[Recipient], str | None]:
+    asked = {name: getattr(query, name) or "" for name in ("code", "key", "reply")}
+    found: ModelSelect[Recipient] = chosen.query_of(campaign, chosen.Filter(**asked))[0]
     if query.status is None:
         return api.page(found, Recipient.id, query)
     found = found.where(Recipient.status == RecipientStatus[query.status.upper()])
@@ -251,5 +254,6 @@ def campaign_networks(path: CampaignPath) -> Response:
 networks_api.register(campaigns_api)
 planning_api.register(campaigns_api)
 saved_api.register(campaigns_api)
+reasons_api.register(campaigns_api)
 voice_api.register(campaigns_api)
 texts_api.register(campaigns_api)

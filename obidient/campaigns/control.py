@@ -24,6 +24,8 @@ from obidient.providers import registry
 
 #: No campaign is planned farther ahead; at the calendar's end times can't be reckoned with.
 FARTHEST = timedelta(days=100 * 365)
+#: Of a cancelled campaign; a worker skips the rest.
+SKIPPED_AT_ONCE = 2_000
 #: What a writer may set.
 WRITABLE = (
     "channel",
@@ -263,6 +265,8 @@ def cancel(campaign_id: int) -> Campaign:
         registered = queues.current()
         queue = registered.of_channel(campaign.channel)
         db.after_commit(lambda: registered.enqueue(queue, "skip_rest", campaignId=campaign_id))
+    # Those few are seen at once to be left, with or without a worker.
+    states.skip_queued(campaign_id, SKIPPED_AT_ONCE)
     return lifecycle.get(campaign_id)
 
 

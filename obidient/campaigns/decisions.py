@@ -1,13 +1,15 @@
-"""What people decide about the failed and the unconfirmed: try again, or give up.
+"""What people decide about those not reached and the unconfirmed: try again, or give up.
 
 A million rows don't fit into a click: the decision is noted at once, a worker carries it out in
 chunks, and the sweeper goes on with it when that worker dies.
 """
 
+from collections.abc import Sequence
+
 from obidient import queues
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.sending import lifecycle, states
+from obidient.campaigns.sending import again, lifecycle, states
 from obidient.database import db
 from obidient.errors import Conflict
 
@@ -16,12 +18,35 @@ AT_ONCE = 2_000
 
 
 def retry_failed(campaign_id: int) -> Campaign:
-    """Try everybody again whose message failed."""
+    """Try everybody again whose message failed and who surely does not have it."""
     campaign = lifecycle.get(campaign_id)
     if not campaign.failed:
         raise Conflict("Nobody's message has failed: there is nothing to try again.")
-    sentence = f"Tried {campaign.failed:,} failed again in {campaign.title!r}"
-    return _decide(campaign, "retry-failed", "retried", sentence)
+    return _try_again(campaign, "retry-failed", None)
+
+
+def try_again(campaign_id: int, about: Sequence[again.Reason] | None = None) -> Campaign:
+    """Try those again who were not reached, for certain reasons or for any; see `again`.
+
+    Raises Conflict when none of them may be written to.
+    """
+    campaign = lifecycle.get(campaign_id)
+    if not campaign.failed + campaign.undelivered:
+        raise Conflict("Everybody was reached, or still may be: there is nobody to try again.")
+    return _try_again(campaign, "retry", about)
+
+
+def _try_again(campaign: Campaign, decision: str, about: Sequence[again.Reason] | None) -> Campaign:
+    number = sum(
+        again.meant(campaign, decision, status, about).count() for status in again.MEANT[decision]
+    )
+    if not number:
+        raise Conflict(
+            "None of them may be tried again: their numbers can't receive, they have opted out, or "
+            "they may have the message already."
+        )
+    sentence = f"Tried {number:,} not reached again in {campaign.title!r}"
+    return _decide(campaign, decision, "retried", sentence, about)
 
 
 def resolve_unconfirmed(campaign_id: int, resend: bool) -> Campaign:
@@ -37,12 +62,18 @@ def resolve_unconfirmed(campaign_id: int, resend: bool) -> Campaign:
     return _decide(campaign, "give-up", "resolved", f"Gave up {number} unconfirmed in {title}")
 
 
-def _decide(campaign: Campaign, decision: str, action: str, sentence: str) -> Campaign:
+def _decide(
+    campaign: Campaign,
+    decision: str,
+    action: str,
+    sentence: str,
+    about: Sequence[again.Reason] | None = None,
+) -> Campaign:
     frm = ["sending", "paused", "completed"]
     if decision == "give-up":
         frm.append("cancelled")
     with db.atomic():
-        if not states.decide(campaign.id, decision, frm):
+        if not states.decide(campaign.id, decision, frm, about):
             now = lifecycle.get(campaign.id)
             if now.decision:
                 raise Conflict("An earlier decision is still being carried out: wait a moment.")

@@ -1,10 +1,10 @@
 """Delivery by phone company and by provider: what came of what each of them was given."""
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from obidient.campaigns.costly import Costly
 from obidient.campaigns.models.campaign import Campaign, CampaignProvider, RecipientStatus
 from obidient.campaigns.sending import routes
 from obidient.database import db, mark
@@ -13,22 +13,12 @@ from obidient.database import db, mark
 NETWORKS = {"62120": "Airtel", "62130": "MTN", "62150": "Glo", "62160": "9mobile"}
 UNKNOWN = "Not reported"
 _SHOWN = (RecipientStatus.DELIVERED, RecipientStatus.UNDELIVERED, RecipientStatus.SENT)
-#: Seconds that a count is kept: of a million recipients it takes a second.
-KEPT = 30.0
-_counted: dict[tuple[int, int], tuple[float, list[dict[str, Any]]]] = {}
+_counted: Costly[list[dict[str, Any]]] = Costly()
 
 
 def delivery(campaign: Campaign) -> list[dict[str, Any]]:
     """Delivered, undelivered and still on the way, per network, the largest first."""
-    key = (campaign.id, campaign.delivered + campaign.undelivered + campaign.sent)
-    known = _counted.get(key)
-    if known is not None and time.monotonic() - known[0] < KEPT:
-        return known[1]
-    if len(_counted) > 100:
-        _counted.clear()
-    found = _count(campaign.id)
-    _counted[key] = (time.monotonic(), found)
-    return found
+    return _counted.get(campaign.id, lambda: _count(campaign.id))
 
 
 def _count(campaign_id: int) -> list[dict[str, Any]]:
@@ -56,9 +46,6 @@ _REACHED = (RecipientStatus.SENT, RecipientStatus.DELIVERED, RecipientStatus.UND
 _AMISS = (RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED, RecipientStatus.UNDELIVERED)
 #: Codes shown of each provider, the most frequent.
 CODES = 3
-#: Counting may take this share of the database's time while a page is being watched.
-SHARE = 0.05
-_shared: dict[int, tuple[float, float, list["Share"]]] = {}
 
 
 @dataclass
@@ -88,21 +75,12 @@ class Share:
         return self.statuses[RecipientStatus[status.upper()]]
 
 
-def by_provider(campaign: Campaign) -> list[Share]:
-    """A share for each provider that has had something, in the order of the campaign's list.
+_shared: Costly[list[Share]] = Costly()
 
-    Counted anew at most as often as that takes no more than `SHARE` of the time.
-    """
-    known = _shared.get(campaign.id)
-    now = time.monotonic()
-    if known is not None and now < known[0] + known[1] / SHARE:
-        return known[2]
-    if len(_shared) > 100:
-        _shared.clear()
-    found = _shares_of(campaign)
-    end = time.monotonic()
-    _shared[campaign.id] = (end, end - now, found)
-    return found
+
+def by_provider(campaign: Campaign) -> list[Share]:
+    """A share for each provider that has had something, in the order of the campaign's list."""
+    return _shared.get(campaign.id, lambda: _shares_of(campaign))
 
 
 def _shares_of(campaign: Campaign) -> list[Share]:

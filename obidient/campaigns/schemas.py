@@ -89,6 +89,11 @@ def _not_empty(schema: dict[str, Any]) -> None:
 
 Language = Literal["en", "ha", "ig", "pcm", "yo"]
 Translation = Annotated[str, Field(min_length=1, max_length=1530, pattern=_PRINTABLE)]
+ErrorCode = Annotated[
+    str,
+    Field(min_length=1, max_length=100, pattern=_NO_NUL),
+    api.written("take it from errorCode of a recipient"),
+]
 Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 
@@ -191,6 +196,13 @@ class CampaignQuery(api.PageQuery):
 
 class RecipientQuery(api.PageQuery):
     status: RecipientState | None = None
+    code: ErrorCode | None = None
+    key: Annotated[str, Field(pattern=r"^[0-9]$")] | None = Field(
+        None, description="Pressed this key in a call"
+    )
+    reply: Literal["any", "words", "stop", "start", "help"] | None = Field(
+        None, description="Replied by text; words: in words of their own"
+    )
 
 
 class Counts(api.ApiModel):

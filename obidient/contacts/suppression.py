@@ -23,6 +23,7 @@ SOURCES = {
     "provider": "Opted out with the network",
     "network": "The network refused: opted out",
     "manual": "Added by hand",
+    "unreached": "Stopped after messages did not reach them",
     "import": "Imported",
     "erased": "Erased, never to be contacted again",
 }

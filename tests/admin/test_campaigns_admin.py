@@ -26,12 +26,12 @@ def test_controls_do_what_they_say(
     assert lifecycle.get(campaign.id).status == "paused"
     organiser.post(f"{base}/resume")
     assert lifecycle.get(campaign.id).status == "sending"
-    failed, unconfirmed = campaign.failed, campaign.unconfirmed
+    missed, unconfirmed = campaign.failed + campaign.undelivered, campaign.unconfirmed
     page = organiser.get(f"{base}/")
-    assert f"Retry failed ({failed})" in page
+    assert f"Try again ({missed})" in page
     assert f"Resolve unconfirmed ({unconfirmed})" in page
     organiser.post(f"{base}/retry")
-    assert lifecycle.get(campaign.id).queued == failed
+    assert lifecycle.get(campaign.id).queued == missed
     organiser.post(f"{base}/resolve", resend="no")
     assert lifecycle.get(campaign.id).failed == unconfirmed
     organiser.post(f"{base}/cancel")

@@ -165,7 +165,9 @@ def test_an_erased_recipient_that_failed_is_never_tried_again(app: Flask, tmp_pa
     result = states.Result(one.id, one.attempt, RecipientStatus.FAILED, code="403")
     states.record(made.id, [result], one.lease_until)
     erasure.run([PHONE], never_again=False)
-    decisions.retry_failed(made.id)
+    with pytest.raises(Conflict, match="None of them may be tried again"):
+        decisions.retry_failed(made.id)
+    states.decide(made.id, "retry-failed", ["sending"])
     while states.carry_out(made.id):
         pass
     assert states.claim(made.id, 0, 1, erasure_lease(), "sms") == []

@@ -10,8 +10,8 @@ from signed_in import sign_in
 
 from obidient import create_app
 from obidient.accounts.models import User
-from obidient.admin.error_words import explain
 from obidient.campaigns import audience, control
+from obidient.campaigns.error_words import explain
 from obidient.contacts.models import Contact
 from obidient.plugin import Channel, Message, Outcome, Provider
 from obidient.providers import registry

@@ -12,6 +12,7 @@ from typing import Any
 from obidient.admin import formats
 from obidient.areas import area_name
 from obidient.campaigns import progress
+from obidient.campaigns.chosen import NOT_SENT, UNREACHED
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
 from obidient.campaigns.sending import holds, notes
 from obidient.clock import local, utcnow
@@ -20,17 +21,8 @@ from obidient.providers import registry
 from obidient.queues import Queues
 from obidient.workers.living import living_workers
 
-#: In the order of the segmented bar: best news first, what waits last.
-ORDER = (
-    "delivered",
-    "sent",
-    "sending",
-    "unconfirmed",
-    "undelivered",
-    "failed",
-    "skipped",
-    "queued",
-)
+#: Of a cost before any network has told one.
+HOME_CURRENCY = "NGN"
 OVER = ("completed", "cancelled", "failed")
 #: A batch that is put off for longer than this waits for somebody's next try.
 NEXT_TRY = timedelta(seconds=5)
@@ -53,7 +45,26 @@ class Look:
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        return [(status, getattr(self.campaign, status)) for status in ORDER]
+        """Best news first, what waits last; what a cancelled campaign left is not sent."""
+        c = self.campaign
+        found = [(name, getattr(c, name)) for name in ("delivered", "sent", "sending")]
+        found += [("unconfirmed", c.unconfirmed), (UNREACHED, self.unreached)]
+        if c.status == "cancelled":
+            return [*found, (NOT_SENT, c.skipped + c.queued)]
+        return [*found, ("skipped", c.skipped), ("queued", c.queued)]
+
+    @property
+    def unreached(self) -> int:
+        """Recipients whom the network refused, or to whom it could not deliver."""
+        return int(self.campaign.failed + self.campaign.undelivered)
+
+    @property
+    def cost(self) -> str:
+        """With a currency's sign from the first moment; a dash when no cost was ever told."""
+        c = self.campaign
+        if self.is_over and not c.cost_e4:
+            return "–"
+        return formats.money(c.cost_e4, c.currency or HOME_CURRENCY)
 
     @property
     def handed_over(self) -> int:

@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from flask import Response, flash, redirect, request, stream_with_context
+from flask import Response, flash, redirect, request
 from peewee import fn
 from werkzeug.wrappers import Response as WebResponse
 
-from obidient.accounts import audit
 from obidient.accounts.models import AuditEntry
 from obidient.admin import formats
 from obidient.admin.base import (
@@ -22,8 +21,7 @@ from obidient.admin.base import (
     may,
     needs,
 )
-from obidient.admin.campaigns import recipient as recipient_view
-from obidient.admin.campaigns import recipients
+from obidient.admin.campaigns.chosen_people import PeoplePages, reason_of
 from obidient.admin.campaigns.look import (
     audience_words,
     look,
@@ -31,25 +29,16 @@ from obidient.admin.campaigns.look import (
     provider_title,
     throughput,
 )
-from obidient.admin.error_words import explain
-from obidient.areas import STATES
-from obidient.campaigns import control, decisions, moving, networks
-from obidient.campaigns.models.campaign import (
-    CAMPAIGN_STATUSES,
-    Campaign,
-    CampaignError,
-    RecipientStatus,
-)
+from obidient.campaigns import control, decisions, moving, networks, reasons
+from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign
 from obidient.campaigns.sending import holds, lifecycle, routes
 from obidient.campaigns.translations import LANGUAGES
-from obidient.contacts.models import Contact
 from obidient.errors import Invalid, Problem
-from obidient.plugin import Explanation
 
 WRITE = "campaigns:write"
 
 
-class Campaigns(SecureView):
+class Campaigns(PeoplePages, SecureView):
     scopes = ("campaigns:read",)
     icon = "send"
     lead = "Messages to many people: write, send, and follow each one to the phone."
@@ -123,7 +112,9 @@ class Campaigns(SecureView):
         """The head of the page as it is now; says when there is nothing more to wait for."""
         shown = look(lifecycle.get(campaign_id))
         tab = request.args.get("tab", "overview")
-        part = self.render("admin/campaigns/_live.html", look=shown, tab=tab, **_extras(shown, tab))
+        part = self.render(
+            "admin/campaigns/_followed.html", look=shown, tab=tab, **_extras(shown, tab)
+        )
         return part, STOP_POLLING if shown.is_quiet else 200
 
     @expose("/<int:campaign_id>/throughput.json")
@@ -139,7 +130,7 @@ class Campaigns(SecureView):
                 "values": [one[1] for one in slots],
             },
             {
-                "label": "Failed a second",
+                "label": "Not taken a second",
                 "colour": "--s-failed",
                 "values": [one[2] for one in slots],
             },
@@ -172,64 +163,6 @@ class Campaigns(SecureView):
             quiet=holds.quiet_words(campaign),
             languages=LANGUAGES,
             provider=provider_title(campaign.provider),
-        )
-
-    @expose("/<int:campaign_id>/recipients")
-    def recipients(self, campaign_id: int) -> Any:
-        campaign = lifecycle.get(campaign_id)
-        wanted = recipients.Filter.of(request.args, may("contacts:write"))
-        after = request.args.get("after", "")
-        shown, wrong = recipients.page_of(campaign, wanted, after)
-        ids = [row.contact_id for row in shown.rows if row.contact_id]
-        names = {row.id: row.display_name for row in Contact.select().where(Contact.id.in_(ids))}
-        return self._page(
-            "recipients",
-            campaign,
-            shown=shown,
-            names=names,
-            wanted=wanted,
-            wrong=wrong,
-            after=after,
-            **recipients.counted(campaign, wanted),
-            codes=recipients.codes(campaign),
-            states=STATES,
-            status_of=lambda row: RecipientStatus(row.status).column,
-            networks=recipients.networks(),
-        )
-
-    @expose("/<int:campaign_id>/recipients/<int:recipient_id>")
-    def recipient(self, campaign_id: int, recipient_id: int) -> Any:
-        """One person in one campaign."""
-        campaign = lifecycle.get(campaign_id)
-        row = recipient_view.get(campaign, recipient_id)
-        return self.render(
-            "admin/campaigns/recipient.html",
-            campaign=campaign,
-            provider=provider_title(recipient_view.carrier_of(campaign, row)),
-            networks=networks.NETWORKS,
-            **recipient_view.page(campaign, row),
-        )
-
-    @expose("/<int:campaign_id>/recipients.csv")
-    @needs("contacts:write", "export phone numbers")
-    def export(self, campaign_id: int) -> Response:
-        """All recipients, or those that fit a filter, as CSV; streamed, so any number of them."""
-        campaign = lifecycle.get(campaign_id)
-        wanted = recipients.Filter.of(request.args, may("contacts:write"))
-        audit.record(
-            "campaign.exported",
-            f"Exported the recipients ({wanted.words()}) of {campaign.title!r}",
-            "campaign",
-            campaign_id,
-        )
-        shown = wanted.status or "all" if not wanted.chosen.keys() - {"status"} else "some"
-        headers = {
-            "Content-Disposition": f'attachment; filename="campaign-{campaign_id}-{shown}.csv"'
-        }
-        return Response(
-            stream_with_context(recipients.as_csv(campaign, wanted)),
-            content_type="text/csv",
-            headers=headers,
         )
 
     def _page(self, tab: str, campaign: Campaign, **more: Any) -> Any:
@@ -269,7 +202,14 @@ class Campaigns(SecureView):
     @expose("/<int:campaign_id>/retry", methods=("POST",))
     @needs(WRITE, "send campaigns")
     def retry(self, campaign_id: int) -> WebResponse:
-        return self._do(campaign_id, decisions.retry_failed, "Trying the failed again.")
+        """Those not reached, for one reason or for any, as far as they may be."""
+        about = reason_of(request.form)
+        chosen = None if about is None else [about]
+        return self._do(
+            campaign_id,
+            lambda found: decisions.try_again(found, chosen),
+            "Trying them again, but for those who may not be written to.",
+        )
 
     @expose("/<int:campaign_id>/resolve", methods=("POST",))
     @needs(WRITE, "send campaigns")
@@ -347,26 +287,15 @@ def _counts(search: str) -> dict[str, int]:
 def _extras(shown: Any, tab: str) -> dict[str, Any]:
     """What the head of a campaign's page shows besides the campaign itself."""
     campaign = shown.campaign
-    errors = []
-    if tab == "overview":
-        found = CampaignError.select().where(CampaignError.campaign_id == campaign.id)
-        errors = list(found.order_by(CampaignError.count.desc()).limit(12))
     return {
-        "errors": errors,
-        "explain": functools.partial(_explained, routes.names_of(campaign)),
+        "reasons": reasons.reasons(campaign),
+        "explain": functools.partial(reasons.words, campaign),
         "shares": _shares(campaign) if tab == "overview" else [],
         "targets": moving.targets(campaign) if moving.may_move() else [],
         "provider": ", ".join(provider_title(name) for name in routes.names_of(campaign)),
         "audience": audience_words(campaign.audience),
         "price": _price(campaign),
     }
-
-
-def _explained(names: list[str], code: str, reason: str = "") -> Explanation:
-    """What a code means to the first of the campaign's providers that knows it."""
-    found = [explain(code, reason, name) for name in names]
-    plain = explain(code, reason)
-    return next((one for one in found if one != plain), plain)
 
 
 def _shares(campaign: Campaign) -> list[networks.Share]:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from obidient.admin.error_words import explain
+from obidient.admin import formats
 from obidient.campaigns import fields
+from obidient.campaigns.error_words import explain
 from obidient.campaigns.models.callbacks import CALLBACK_STATES, RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import KeyPress, VoiceCall
@@ -36,6 +37,7 @@ MEANINGS = {
     "sent": "The network took it and charges for it; the phone has not confirmed it yet.",
     "undelivered": "The network took it and could not deliver it. It is usually charged.",
     "delivered": "Arrived on the phone.",
+    "not-sent": "The campaign was cancelled before their turn. Nothing has been paid.",
     "skipped": "Left out on purpose; not sent and not charged.",
 }
 
@@ -74,12 +76,13 @@ def get(campaign: Campaign, recipient_id: int) -> Recipient:
 def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
     """Everything that the page shows."""
     person = Contact.get_or_none(Contact.id == row.contact_id) if row.contact_id else None
-    template = campaign.message_template
+    template, state = campaign.message_template, RecipientStatus(row.status).column
+    shown = formats.outcome(state, row.error_code, campaign.status)
     return {
         "row": row,
         "person": person,
-        "state": RecipientStatus(row.status).column,
-        "meaning": MEANINGS[RecipientStatus(row.status).column],
+        "state": shown,
+        "meaning": MEANINGS[shown if shown in MEANINGS else state],
         "known": _explained(campaign, row) if row.error_code else None,
         "tries": _tries(campaign, row),
         "keys": list(KeyPress.select().where(KeyPress.recipient_id == row.id)),
@@ -89,7 +92,9 @@ def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
         else "",
         "is_personalised": is_personalised(template),
         "others": _others(campaign, row),
-        "status_of": lambda one: RecipientStatus(one.status).column,
+        "status_of": lambda one, other: formats.outcome(
+            RecipientStatus(one.status).column, one.error_code, other.status
+        ),
     }
 
 
@@ -108,7 +113,7 @@ def _tries(campaign: Campaign, row: Recipient) -> list[Try]:
         calls = VoiceCall.select().where(VoiceCall.recipient_id == row.id)
         return [_call(one) for one in calls.order_by(VoiceCall.id)]
     found = [
-        Try(one.attempt, one.at, "failed", "Refused for now", one.reason)
+        Try(one.attempt, one.at, "unreached", "Refused for now", one.reason)
         for one in notes.tries_of(row.id)
     ]
     state = RecipientStatus(row.status)
@@ -116,7 +121,7 @@ def _tries(campaign: Campaign, row: Recipient) -> list[Try]:
     if row.attempts and row.error_code not in notes.CODES and state is not RecipientStatus.QUEUED:
         why = _explained(campaign, row).meaning if row.error_code else ""
         at = row.sent_at or row.updated_at
-        found.append(Try(row.attempts, at, state.column, "", why))
+        found.append(Try(row.attempts, at, formats.outcome(state.column), "", why))
     return found
 
 

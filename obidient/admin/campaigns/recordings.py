@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from obidient import bodies
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
-from obidient.campaigns import networks
+from obidient.campaigns import networks, said
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.voice import api, keys, links, recordings
 from obidient.errors import Invalid
@@ -22,6 +22,7 @@ def init_app(app: Flask) -> None:
         "voice_answers": keys.answers,
         "voice_calls": keys.calls,
         "delivery_by_network": networks.delivery,
+        "replies_of": said.replies,
     }
     for name, function in offered.items():
         app.add_template_global(function, name)

@@ -191,7 +191,7 @@ def _page(name: str, tab: str, wanted: queue_figures.Search) -> dict[str, Any]:
         "most_at_once": MOST_AT_ONCE,
         "long_jobs": _long_jobs() if name == queues.MAINTENANCE and tab == "waiting" else [],
         "past": queue_figures.past(name, request.args.get("span", "")),
-        "status_of": lambda row: RecipientStatus(row.status).column,
+        "status_of": lambda row: formats.outcome(RecipientStatus(row.status).column),
         "shown": SHOWN,
     }
 

@@ -306,7 +306,8 @@ def _received(phones: list[str], most: int = 20) -> list[tuple[Campaign, Recipie
         for row in Recipient.select().where(
             Recipient.campaign_id == campaign.id, Recipient.phone.in_(phones)
         ):
-            found.append((campaign, row, RecipientStatus(row.status).column))
+            state = RecipientStatus(row.status).column
+            found.append((campaign, row, formats.outcome(state, row.error_code, campaign.status)))
         if len(found) >= most:
             break
     return found

@@ -110,9 +110,11 @@ class Campaign(BaseModel):
     #: errors: what the error threshold looks at. Reports do not change them.
     recent_tried = IntegerField(default=0)
     recent_bad = IntegerField(default=0)
-    #: A person's "retry-failed", "resend" or "give-up" that is still being carried out.
+    #: A person's "retry", "resend" or "give-up" that is still being carried out.
     decision = CharField(default="", max_length=12)
     decided_at = UtcDateTimeField(null=True)
+    #: Of "retry": [[status, error code], …] of those meant; null: whatever the reason.
+    decided_about = JSONField(null=True)
 
     class Meta:
         indexes = ((("channel", "status"), False),)

@@ -15,7 +15,7 @@ from peewee import Case
 
 from obidient.bulk import rows_sql
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import notes
+from obidient.campaigns.sending import again, notes
 from obidient.campaigns.sending.counters import count
 from obidient.campaigns.sending.outcomes import Claimed, Result
 from obidient.clock import utcnow
@@ -311,14 +311,20 @@ def skip_rest(campaign_id: int) -> None:
         pass
 
 
-def decide(campaign_id: int, decision: str, frm: Sequence[str]) -> bool:
-    """Note what a person has decided about failed or unconfirmed recipients, for `carry_out`.
+def decide(
+    campaign_id: int,
+    decision: str,
+    frm: Sequence[str],
+    about: Sequence[again.Reason] | None = None,
+) -> bool:
+    """Note what a person has decided about those not reached or unconfirmed, for `carry_out`.
 
     A completed campaign goes back to sending unless they are given up. False when the campaign is
     not in one of `frm`, or an earlier decision is still being carried out.
     """
     now = utcnow()
     changes: dict[str, Any] = {"decision": decision, "decided_at": now, "updated_at": now}
+    changes["decided_about"] = None if about is None else [list(one) for one in about]
     if decision != "give-up":
         changes |= {"status": CAMPAIGN_REOPENED, **ERRORS_SEEN}
     return bool(
@@ -338,18 +344,18 @@ def carry_out(campaign_id: int, limit: int = 5_000) -> bool:
         campaign = Campaign.get_or_none(Campaign.id == campaign_id, Campaign.decision != "")
         if campaign is None:
             return False
-        status = FAILED if campaign.decision == "retry-failed" else UNCONFIRMED
-        to = FAILED if campaign.decision == "give-up" else QUEUED
+        decision = campaign.decision
+        to = FAILED if decision == "give-up" else QUEUED
         if campaign.status in ("sending", "paused") or to == FAILED:
-            meant = Recipient.select(Recipient.id).where(
-                Recipient.campaign_id == campaign_id,
-                Recipient.status == status,
-                Recipient.updated_at <= campaign.decided_at,
-            )
-            number = _move_decided(meant.limit(limit), status, to)
-            count(campaign_id, {status: -number, to: number})
-            # None although there are some: another worker has just moved the same chunk.
-            if number or meant.exists():
+            left = False
+            for status in again.MEANT[decision]:
+                meant = again.meant(campaign, decision, status, campaign.decided_about)
+                meant = meant.where(Recipient.updated_at <= campaign.decided_at)
+                number = _move_decided(meant.limit(limit), status, to)
+                count(campaign_id, {status: -number, to: number})
+                # None although there are some: another worker has just moved the same chunk.
+                left = left or bool(number) or meant.exists()
+            if left:
                 return True
         if to == QUEUED:
             reopen_batches(campaign_id)

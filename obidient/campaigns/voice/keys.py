@@ -4,6 +4,7 @@ from typing import Any
 
 from peewee import fn
 
+from obidient.campaigns.costly import Costly
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import KeyPress, VoiceCall
 from obidient.campaigns.voice import calls as voice_calls
@@ -71,8 +72,15 @@ def answers(campaign: Campaign) -> list[dict[str, Any]]:
     ]
 
 
+_calls: Costly[dict[str, int]] = Costly()
+
+
 def calls(campaign_id: int) -> dict[str, int]:
     """How many calls were made, how many were taken, and how long people listened in all."""
+    return _calls.get(campaign_id, lambda: _count_calls(campaign_id))
+
+
+def _count_calls(campaign_id: int) -> dict[str, int]:
     made, taken, seconds = db.execute_sql(
         "SELECT count(*), count(answered_at), coalesce(sum(duration), 0) FROM voice_call "
         f"WHERE campaign_id = {int(campaign_id)}"

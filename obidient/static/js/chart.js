@@ -9,6 +9,10 @@
   function draw(place, answer) {
     plots.get(place)?.destroy();
     place.replaceChildren();
+    if (!answer.x.length) {
+      place.textContent = "The first figures come after a few seconds.";
+      return;
+    }
     const bars = place.dataset.chartKind === "bars";
     const zone = place.dataset.zone || "Africa/Lagos";
     const options = {
@@ -18,7 +22,7 @@
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zone),
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
       // Bars begin at their time; the first and the last keep their whole width.
-      scales: { x: bars ? { range: (_plot, from, to) => [from - (to - from) / (2 * answer.x.length), to + (to - from) / (2 * answer.x.length)] } : {}, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+      scales: { x: bars ? { range: (_plot, from, to) => [from - (to - from) / (2 * answer.x.length), to + (to - from) / (2 * answer.x.length)] } : { range: (_plot, from, to) => (to - from < 60 ? [from - 5, from + 60] : [from, to]) }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: ["x", "y"].map((side) => ({
         stroke: token("--muted"),
         font: "12px system-ui, sans-serif",
@@ -41,7 +45,8 @@
           fill: bars || one.fill ? `color-mix(in srgb, ${token(one.colour)} ${bars ? 60 : 12}%, transparent)` : undefined,
           dash: one.dash ? [4, 4] : undefined,
           paths: bars ? window.uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
-          points: { show: false },
+          // One figure makes no line.
+          points: { show: !bars && answer.x.length < 3, size: 6 },
           value: (_plot, value) => (value == null ? "–" : new Intl.NumberFormat("en-NG", { maximumFractionDigits: 1 }).format(value)),
         })),
       ],
