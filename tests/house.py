@@ -35,7 +35,7 @@ FLOORS = "accounts workers providers contacts campaigns results sync operations 
 
 
 #: Package -> the module it is imported by, where that is not its own name.
-MODULES = {"argon2-cffi": "argon2", "pillow": "PIL", "python-dotenv": "dotenv"}
+MODULES = {"argon2-cffi": "argon2", "fpdf2": "fpdf", "pillow": "PIL", "python-dotenv": "dotenv"}
 #: Packages that another one of them needs from us: Flask-Admin's forms are made by wtf-peewee.
 BROUGHT = {"wtf-peewee"}
 

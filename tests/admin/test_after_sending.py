@@ -14,6 +14,7 @@ from obidient.campaigns.chosen import Filter, query_of
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import KeyPress
+from obidient.campaigns.sending import notes
 from obidient.contacts.models import Contact, ContactList, ContactListMember, Suppression
 
 __all__ = ["people", "sign_in"]
@@ -128,6 +129,38 @@ def test_the_export_has_local_times_and_the_sentences_of_the_screen(
     assert (row["status"], row["outcome"]) == ("undelivered", "Not reached")
     assert row["error_code"] == "AbsentSubscriber"
     assert row["error_reason"] == "The phone was off or out of reach for too long"
+
+
+def test_the_report_is_one_page_a_pdf_and_a_csv_of_the_same_figures(
+    app: Flask, sign_in: Callable[..., Person], people: list[Contact]
+) -> None:
+    campaign = sent(
+        title="Ìpàdé ọ̀rẹ́ wa: ₦ & “so”", message_template="Ẹ káàbọ̀ {{first_name}}. " * 40
+    )
+    Campaign.update(
+        status="completed",
+        provider="africastalking-sms",
+        started_at=datetime(2026, 11, 28, 9, 0),
+        completed_at=datetime(2026, 11, 28, 10, 0),
+    ).execute()
+    notes.note_throughput(campaign.id, datetime(2026, 11, 28, 9, 0), 50, 5)
+    base, viewer = f"/admin/campaigns/{campaign.id}", sign_in("viewer")
+    assert f'href="{base}/report"' in viewer.get(f"{base}/")
+    page = viewer.get(f"{base}/report")
+    text = viewer.get(f"{base}/report.csv").removeprefix("\ufeff")
+    rows = list(csv.reader(io.StringIO(text)))
+    assert ["Facts", "Began", "2026-11-28 10:00:00+01:00"] in rows
+    assert ["What became of it", "Not reached", str(campaign.failed + campaign.undelivered)] in [
+        row[:3] for row in rows
+    ]
+    absent = "The phone was off or out of reach for too long"
+    assert absent in page and absent in text
+    answer = viewer.client.get(f"{base}/report.pdf")
+    assert answer.content_type == "application/pdf"
+    # Both fonts are cut down to what is used.
+    assert answer.data.startswith(b"%PDF-") and answer.data.count(b"DejaVuSans") >= 2
+    assert len(answer.data) < 200_000
+    viewer.get(f"{base}/report.doc", 404)
 
 
 def test_a_cancelled_campaign_has_nobody_waiting_and_a_running_one_is_followed(

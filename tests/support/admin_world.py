@@ -142,6 +142,7 @@ def values() -> dict[str, Any]:
         "verb": "x",
         "kind": saved.TEMPLATE,
         "saved_id": saved.Saved.get(saved.Saved.kind == saved.TEMPLATE).id,
+        "form": "csv",
     }
 
 

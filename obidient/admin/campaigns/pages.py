@@ -21,6 +21,7 @@ from obidient.admin.base import (
     may,
     needs,
 )
+from obidient.admin.campaigns import report
 from obidient.admin.campaigns.chosen_people import PeoplePages, reason_of
 from obidient.admin.campaigns.look import (
     audience_words,
@@ -33,7 +34,7 @@ from obidient.campaigns import control, decisions, moving, networks, reasons
 from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign
 from obidient.campaigns.sending import holds, lifecycle, routes
 from obidient.campaigns.translations import LANGUAGES
-from obidient.errors import Invalid, Problem
+from obidient.errors import Invalid, NotFound, Problem
 
 WRITE = "campaigns:write"
 
@@ -141,6 +142,24 @@ class Campaigns(PeoplePages, SecureView):
             series.append(line | {"values": [limit] * len(slots)})
         moments = [(one[0] - datetime(1970, 1, 1)).total_seconds() for one in slots]
         return _json({"x": moments, "series": series})
+
+    @expose("/<int:campaign_id>/report")
+    def report(self, campaign_id: int) -> Any:
+        """One page to print, for whoever asks what came of it."""
+        campaign = lifecycle.get(campaign_id)
+        return self.render(
+            "admin/campaigns/report.html",
+            campaign=campaign,
+            report=report.of(campaign),
+            page_title=f"Report: {campaign.title}",
+        )
+
+    @expose("/<int:campaign_id>/report.<form>")
+    def report_file(self, campaign_id: int, form: str) -> Response:
+        campaign = lifecycle.get(campaign_id)
+        if form not in report.FORMS:
+            raise NotFound("The report comes as a page, as pdf and as csv.")
+        return report.file(campaign, form)
 
     @expose("/<int:campaign_id>/timeline")
     def timeline(self, campaign_id: int) -> Any:
