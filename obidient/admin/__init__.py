@@ -39,6 +39,7 @@ def _views() -> list[Any]:
 
 
 def _campaigns() -> list[Any]:
+    from obidient.admin.campaigns.approvals import Approvals
     from obidient.admin.campaigns.composer import Composer
     from obidient.admin.campaigns.months import Calendar
     from obidient.admin.campaigns.pages import Campaigns
@@ -51,6 +52,7 @@ def _campaigns() -> list[Any]:
         Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
         Calendar("Calendar", "Campaigns", "admin_calendar", "calendar"),
         SavedParts("Templates", "Campaigns", "admin_saved", "saved"),
+        Approvals("Approvals", "Campaigns", "admin_approvals", "approvals"),
         Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
         Inbox("Replies", "Campaigns", "admin_inbox", "replies"),
     ]

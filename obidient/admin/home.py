@@ -13,7 +13,7 @@ from obidient.admin import checkup
 from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaigns.look import audience_words, looks
 from obidient.cache import cache
-from obidient.campaigns import reasons
+from obidient.campaigns import approval_requests, reasons
 from obidient.campaigns.models.campaign import Campaign, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings
@@ -96,6 +96,8 @@ def _now() -> dict[str, Any]:
         },
         "month": _month(),
         "lines": checkup.lines(),
+        "approvals": approval_requests.waiting() if may("campaigns:write") else [],
+        "answered": approval_requests.news() if may("campaigns:write") else [],
         "audience_words": audience_words,
     }
 

@@ -40,7 +40,7 @@ def make_list(campaign: Campaign, wanted: Filter, name: str) -> tuple[ContactLis
     with db.atomic():
         found = ContactList.create(name=_free_name(name))
         audit.record(
-            "list.created",
+            "contacts.listed",
             f"Made the list {found.name!r} of people of {campaign.title!r} ({wanted.words()})",
             "list",
             found.id,

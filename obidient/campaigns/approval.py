@@ -87,6 +87,11 @@ def approve(campaign: Campaign) -> None:
         )
 
 
+def withdraw(campaign: Campaign) -> None:
+    """Nobody has approved it any more."""
+    CampaignApproval.delete().where(CampaignApproval.campaign_id == campaign.id).execute()
+
+
 def check(campaign: Campaign) -> None:
     """Before a launch: raises Conflict when a second person is missing."""
     if not settings().approval_above:
@@ -98,7 +103,7 @@ def check(campaign: Campaign) -> None:
     if found is None:
         raise Conflict(
             f"This goes to {people:,} people; above {settings().approval_above:,} somebody other "
-            "than its writer has to approve it first, on its review page."
+            "than its writer has to approve it first: ask for it under Approvals."
         )
     user = actor()
     if user is not None and user.id == found.user_id:

@@ -166,7 +166,7 @@ def refusal(campaign: Campaign, word: str) -> Conflict:
     return Conflict(f"A campaign that is {campaign.status} can't be {word}.")
 
 
-def _check_content(campaign: Campaign) -> None:
+def check_content(campaign: Campaign) -> None:
     """Raises Invalid when people would get or hear nothing."""
     if campaign.audio_asset_id is not None and registry.current().is_spoken(campaign.channel):
         recordings.check_playable(campaign.audio_asset_id, lifecycle.carrier(campaign)[0])
@@ -183,7 +183,7 @@ def launch(campaign_id: int, at_once: bool = False) -> Campaign:
     campaign = lifecycle.get(campaign_id)
     if campaign.status not in ("draft", "scheduled"):
         raise refusal(campaign, "launched")
-    _check_content(campaign)
+    check_content(campaign)
     audiences.validate(campaign.audience)
     approval.check(campaign)
     estimates.check_budget(campaign)

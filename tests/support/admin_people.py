@@ -28,6 +28,7 @@ PAGES = {
     "/admin/compose/": ("admin", "organiser"),
     "/admin/calendar/": EVERYBODY,
     "/admin/saved/": ("admin", "organiser"),
+    "/admin/approvals/": ("admin", "organiser"),
     "/admin/contacts/": ("admin", "organiser"),
     "/admin/import/": ("admin", "organiser"),
     "/admin/tags/": ("admin", "organiser"),

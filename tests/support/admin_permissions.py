@@ -21,6 +21,7 @@ WHO = {
     "admin_composer": (ORGANISERS, ORGANISERS),
     "admin_calendar": (ALL, ALL),
     "admin_saved": (ORGANISERS, ORGANISERS),
+    "admin_approvals": (ORGANISERS, ORGANISERS),
     "admin_recordings": (ALL, ORGANISERS),
     "admin_inbox": (ALL, ORGANISERS),
     "admin_contacts": (ORGANISERS, ORGANISERS),

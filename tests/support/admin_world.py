@@ -166,7 +166,7 @@ def addresses(app: Flask, method: str = "GET") -> Iterator[tuple[str, str]]:
         if page == "static":
             continue
         named = known | {"job_id": job_of.get(view)}
-        if view == "admin_composer":
+        if view in ("admin_composer", "admin_approvals"):
             named["campaign_id"] = draft
         # A part that nobody has thought of here is a KeyError, and the page does not go untried.
         url = re.sub(r"<(?:\w+:)?(\w+)>", lambda part, at=named: str(at[part[1]]), rule.rule)

@@ -30,10 +30,11 @@ from obidient.admin.campaigns.look import (
     provider_title,
     throughput,
 )
-from obidient.campaigns import control, decisions, moving, networks, reasons
+from obidient.campaigns import approval_requests, control, decisions, moving, networks, reasons
 from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign
 from obidient.campaigns.sending import holds, lifecycle, routes
 from obidient.campaigns.translations import LANGUAGES
+from obidient.config import settings
 from obidient.errors import Invalid, NotFound, Problem
 
 WRITE = "campaigns:write"
@@ -68,6 +69,7 @@ class Campaigns(PeoplePages, SecureView):
             before=before,
             more=more,
             counts=_counts(search),
+            approvals=_approvals(rows[:PAGE]),
             audience_words=audience_words,
         )
 
@@ -301,6 +303,13 @@ def _counts(search: str) -> dict[str, int]:
     """Campaigns by status, for the tabs."""
     query = _search(Campaign.select(Campaign.status, fn.COUNT(Campaign.id).alias("number")), search)
     return {row.status: row.number for row in query.group_by(Campaign.status)}
+
+
+def _approvals(rows: list[Campaign]) -> dict[int, str]:
+    """How far the approval of each draft among these is, where somebody asked for one."""
+    if not settings().approval_above:
+        return {}
+    return {one.campaign.id: one.word for one in approval_requests.standings(rows) if one.state}
 
 
 def _extras(shown: Any, tab: str) -> dict[str, Any]:
