@@ -47,7 +47,6 @@ from obidient.campaigns.models.campaign import (
     Recipient,
     RecipientStatus,
 )
-from obidient.campaigns.receipts import applying
 from obidient.campaigns.sending.counters import count
 from obidient.clock import utcnow
 from obidient.errors import Conflict
@@ -226,12 +225,7 @@ def settle(postman: Postman, longest: float) -> None:
     while time.monotonic() < end and quiet < QUIET:
         safely(
             lambda: (
-                RawCallback.update(due_at=utcnow())
-                .where(
-                    RawCallback.state == "waiting",
-                    RawCallback.attempts < applying.MOST_ATTEMPTS - 1,
-                )
-                .execute()
+                RawCallback.update(due_at=utcnow()).where(RawCallback.state == "waiting").execute()
             )
         )
         open_ones = safely(
