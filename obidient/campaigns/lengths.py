@@ -5,6 +5,7 @@ it is a matter of each person.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -34,6 +35,11 @@ def is_too_long(channel: str, message: str) -> bool:
     # Counting takes longer than sending otherwise: no character costs more than two units.
     if channel != "sms" or 2 * len(message) <= text.LEAST_UNITS:
         return False
+    if not text.is_gsm(message):
+        units = len(text.normal(message).encode("utf-16-le", "surrogatepass")) // 2
+        # A pair that does not fit leaves a unit of its part empty, so only the border is counted.
+        if units > text.LEAST_UNITS or units < text.LEAST_UNITS - text.MOST_PARTS:
+            return units > text.LEAST_UNITS
     return text.segments(message).parts > text.MOST_PARTS
 
 
@@ -80,13 +86,20 @@ def _always_fits(template: str) -> bool:
     return 2 * (len(template) + occurrences * _LONGEST_VALUE) <= text.LEAST_UNITS
 
 
+@lru_cache(maxsize=64)
+def _shape(template: str, keep_spelling: bool) -> tuple[list[str], bool]:
+    """Its fields as often as they come, and whether it needs the wide alphabet by itself."""
+    names = [name for name, _ in text.occurrences(template)]
+    return names, not text.is_gsm(template if keep_spelling else text.plain_spelling(template))
+
+
 def _may_be_long(template: str, values: Mapping[str, str], keep_spelling: bool) -> bool:
     """False only when it surely fits: a quick look, for a million people."""
-    filled = [values.get(name) or "" for name, _ in text.occurrences(template)]
+    names, wide = _shape(template, keep_spelling)
+    filled = [values.get(name) or "" for name in names]
     units = 2 * (len(template) + sum(map(len, filled)))
     if units <= text.LEAST_UNITS:
         return False
-    wide = not text.is_gsm(template if keep_spelling else text.plain_spelling(template))
     # A plain sign costs two units at most, and a part loses one where a pair does not fit.
     return wide or not all(map(str.isascii, filled)) or units > text.MOST_PARTS * 152
 
