@@ -66,6 +66,12 @@ def too_long(
     names = list(dict.fromkeys(name for one in templates for name in text.fields(one)))
     if channel != "sms" or not names or all(map(_always_fits, templates)):
         return 0
+    longest = _longest_value(names, audience, channel)
+    if all(
+        2 * (len(one) + len(text.occurrences(one)) * longest) <= text.LEAST_UNITS
+        for one in templates
+    ):
+        return 0
     # Any name that is no column of a contact brings the own fields, the language among them.
     names += [translations.FIELDS[0]] if others else []
     number = 0
@@ -102,6 +108,19 @@ def _may_be_long(template: str, values: Mapping[str, str], keep_spelling: bool) 
         return False
     # A plain sign costs two units at most, and a part loses one where a pair does not fit.
     return wide or not all(map(str.isascii, filled)) or units > text.MOST_PARTS * 152
+
+
+def _longest_value(names: list[str], audience: Mapping[str, Any], channel: str) -> int:
+    """No value of these fields is longer, of anybody in an audience: one look at the table."""
+    columns = list(dict.fromkeys(column for name in names for column in COLUMNS.get(name, OWN)))
+    if any(column.endswith("_code") for column in columns):
+        return _LONGEST_VALUE
+    chosen = audiences.selection(audience)
+    shown = ", ".join(f"max(length(CAST(c.{column} AS text)))" for column in columns)
+    row = db.execute_sql(
+        f"SELECT {shown} FROM contact c WHERE {chosen.condition}", chosen.params
+    ).fetchone()
+    return max(int(one or 0) for one in row)
 
 
 def _groups(
