@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from recordings import URL, organiser, path, wav
+from recordings import URL, kept, organiser, path
 
 from obidient.campaigns import control
 from obidient.campaigns.models.voice import AudioAsset
@@ -17,8 +17,8 @@ __all__ = ["organiser", "path"]
 
 def test_it_is_served_without_a_session_and_may_be_kept(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
-    assert (answer.status_code, answer.data) == (200, wav(2))
-    assert answer.content_type == "audio/wav"
+    assert (answer.status_code, answer.data) == (200, kept())
+    assert answer.content_type == "audio/mpeg"
     assert "public" in answer.headers["Cache-Control"]
     assert "Set-Cookie" not in answer.headers
     # A cache in front keeps one copy for all.
@@ -29,8 +29,8 @@ def test_it_is_served_without_a_session_and_may_be_kept(client: FlaskClient, pat
 
 def test_parts_of_it_are_served_to_who_asks_for_them(client: FlaskClient, path: str) -> None:
     part = client.get(path, headers={"Range": "bytes=100-199"})
-    assert (part.status_code, part.data) == (206, wav(2)[100:200])
-    assert part.headers["Content-Range"] == f"bytes 100-199/{len(wav(2))}"
+    assert (part.status_code, part.data) == (206, kept()[100:200])
+    assert part.headers["Content-Range"] == f"bytes 100-199/{len(kept())}"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_any_part_can_be_asked_for(
     client: FlaskClient, path: str, asked: str, first: int, last: int | None
 ) -> None:
     part = client.get(path, headers={"Range": f"bytes={asked}"})
-    wanted = wav(2)[first:] if last is None else wav(2)[first : last + 1]
+    wanted = kept()[first:] if last is None else kept()[first : last + 1]
     assert (part.status_code, part.data) == (206, wanted)
 
 
@@ -53,7 +53,7 @@ def test_who_asks_for_what_is_not_there_is_told_how_much_there_is(
 ) -> None:
     beyond = client.get(path, headers={"Range": asked})
     assert beyond.status_code == 416
-    assert beyond.headers["Content-Range"] == f"bytes */{len(wav(2))}"
+    assert beyond.headers["Content-Range"] == f"bytes */{len(kept())}"
 
 
 @pytest.mark.parametrize(
@@ -63,24 +63,24 @@ def test_several_parts_at_once_and_nonsense_get_the_whole(
     client: FlaskClient, path: str, asked: str
 ) -> None:
     answer = client.get(path, headers={"Range": asked})
-    assert (answer.status_code, answer.data) == (200, wav(2))
+    assert (answer.status_code, answer.data) == (200, kept())
 
 
 def test_its_head_tells_its_size_and_holds_nothing(client: FlaskClient, path: str) -> None:
     answer = client.head(path, headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer.data) == (200, b"")
-    assert answer.content_length == len(wav(2))
+    assert answer.content_length == len(kept())
     assert answer.headers["Accept-Ranges"] == "bytes"
 
 
 def test_its_address_cannot_be_guessed(client: FlaskClient, path: str) -> None:
     secret = path.split("/")[2].partition(".")[0]
     assert len(secret) >= 32
-    for wrong in ("/audio/1.wav", "/audio/.wav", f"/audio/{secret}.mp3", f"/audio/{secret}"):
+    for wrong in ("/audio/1.mp3", "/audio/.mp3", f"/audio/{secret}.original", f"/audio/{secret}"):
         assert client.get(wrong).status_code == 404
     # Its last letter may be x already.
     other = "y" if secret[-1] == "x" else "x"
-    assert client.get(f"/audio/{secret[:-1]}{other}.wav").status_code == 404
+    assert client.get(f"/audio/{secret[:-1]}{other}.mp3").status_code == 404
     assert client.get("/audio/../obidient.db").status_code == 404
 
 

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.voice import recordings
+
 URL = "/api/communications/audio-assets"
 
 
@@ -19,6 +22,12 @@ def wav(seconds: float = 1.0) -> bytes:
         out.setframerate(8000)
         out.writeframes(b"\x80" * int(8000 * seconds))
     return file.getvalue()
+
+
+def kept() -> bytes:
+    """The one recording that was added, as networks fetch it."""
+    row = AudioAsset.get()
+    return (recordings.folder() / recordings.local_path(row).rpartition("/")[2]).read_bytes()
 
 
 def upload(

@@ -10,7 +10,7 @@ from obidient import bodies
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
 from obidient.campaigns import networks, said
 from obidient.campaigns.models.voice import AudioAsset
-from obidient.campaigns.voice import api, keys, links, recordings
+from obidient.campaigns.voice import api, conversion, keys, links, recordings
 from obidient.errors import Invalid
 
 SCOPE = "campaigns:write"
@@ -51,6 +51,7 @@ class Recordings(SecureView):
             waits=recordings.waits,
             names=recordings.NAMES,
             taken=" or ".join(recordings.NAMES[kind] for kind in recordings.taken_types()),
+            reads_all=conversion.is_installed(),
             most=recordings.LARGEST // 2**20,
             longest=int(recordings.LONGEST // 60),
         )

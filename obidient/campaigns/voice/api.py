@@ -76,7 +76,8 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "JSON with the https address of a recording. Or multipart/form-data with "
-        "the recording itself in `file` (MP3 or WAV, 16 MB and 10 minutes at most) and `title`.",
+        "the recording itself in `file` (any that phones make, 16 MB and 10 minutes at most) and "
+        "`title`.",
         "content": {"application/json": {"schema": AudioIn.model_json_schema(by_alias=True)}},
     }
 }

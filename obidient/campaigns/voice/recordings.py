@@ -1,5 +1,6 @@
-"""Recordings for voice campaigns: told by their content, kept in a folder, served to networks."""
+"""Recordings for voice campaigns: made fit for networks, kept in a folder, served to networks."""
 
+import io
 import logging
 import re
 import secrets
@@ -19,6 +20,7 @@ from obidient import files
 from obidient.accounts import actor, audit
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.voice import conversion
 from obidient.config import settings
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
@@ -79,7 +81,13 @@ def kind_of(head: bytes) -> str:
 def examine(file: IO[bytes]) -> Sound:
     """What a file holds. Raises Invalid for anything but a sound recording of sensible length."""
     file.seek(0)
-    kind = kind_of(file.read(16))
+    head = file.read(16)
+    kind = kind_of(head)
+    if not kind and conversion.format_of(head):
+        raise Invalid(
+            "Recordings of this kind are read only with the extra `audio`: save it as MP3, or ask "
+            "the operator to run: pip install 'obidient[audio]'"
+        )
     if not kind:
         raise Invalid("This is no MP3, WAV or Ogg recording. Save it as MP3 and try again.")
     seconds = _seconds(file, kind)
@@ -143,31 +151,48 @@ def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
     size = file.seek(0, 2)
     if size > LARGEST:
         raise Invalid(TOO_LARGE)
-    sound = examine(file)
-    taken = taken_types()
-    if sound.content_type not in taken:
-        plays = " or ".join(NAMES.get(kind, kind) for kind in taken)
-        raise Invalid(
-            f"The network can't play {NAMES[sound.content_type]} files. Save it as {plays}."
-        )
+    sound, body = _for_network(file)
     secret = secrets.token_urlsafe(24)
     path = _path(secret, sound.content_type)
-    file.seek(0)
     try:
         # Before the row that names it is committed: a power cut must not leave that alone.
-        files.keep(file, path)
+        if body is not None:
+            file.seek(0)
+            files.keep(file, _original(secret))
+        file.seek(0)
+        files.keep(file if body is None else io.BytesIO(body), path)
         return _added(
             title=title,
             url="",
             filename=filename[:200],
             content_type=sound.content_type,
-            size=size,
+            size=size if body is None else len(body),
             seconds=sound.seconds,
             secret=secret,
         )
     except BaseException:
         path.unlink(missing_ok=True)
+        _original(secret).unlink(missing_ok=True)
         raise
+
+
+def _for_network(file: IO[bytes]) -> tuple[Sound, bytes | None]:
+    """What the network will play; its bytes, or None where the file is taken as it is.
+
+    Without PyAV a file is taken as it is or not at all.
+    """
+    taken = taken_types()
+    if conversion.is_installed():
+        file.seek(0)
+        made = conversion.convert(file.read(), taken, LONGEST)
+        return Sound(made.content_type, made.seconds), made.body
+    sound = examine(file)
+    if sound.content_type not in taken:
+        plays = " or ".join(NAMES.get(kind, kind) for kind in taken)
+        raise Invalid(
+            f"The network can't play {NAMES[sound.content_type]} files. Save it as {plays}."
+        )
+    return sound, None
 
 
 def add_link(title: str, url: str) -> AudioAsset:
@@ -193,6 +218,7 @@ def remove(asset_id: int) -> None:
         audit.record("audio.removed", f"Removed the recording {row.title!r}", "audio", row.id)
     if row.secret:
         _path(row.secret, row.content_type).unlink(missing_ok=True)
+        _original(row.secret).unlink(missing_ok=True)
 
 
 def get(asset_id: int) -> AudioAsset:
@@ -204,6 +230,11 @@ def get(asset_id: int) -> AudioAsset:
 
 def _path(secret: str, content_type: str) -> Path:
     return folder() / f"{secret}.{_ENDINGS[content_type]}"
+
+
+def _original(secret: str) -> Path:
+    """Where the file is kept as it was sent, when it was turned into another; never served."""
+    return folder() / f"{secret}.original"
 
 
 def local_path(row: AudioAsset) -> str:

@@ -1,0 +1,94 @@
+"""Recordings as phones, browsers and switches make them become what the network plays."""
+
+import struct
+import sys
+
+import pytest
+from flask.testing import FlaskClient
+from phone_sounds import KINDS, made, peak, tone
+from recordings import kept, organiser, upload, wav
+
+from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.voice import conversion, recordings
+from obidient.errors import Invalid
+
+__all__ = ["organiser"]
+
+MP3 = ("audio/mpeg",)
+
+
+def streamed() -> bytes:
+    """A WAV of two seconds whose writer did not know its size yet."""
+    body = bytearray(tone("wav", "pcm_s16le", 8000))
+    at = body.find(b"data")
+    body[4:8] = body[at + 4 : at + 8] = b"\xff\xff\xff\xff"
+    return bytes(body)
+
+
+def test_what_phones_make_is_measured_evened_out_and_kept(
+    client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    original = made("voice-note.ogg")
+    answer = upload(client, organiser, original, "PTT-20260101-WA0001.opus")
+    assert answer.status_code == 201, answer.json
+    assert answer.json["contentType"] == "audio/mpeg"
+    assert answer.json["duration"] == pytest.approx(2.0, abs=0.1)
+    assert answer.json["size"] == len(kept())
+    assert peak(original) < 2000
+    assert peak(kept()) > 5 * peak(original)
+    (stored,) = recordings.folder().glob("*.original")
+    assert stored.read_bytes() == original
+    recordings.remove(AudioAsset.get().id)
+    assert list(recordings.folder().iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "voice-note.ogg"])
+def test_every_kind_of_phone_is_read(name: str) -> None:
+    found = conversion.convert(made(name), MP3, 600)
+    assert found.seconds == pytest.approx(2.0, abs=0.1)
+    assert found.content_type == "audio/mpeg"
+
+
+def test_lengths_are_decoded_not_believed() -> None:
+    plain = conversion.convert(streamed(), ("audio/wav",), 600)
+    assert (plain.content_type, plain.seconds) == ("audio/wav", 2.0)
+    assert plain.body[:4] == b"RIFF"
+    # Loud frames after quiet ones, and no header that says so.
+    quiet, loud = (tone("mp3", "libmp3lame", 44100, 2.0, level) for level in (1, 30000))
+    both = conversion.convert(quiet + loud, MP3, 600)
+    assert both.seconds == pytest.approx(4.0, abs=0.2)
+    with pytest.raises(Invalid, match="longer than 0 minutes"):
+        conversion.convert(made("call.3gp"), MP3, 1.0)
+
+
+def test_files_that_lie_or_break_are_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    playlist = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"
+    for body, word in (
+        (playlist, "no sound recording"),
+        (made("memo.m4a")[:2000], "damaged"),
+        (b"RIFF" + struct.pack("<I", 100) + b"WAVEfmt " + bytes(50), "damaged"),
+        (wav(10)[:4000], "cut off"),
+    ):
+        with pytest.raises(Invalid, match=word):
+            conversion.convert(body, MP3, 600)
+    monkeypatch.setattr(conversion, "PATIENCE", 0.01)
+    with pytest.raises(Invalid, match="takes too long"):
+        conversion.convert(wav(), MP3, 600)
+
+
+def test_a_decoder_that_dies_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(Invalid, match="damaged"):
+        conversion.convert(wav(), MP3, 600)
+
+
+def test_without_the_extra_a_file_is_taken_as_it_is_or_refused(
+    client: FlaskClient, organiser: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "is_installed", lambda: False)
+    assert upload(client, organiser, wav(2)).json["size"] == len(wav(2))
+    refused = upload(client, organiser, made("memo.m4a"))
+    assert refused.status_code == 422
+    assert "obidient[audio]" in refused.json["detail"]
