@@ -2,17 +2,22 @@
 
 import struct
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from phone_sounds import KINDS, made, peak, tone
-from recordings import kept, organiser, upload, wav
+from recordings import kept, organiser, path, upload, wav
+from signed_in import sign_in
 
+from obidient.campaigns import control
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.voice import conversion, recordings
 from obidient.errors import Invalid
 
-__all__ = ["organiser"]
+__all__ = ["organiser", "path"]
 
 MP3 = ("audio/mpeg",)
 
@@ -92,3 +97,17 @@ def test_without_the_extra_a_file_is_taken_as_it_is_or_refused(
     refused = upload(client, organiser, made("memo.m4a"))
     assert refused.status_code == 422
     assert "obidient[audio]" in refused.json["detail"]
+
+
+def test_the_review_of_a_campaign_plays_its_recording_and_names_its_keys(
+    app: Flask, client: FlaskClient, make_user: Callable[..., Any], path: str
+) -> None:
+    sign_in(client, make_user("organiser"))
+    keys = {"prompt": "", "keys": {"3": {"action": "answer", "label": "a lift"}}}
+    values = {"channel": "voice", "title": "T", "audience": {}, "keypad": keys}
+    campaign = control.create(values | {"audio_asset_id": AudioAsset.get().id})
+    page = client.get(f"/admin/compose/{campaign.id}/review").text
+    assert f'<audio controls preload="none" src="{path}"' in page
+    assert "Key 3" in page
+    assert "a lift" in page
+    assert 'class="bubble"' not in page

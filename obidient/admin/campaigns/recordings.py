@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from obidient import bodies
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
 from obidient.campaigns import networks, said
+from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.voice import api, conversion, keys, links, recordings
 from obidient.errors import Invalid
@@ -19,6 +20,7 @@ SCOPE = "campaigns:write"
 def init_app(app: Flask) -> None:
     """Offer what came back of a campaign to its page."""
     offered: dict[str, Callable[..., Any]] = {
+        "campaign_recording": played,
         "voice_answers": keys.answers,
         "voice_calls": keys.calls,
         "delivery_by_network": networks.delivery,
@@ -26,6 +28,15 @@ def init_app(app: Flask) -> None:
     }
     for name, function in offered.items():
         app.add_template_global(function, name)
+
+
+def played(campaign: Campaign) -> dict[str, Any] | None:
+    """What a voice campaign plays, for its review: `path` is empty for a file kept elsewhere."""
+    row = AudioAsset.get_or_none(AudioAsset.id == campaign.audio_asset_id)
+    if row is None:
+        return None
+    path = recordings.local_path(row) if row.secret else ""
+    return {"title": row.title, "seconds": row.seconds, "url": row.url, "path": path}
 
 
 class Recordings(SecureView):

@@ -61,7 +61,7 @@ def format_of(head: bytes) -> str:
 def convert(body: bytes, taken: tuple[str, ...], longest: float) -> Converted:
     """The recording as the network plays it. Raises Invalid with the reason why it can't be made.
 
-    The child process bounds its memory, its time and its output by itself (see `decoder`), knows
+    The child process bounds its memory and its time by itself (see `decoder`), knows
     nothing of our settings, and is killed when it takes longer than `PATIENCE`.
     """
     source = format_of(body[:16])
