@@ -24,8 +24,7 @@ from two_networks import (
 )
 
 from obidient.accounts.models import AuditEntry, User
-from obidient.campaigns import decisions, moving
-from obidient.campaigns import networks as shares
+from obidient.campaigns import costly, decisions, moving
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import lifecycle
 from obidient.campaigns.sending.reports import apply_reports
@@ -39,7 +38,7 @@ Auth = Callable[..., dict[str, str]]
 
 @pytest.fixture(autouse=True)
 def counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shares, "SHARE", float("inf"))
+    monkeypatch.setattr(costly, "KEPT", 0)
 
 
 @pytest.mark.both

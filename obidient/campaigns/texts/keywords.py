@@ -160,10 +160,11 @@ def perhaps_stop(text: str) -> bool:
 
 def _clauses(text: str) -> list[list[str]]:
     """The words of each clause, in one spelling."""
-    plain = unicodedata.normalize("NFKD", plain_spelling(text))
+    plain = unicodedata.normalize("NFKD", plain_spelling(text)).casefold()
+    # Without marks first: one that stands before an n would look like the begin of a word.
+    plain = "".join(one for one in plain if not unicodedata.combining(one))
     # Igbo's n'ozi is two words, English don't one.
-    spoken = _N_BEFORE.sub("n ", plain.casefold()).replace("'", "").replace("&", " and ")
-    spoken = "".join(one for one in spoken if not unicodedata.combining(one))
+    spoken = _N_BEFORE.sub("n ", plain).replace("'", "").replace("&", " and ")
     spoken = _DOTTED.sub(r"\1 ", spoken)
     found: list[list[str]] = []
     for part in _CLAUSE_END.split(spoken):
