@@ -13,7 +13,8 @@ from obidient.admin import checkup
 from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaigns.look import audience_words, looks
 from obidient.cache import cache
-from obidient.campaigns import approval_requests, reasons
+from obidient.campaigns import approval_requests
+from obidient.campaigns.followup import reasons
 from obidient.campaigns.models.campaign import Campaign, Throughput
 from obidient.clock import local, utcnow
 from obidient.config import settings

@@ -8,7 +8,8 @@ from obidient.config import Settings
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the workers' jobs and the sweeps."""
-    from obidient.campaigns import afterwards, api, erasure, merging, written_to
+    from obidient.campaigns import api, erasure, merging, written_to
+    from obidient.campaigns.followup import afterwards
     from obidient.campaigns.receipts import applying, fast_path, webhooks
     from obidient.campaigns.sending import channels, jobs, sweeper
     from obidient.campaigns.texts import answers

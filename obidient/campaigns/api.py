@@ -7,20 +7,13 @@ from flask import Flask, Response, g, request
 from peewee import ModelSelect
 
 from obidient import api
-from obidient.campaigns import (
-    chosen,
-    control,
-    decisions,
-    moving,
-    networks,
-    networks_api,
-    planning_api,
-    progress,
-    reasons_api,
-    saved_api,
-)
+from obidient.campaigns import control, decisions, moving, progress
+from obidient.campaigns.followup import api as reasons_api
+from obidient.campaigns.followup import chosen, networks, networks_api
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.planning import api as planning_api
+from obidient.campaigns.planning import saved_api
 from obidient.campaigns.schemas import (
     CampaignIn,
     CampaignOut,

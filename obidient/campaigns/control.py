@@ -9,9 +9,10 @@ from typing import Any
 
 from obidient import queues
 from obidient.accounts import actor, audit
-from obidient.campaigns import approval, estimates, text, translations
+from obidient.campaigns import approval, text, translations
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.models.campaign import Campaign, ChannelState
+from obidient.campaigns.planning import estimates
 from obidient.campaigns.sending import budget, lifecycle, rest, routes, states
 from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
 from obidient.campaigns.voice import menu, recordings

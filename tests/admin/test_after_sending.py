@@ -9,8 +9,9 @@ from datetime import datetime
 from admin_people import Person, people, sent, sign_in
 from flask import Flask
 
-from obidient.campaigns import control, said
-from obidient.campaigns.chosen import Filter, query_of
+from obidient.campaigns import control
+from obidient.campaigns.followup import said
+from obidient.campaigns.followup.chosen import Filter, query_of
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import KeyPress

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from obidient.accounts.models import AuditEntry
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.saved import AUDIENCE, TEMPLATE, Saved, all_of
+from obidient.campaigns.planning.saved import AUDIENCE, TEMPLATE, Saved, all_of
 from obidient.campaigns.sending import lifecycle
 from obidient.contacts.models import Contact, Tag
 

@@ -12,8 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from one_turn import S, launch, people, provider, rows, says, work
 
-from obidient.campaigns import control, costs, lengths
+from obidient.campaigns import control, lengths
 from obidient.campaigns.models.campaign import CampaignError
+from obidient.campaigns.planning import costs
 from obidient.campaigns.sending import lifecycle
 from obidient.config import ConfigError, Settings, settings
 from obidient.contacts.models import Contact

@@ -15,7 +15,8 @@ from signed_in import sign_in
 
 from obidient import database
 from obidient.accounts.models import AuditEntry
-from obidient.campaigns import control, networks
+from obidient.campaigns import control
+from obidient.campaigns.followup import networks
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.models.texts import TextAnswer

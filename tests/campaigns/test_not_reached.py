@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from sent_campaign import campaign, counted, counters
 
 from obidient import jobs
-from obidient.campaigns import afterwards, decisions, reasons
-from obidient.campaigns.chosen import Filter
+from obidient.campaigns import decisions
+from obidient.campaigns.followup import afterwards, reasons
+from obidient.campaigns.followup.chosen import Filter
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import lifecycle, states
 from obidient.contacts import suppression

@@ -13,10 +13,11 @@ from PIL import Image
 from obidient import database, files, jobs, queues
 from obidient.accounts import tokens, users
 from obidient.accounts.models import User
-from obidient.campaigns import control, saved
+from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.planning import saved
 from obidient.campaigns.sending import staging
 from obidient.contacts import demo as contacts_demo
 from obidient.contacts import erasure, uploads

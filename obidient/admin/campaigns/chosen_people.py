@@ -14,10 +14,10 @@ from obidient.admin.campaigns import recipient as recipient_view
 from obidient.admin.campaigns import recipients
 from obidient.admin.campaigns.look import provider_title
 from obidient.areas import STATES, area_name
-from obidient.campaigns import afterwards, reasons
-from obidient.campaigns.chosen import NO_CODE, NOT_REACHED, Filter
+from obidient.campaigns.followup import afterwards, reasons
+from obidient.campaigns.followup.chosen import NO_CODE, NOT_REACHED, Filter
+from obidient.campaigns.followup.networks import NETWORKS
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
-from obidient.campaigns.networks import NETWORKS
 from obidient.campaigns.sending import again, lifecycle
 from obidient.campaigns.voice import keys
 from obidient.contacts.models import Contact, ContactList

@@ -16,11 +16,12 @@ from obidient.admin.campaigns import draft_form, trial
 from obidient.admin.campaigns import saved as saved_parts
 from obidient.admin.campaigns.look import audience_words
 from obidient.areas import LGAS, STATES
-from obidient.campaigns import approval, control, saved, translations
+from obidient.campaigns import approval, control, translations
 from obidient.campaigns import text as texts
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.planning import saved
 from obidient.campaigns.sending import lifecycle
 from obidient.clock import local, utcnow
 from obidient.config import settings

@@ -11,18 +11,10 @@ from flask import current_app
 
 from obidient.admin import formats
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import (
-    control,
-    costs,
-    estimates,
-    fields,
-    lengths,
-    progress,
-    text,
-    translations,
-)
+from obidient.campaigns import control, fields, lengths, progress, text, translations
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.planning import costs, estimates
 from obidient.campaigns.sending import budget, holds, lifecycle
 from obidient.campaigns.sending.budget import NAIRA
 from obidient.clock import utcnow

@@ -12,7 +12,7 @@ from typing import Any
 from obidient.admin import formats
 from obidient.areas import area_name
 from obidient.campaigns import progress
-from obidient.campaigns.chosen import NOT_SENT, UNREACHED
+from obidient.campaigns.followup.chosen import NOT_SENT, UNREACHED
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
 from obidient.campaigns.sending import holds, notes
 from obidient.clock import local, utcnow

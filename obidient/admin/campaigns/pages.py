@@ -30,7 +30,8 @@ from obidient.admin.campaigns.look import (
     provider_title,
     throughput,
 )
-from obidient.campaigns import approval_requests, control, decisions, moving, networks, reasons
+from obidient.campaigns import approval_requests, control, decisions, moving
+from obidient.campaigns.followup import networks, reasons
 from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign
 from obidient.campaigns.sending import holds, lifecycle, routes
 from obidient.campaigns.translations import LANGUAGES

@@ -17,15 +17,15 @@ from peewee import Tuple, fn
 from obidient.admin import formats
 from obidient.admin.base import PAGE
 from obidient.areas import area_name
-from obidient.campaigns import reasons
-from obidient.campaigns.chosen import GROUPS, NO_NETWORK, Filter, query_of
+from obidient.campaigns.followup import reasons
+from obidient.campaigns.followup.chosen import GROUPS, NO_NETWORK, Filter, query_of
+from obidient.campaigns.followup.networks import NETWORKS, UNKNOWN
 from obidient.campaigns.models.campaign import (
     Campaign,
     CampaignError,
     Recipient,
     RecipientStatus,
 )
-from obidient.campaigns.networks import NETWORKS, UNKNOWN
 from obidient.campaigns.voice import keys
 from obidient.contacts.imports import safe_cell
 from obidient.contacts.models import Contact

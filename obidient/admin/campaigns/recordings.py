@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from obidient import bodies
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
-from obidient.campaigns import networks, said
+from obidient.campaigns.followup import networks, said
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.voice import api, conversion, keys, links, recordings

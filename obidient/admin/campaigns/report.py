@@ -10,7 +10,7 @@ from flask import Response
 from obidient.admin import charts, formats
 from obidient.admin.campaigns import report_pdf
 from obidient.admin.campaigns.look import Look, audience_words, look, provider_title, throughput
-from obidient.campaigns import networks, reasons, said
+from obidient.campaigns.followup import networks, reasons, said
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.voice import keys
 from obidient.clock import utcnow

@@ -8,9 +8,10 @@ from werkzeug.wrappers import Response
 
 from obidient.admin.base import SecureView, done, expose
 from obidient.admin.campaigns.look import audience_words
-from obidient.campaigns import control, saved
+from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.saved import AUDIENCE, TEMPLATE
+from obidient.campaigns.planning import saved
+from obidient.campaigns.planning.saved import AUDIENCE, TEMPLATE
 from obidient.errors import NotFound, Problem
 
 #: What the composer's buttons ask for.

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from obidient.campaigns.chosen import LONGEST_WORDS, Filter, plain, query_of
 from obidient.campaigns.costly import Costly
+from obidient.campaigns.followup.chosen import LONGEST_WORDS, Filter, plain, query_of
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import InboundText
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import costs, lengths, text, translations
+from obidient.campaigns import lengths, text, translations
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.planning import costs
 from obidient.campaigns.sending import budget, lifecycle
 from obidient.config import settings
 from obidient.contacts.models import Contact

@@ -7,8 +7,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from obidient import api
-from obidient.campaigns import estimates
-from obidient.campaigns.estimates import Estimate
+from obidient.campaigns.planning import estimates
+from obidient.campaigns.planning.estimates import Estimate
 from obidient.campaigns.schemas import CampaignPath, Cost
 from obidient.campaigns.sending import lifecycle
 

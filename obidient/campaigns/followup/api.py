@@ -7,7 +7,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from obidient import api
-from obidient.campaigns import decisions, progress, reasons
+from obidient.campaigns import decisions, progress
+from obidient.campaigns.followup import reasons
 from obidient.campaigns.models.campaign import RecipientStatus
 from obidient.campaigns.schemas import CampaignOut, CampaignPath, campaign_out
 from obidient.campaigns.sending import lifecycle

@@ -6,10 +6,10 @@ from typing import Any
 from peewee import SQL, fn
 
 from obidient.areas import LGAS, STATES
+from obidient.campaigns.followup.networks import NETWORKS
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import KeyPress
-from obidient.campaigns.networks import NETWORKS
 from obidient.campaigns.voice.menu import KEYS
 from obidient.contacts.models import Contact
 from obidient.contacts.phones import normalise

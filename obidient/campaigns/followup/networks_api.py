@@ -5,7 +5,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from obidient import api
-from obidient.campaigns import networks
+from obidient.campaigns.followup import networks
 from obidient.campaigns.schemas import CampaignPath, Cost, cost_of
 from obidient.campaigns.sending import lifecycle, routes
 

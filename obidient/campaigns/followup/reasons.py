@@ -5,9 +5,9 @@ from typing import Any
 
 from peewee import Case, fn
 
-from obidient.campaigns.chosen import NOT_REACHED
 from obidient.campaigns.costly import Costly
 from obidient.campaigns.error_words import explain
+from obidient.campaigns.followup.chosen import NOT_REACHED
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import again, routes
 from obidient.plugin import Explanation

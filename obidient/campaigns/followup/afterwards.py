@@ -11,7 +11,7 @@ from flask import Flask
 from obidient import jobs
 from obidient.accounts import actor, audit
 from obidient.campaigns import control
-from obidient.campaigns.chosen import Filter, query_of
+from obidient.campaigns.followup.chosen import Filter, query_of
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.sending import lifecycle
 from obidient.contacts import suppression

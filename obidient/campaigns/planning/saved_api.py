@@ -7,8 +7,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from obidient import api
-from obidient.campaigns import saved
-from obidient.campaigns.saved import AUDIENCE, TEMPLATE, Saved
+from obidient.campaigns.planning import saved
+from obidient.campaigns.planning.saved import AUDIENCE, TEMPLATE, Saved
 from obidient.campaigns.schemas import AudienceIn, CampaignPath
 from obidient.campaigns.text import LONGEST
 from obidient.clock import isoformat
