@@ -114,13 +114,13 @@ def test_the_live_part_stops_when_nothing_can_change(
 ) -> None:
     admin = sign_in()
     campaign = sent()
-    live = admin.client.get(f"/admin/campaigns/{campaign.id}/live")
+    live = admin.client.get(f"/admin/campaigns/{campaign.id}/live?pane=1")
     assert live.status_code == 200
     assert 'hx-trigger="every 2s' in live.text
     Campaign.update(status="completed", sent=0, unconfirmed=0, completed_at=None).where(
         Campaign.id == campaign.id
     ).execute()
-    live = admin.client.get(f"/admin/campaigns/{campaign.id}/live")
+    live = admin.client.get(f"/admin/campaigns/{campaign.id}/live?pane=1")
     assert live.status_code == 286
     assert "hx-trigger" not in live.text
 

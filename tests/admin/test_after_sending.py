@@ -172,7 +172,12 @@ def test_a_cancelled_campaign_has_nobody_waiting_and_a_running_one_is_followed(
     counts = {status.column: 0 for status in RecipientStatus} | {"queued": campaign.total}
     Campaign.update(cost_e4=0, currency="", **counts).execute()
     base, viewer = f"/admin/campaigns/{campaign.id}", sign_in("viewer")
-    live = viewer.get(f"{base}/live?tab=overview")
+    # A page that was opened before the start has no chart yet: it is loaded anew.
+    answer = viewer.client.get(f"{base}/live?tab=overview")
+    assert answer.headers["HX-Refresh"] == "true"
+    live = viewer.get(f"{base}/live?tab=overview&pane=1")
+    assert 'id="campaign-left-out" hx-swap-oob' in live
+    assert 'id="campaign-facts" hx-swap-oob' in live
     assert 'id="campaign-tabs" hx-swap-oob' in live
     assert "Recipients <span" in live or str(campaign.total) in live
     assert "₦0.00" in live

@@ -125,7 +125,7 @@ def crawl(page: Page) -> Iterator[str]:
     while todo and len(seen) < 90:
         path = todo.pop(0)
         kind = re.sub(r"/\d[\d-]*|/(?:ele|are)[^/]*/[^/]+", "/n", path)
-        if kind in seen or path.endswith((".csv", ".json", "/logout")):
+        if kind in seen or path.endswith((".csv", ".json", ".pdf", "/logout")):
             continue
         if path.startswith(("/api/", "/static/")):
             continue

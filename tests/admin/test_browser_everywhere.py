@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 #: What is fetched into pages, and files: no pages of their own.
 PARTS = {"live", "now", "balance", "lgas", "health", "tests", "trials", "recount"}
-FILES = {"chart", "export", "export_csv", "problems", "photo", "download"}
+FILES = {"chart", "export", "export_csv", "problems", "photo", "download", "report_file"}
 #: Flask-Admin's pages that no view of ours offers lead back to the list, or nowhere.
 UNUSED = re.compile(r"/(details|export|ajax/lookup)/|/contacts/new/")
 #: The same page, when it shows something else.

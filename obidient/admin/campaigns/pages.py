@@ -109,15 +109,21 @@ class Campaigns(PeoplePages, SecureView):
         campaign = lifecycle.get(campaign_id)
         if campaign.status == "draft" and may(WRITE):
             return redirect(self.get_url("admin_composer.compose", campaign_id=campaign_id))
-        return self._page("overview", campaign, slots=throughput(campaign))
+        slots = throughput(campaign)
+        # The pane of pace and of those left out: only once something was sent.
+        pane = bool(slots) or campaign.status == "sending"
+        return self._page("overview", campaign, slots=slots, pane=pane)
 
     @expose("/<int:campaign_id>/live")
     def live(self, campaign_id: int) -> Any:
         """The head of the page as it is now; says when there is nothing more to wait for."""
         shown = look(lifecycle.get(campaign_id))
-        tab = request.args.get("tab", "overview")
+        tab, pane = request.args.get("tab", "overview"), "pane" in request.args
+        if tab == "overview" and not pane and shown.campaign.status == "sending":
+            # It has begun: the page gets its chart, and the list of those left out.
+            return "", 200, {"HX-Refresh": "true"}
         part = self.render(
-            "admin/campaigns/_followed.html", look=shown, tab=tab, **_extras(shown, tab)
+            "admin/campaigns/_followed.html", look=shown, tab=tab, pane=pane, **_extras(shown, tab)
         )
         return part, STOP_POLLING if shown.is_quiet else 200
 
