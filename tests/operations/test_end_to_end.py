@@ -14,6 +14,7 @@ from obidient.contacts import imports
 
 @pytest.mark.both
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_campaign_reaches_every_recipient_once(
     app: Flask,
     tmp_path: Path,
@@ -32,7 +33,7 @@ def test_a_campaign_reaches_every_recipient_once(
         }
     )
     control.launch(campaign.id)
-    campaign = follow(campaign.id, lambda c: c.delivered == 10_000, 150)
+    campaign = follow(campaign.id, lambda c: c.delivered == 10_000, 600)
     assert campaign.status == "completed"
     assert campaign.total == 10_000
     ids = [row.provider_id for row in Recipient.select(Recipient.provider_id)]

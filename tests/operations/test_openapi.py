@@ -51,6 +51,7 @@ WITH_FURTHER_RULES = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("quiet")
 def test_schemathesis_finds_nothing(app: Flask, auth: Auth) -> None:
     # An empty list keeps any description.

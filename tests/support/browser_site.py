@@ -55,7 +55,7 @@ def site(app: Flask, environ: dict[str, str], browser: Browser) -> Iterator[tupl
         witness.watch(page)
         yield page, witness
         context.close()
-    assert witness.complaints == []
+    assert witness.complaints == [], witness.complaints
     assert witness.hosts <= {base}
 
 
