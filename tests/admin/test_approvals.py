@@ -27,6 +27,7 @@ def test_a_draft_is_asked_for_sent_back_asked_again_approved_and_sent(
     writer.post(f"{compose}/", title="Rally", **text)
     assert "Nobody has asked" in second.post(f"{base}/send-back", why="No")
 
+    assert f"{base}/ask" in writer.get(f"{compose}/review")
     assert "Waits for a second person" in writer.post(f"{base}/ask", note="For the governor")
     # Neither the writer nor a viewer is asked, and the writer can't answer.
     assert "Nothing waits for you" in writer.get("/admin/approvals/")
