@@ -94,7 +94,7 @@ def test_a_recount_is_followed_without_loading_the_page_again(
     page.get_by_role("button", name="Count again and compare").click()
     expect(page.get_by_text("Waits for a worker")).to_be_visible()
     worker()
-    expect(page.get_by_text("All totals agree")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("All totals agree")).to_be_visible(timeout=90_000)
 
 
 def test_an_admin_adds_a_person_who_signs_in_and_is_shut_out_again(

@@ -20,7 +20,7 @@ from obidient.campaigns.sending.counters import count
 from obidient.campaigns.sending.outcomes import Claimed, Result
 from obidient.clock import utcnow
 from obidient.contacts.suppression import suppressed
-from obidient.database import db, is_postgres, mark
+from obidient.database import db, is_postgres, locked, mark
 
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
 UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
@@ -291,14 +291,16 @@ def expire_leases(now: datetime | None = None) -> int:
 def skip_queued(campaign_id: int, limit: int = 5_000) -> int:
     """What a cancelled campaign will not send: skipped, a chunk at a time."""
     with db.atomic():
-        ids = Recipient.select(Recipient.id).where(
+        waiting = Recipient.select(Recipient.id).where(
             Recipient.campaign_id == campaign_id, Recipient.status == QUEUED
         )
+        # In one order: the click and a worker skip at the same time.
+        chosen = locked(waiting.order_by(Recipient.id).limit(limit))
         number = (
             Recipient.update(
                 status=SKIPPED, error_code="cancelled", error_reason="The campaign was cancelled"
             )
-            .where(Recipient.id.in_(ids.limit(limit)), Recipient.status == QUEUED)
+            .where(Recipient.id.in_([row.id for row in chosen]), Recipient.status == QUEUED)
             .execute()
         )
         count(campaign_id, {QUEUED: -number, SKIPPED: number})
