@@ -25,6 +25,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import expect
 from servers import Missing, PostgresServer, RedisServer, free_port, listening, process, wait_for
 
 from obidient import cli as cli_module
@@ -45,6 +46,8 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("obidient")
 quick_apps.install()
+# Nor is a page that takes its time while others work beside it.
+expect.set_options(timeout=30_000)
 
 
 def missing(reason: str) -> None:

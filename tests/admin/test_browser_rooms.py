@@ -153,9 +153,9 @@ def test_an_operator_sees_what_is_stuck_and_tries_what_failed_again(
     expect(page.get_by_text("Nothing is consuming the SMS queue.")).to_be_visible()
     worker()
     # The page sees by itself that somebody works now, and that nothing waits any more.
-    expect(page.get_by_text("No worker is running.")).to_be_hidden(timeout=30_000)
+    expect(page.get_by_text("No worker is running.")).to_be_hidden(timeout=90_000)
     row = page.get_by_role("row").filter(has_text="sms-broadcast").first
-    expect(row).to_contain_text("1 worker", timeout=30_000)
+    expect(row).to_contain_text("1 worker", timeout=90_000)
     row.get_by_role("button", name="Pause").click()
     confirm(page, "Pause the channel")
     expect(row).to_contain_text("Paused by hand")
