@@ -232,13 +232,25 @@ def run(seed: int, people: int, embedded: bool, rate: int = 1500, channel: str =
     return storm
 
 
-def sail(campaign_id: int, weather: Weather, began: float) -> None:
-    """Faults at random moments, a person who resumes what paused itself, until it is over."""
-    times = sorted(weather.chance.uniform(1.0, STORM) for _ in range(weather.chance.randint(5, 9)))
+def sail(
+    campaign_id: int,
+    weather: Weather,
+    began: float,
+    strikes: tuple[int, int] = (5, 9),
+    spoil: Callable[[], bool] | None = None,
+) -> None:
+    """Faults at random moments, a person who resumes what paused itself, until it is over.
+
+    `spoil` breaks a promise on purpose: from a third of the storm on it is asked until it could.
+    """
+    number = weather.chance.randint(*strikes)
+    times = sorted(weather.chance.uniform(1.0, STORM) for _ in range(number))
     while time.monotonic() - began < LONGEST:
         if times and time.monotonic() - began >= times[0]:
             times.pop(0)
             weather.strike()
+        if spoil is not None and time.monotonic() - began > STORM / 3 and spoil():
+            spoil = None
         campaign = look(campaign_id)
         if campaign.status == "completed":
             return

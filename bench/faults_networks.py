@@ -27,11 +27,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from far_ends import AT, KANNEL, NAMES, TERMII, TROUBLES, FarEnds, Postman
-from faults import CALL, LONGEST, PATIENCE, STALL, STORM, THREADS, WORKERS, look, safely
+from faults import CALL, PATIENCE, STALL, THREADS, WORKERS, safely, sail
 from faults import Storm as OneStorm
 from faults import Weather as OneWeather
 from networks_verdict import Seen, Verdict, judge
@@ -49,7 +50,6 @@ from obidient.campaigns.models.campaign import (
 )
 from obidient.campaigns.sending.counters import count
 from obidient.clock import utcnow
-from obidient.errors import Conflict
 
 #: Seconds in which the last reports must be in, and how many of them are surely taken a second.
 REPORTS, TAKEN = 120.0, 50
@@ -154,7 +154,8 @@ def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
             weather.start_worker()
         rig.wait_for_workers()
         began = time.monotonic()
-        sail(campaign_id, weather, began, sabotage)
+        broken = partial(spoil, campaign_id, sabotage) if sabotage else None
+        sail(campaign_id, weather, began, (6, 12), broken)
         if not storm.problems:
             settle(postman, REPORTS + people / TAKEN)
         storm.seconds = time.monotonic() - began
@@ -168,27 +169,6 @@ def launch(template: str) -> int:
     )
     control.launch(campaign.id)
     return int(campaign.id)
-
-
-def sail(campaign_id: int, weather: Weather, began: float, sabotage: str) -> None:
-    """Faults at random moments, a person who resumes what paused itself, until it is over."""
-    number = weather.chance.randint(6, 12)
-    times = sorted(weather.chance.uniform(1.0, STORM) for _ in range(number))
-    while time.monotonic() - began < LONGEST:
-        if times and time.monotonic() - began >= times[0]:
-            times.pop(0)
-            weather.strike()
-        if sabotage and time.monotonic() - began > STORM / 3 and spoil(campaign_id, sabotage):
-            sabotage = ""
-        campaign = look(campaign_id)
-        if campaign.status == "completed":
-            return
-        if campaign.status == "paused":
-            weather.storm.resumed.append(campaign.status_reason)
-            with contextlib.suppress(Conflict):
-                safely(lambda: control.resume(campaign_id))
-        time.sleep(0.1)
-    weather.storm.problems.append("did not finish")
 
 
 def spoil(campaign_id: int, how: str) -> bool:

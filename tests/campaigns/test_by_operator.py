@@ -2,7 +2,8 @@
 
 import pytest
 from flask import Flask
-from two_networks import First, Second, later, launch, networks, refuse, work
+from one_turn import launch
+from two_networks import First, Second, later, networks, refuse, work
 
 from obidient import create_app
 from obidient.campaigns.models.campaign import Recipient

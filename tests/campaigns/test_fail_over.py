@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+from one_turn import launch
 from two_networks import (
     PEOPLE,
     First,
@@ -14,7 +15,6 @@ from two_networks import (
     drop,
     environ,
     later,
-    launch,
     networks,
     refuse,
     work,

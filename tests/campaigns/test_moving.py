@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from one_turn import launch
 from signed_in import sign_in
 from two_networks import (
     PEOPLE,
@@ -17,7 +18,6 @@ from two_networks import (
     drop,
     environ,
     later,
-    launch,
     networks,
     refuse,
     work,

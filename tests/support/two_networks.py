@@ -9,9 +9,8 @@ import pytest
 from flask import Flask
 
 from obidient import clock
-from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient
-from obidient.campaigns.sending import delivery, lifecycle, pace, staging
+from obidient.campaigns.sending import delivery, lifecycle, pace
 from obidient.contacts.models import Contact
 from obidient.plugin import Accepted, Message, Outcome, Provider, RequestRetry, Unknown
 from obidient.providers import registry
@@ -75,15 +74,6 @@ def networks(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Firs
 
 def later(monkeypatch: pytest.MonkeyPatch, **more: float) -> None:
     monkeypatch.setattr(clock, "_shift", clock._shift + timedelta(**more))
-
-
-def launch(**more: Any) -> int:
-    values = {"title": "T", "message_template": "Hello", "audience": {"everyone": True}}
-    campaign = control.create(values | more)
-    control.launch(campaign.id)
-    while not staging.stage_chunk(campaign.id, 500):
-        pass
-    return int(campaign.id)
 
 
 def work(campaign_id: int) -> Campaign:
