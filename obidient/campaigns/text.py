@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from obidient.errors import Invalid
+from obidient.letters import without_marks
 
 #: Field name -> what it is, for the people who write.
 FIELDS = {
@@ -141,9 +142,7 @@ def plain_spelling(text: str) -> str:
             continue
         swapped = _PLAIN.get(character)
         if swapped is None:
-            base = unicodedata.normalize("NFKD", character)
-            base = "".join(c for c in base if not unicodedata.combining(c))
-            swapped = "".join(_PLAIN.get(c, c) for c in base)
+            swapped = "".join(_PLAIN.get(c, c) for c in without_marks(character))
         plain.append(swapped)
     return "".join(plain)
 

@@ -4,13 +4,13 @@ The language stands in a field of the organisation's own, as lists bring it alon
 "Language" with "Yoruba" or "yo". Who has none, or one without a text, gets the message itself.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from obidient.campaigns import text
 from obidient.contacts import fields
 from obidient.errors import Invalid
+from obidient.letters import without_marks
 
 #: ISO 639 code -> what people call it.
 LANGUAGES = {"en": "English", "ha": "Hausa", "ig": "Igbo", "pcm": "Pidgin", "yo": "Yoruba"}
@@ -38,9 +38,7 @@ FIELDS = ("language", "preferred_language", "lang")
 def language_of(values: Mapping[str, str]) -> str:
     """The code of a person's language from their field values; empty when it is not known."""
     said = next((values[name] for name in FIELDS if values.get(name)), "")
-    plain = unicodedata.normalize("NFKD", said).casefold()
-    plain = "".join(one for one in plain if not unicodedata.combining(one))
-    return _WORDS.get(" ".join(plain.split()), "")
+    return _WORDS.get(" ".join(without_marks(said).casefold().split()), "")
 
 
 def template_for(template: str, others: Mapping[str, str] | None, values: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
 """Which column is which: told by titles and cells together, or as a person says."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +8,7 @@ from obidient.areas import Ambiguous, find_lga, find_state
 from obidient.contacts import names, numbers, titles
 from obidient.contacts.csvfile import Row
 from obidient.errors import Invalid
+from obidient.letters import without_marks
 
 FIELDS = (
     "phone",
@@ -59,8 +59,7 @@ def known_titles(cells: Sequence[str]) -> int:
 
 def slug(title: str) -> str:
     """A title as the name of a field in texts: `Meeting place` is meeting_place."""
-    plain = unicodedata.normalize("NFKD", title.rpartition("/")[2] if "_" in title else title)
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = without_marks(title.rpartition("/")[2] if "_" in title else title)
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].strip("_")
 
 

@@ -1,9 +1,10 @@
 """What the title of a column says that is in it, however people word it."""
 
 import re
-import unicodedata
 from functools import lru_cache
 from itertools import pairwise
+
+from obidient.letters import without_marks
 
 #: Words that say nothing: `What is your phone number?`, `Phone 1 - Value`, `Enter LGA`.
 _NOISE = frozenset(
@@ -87,8 +88,7 @@ _TYPES = re.compile(r".+ - (type|label)", re.IGNORECASE)
 def words(title: str) -> list[str]:
     """Its words: `group_a/phone_number` is phone, number; `FirstName` first, name."""
     if not title.isascii():
-        title = unicodedata.normalize("NFKD", title)
-        title = "".join(c for c in title if not unicodedata.combining(c))
+        title = without_marks(title)
     # KoBo and ODK write the groups of a form before the question.
     path = re.fullmatch(r"\w+(?:/\w+)+", title)
     title = title.rpartition("/")[2] if path and "_" in title else title

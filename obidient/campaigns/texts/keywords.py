@@ -11,7 +11,6 @@ text costs no more than a long one.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable
 
 from obidient.campaigns.text import plain_spelling
@@ -29,6 +28,7 @@ from obidient.campaigns.texts.words import (
     STEMS,
     THREATS,
 )
+from obidient.letters import without_marks
 
 #: A longer text is no keyword: somebody has something to say.
 MOST_CHARACTERS = 480
@@ -160,9 +160,8 @@ def perhaps_stop(text: str) -> bool:
 
 def _clauses(text: str) -> list[list[str]]:
     """The words of each clause, in one spelling."""
-    plain = unicodedata.normalize("NFKD", plain_spelling(text)).casefold()
     # Without marks first: one that stands before an n would look like the begin of a word.
-    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    plain = without_marks(plain_spelling(text)).casefold()
     # Igbo's n'ozi is two words, English don't one.
     spoken = _N_BEFORE.sub("n ", plain).replace("'", "").replace("&", " and ")
     spoken = _DOTTED.sub(r"\1 ", spoken)
