@@ -1,7 +1,7 @@
 """How settings are written: a parser returns the value, or raises ValueError that says how."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal, InvalidOperation
@@ -183,6 +183,13 @@ def naira(value: str) -> Decimal:
     return amount
 
 
+def _pairs(value: str) -> Iterator[tuple[str, str, str]]:
+    """`a=b, c` as (a, =, b) and (c, "", "")."""
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        left, sign, right = part.partition("=")
+        yield left.strip(), sign, right.strip()
+
+
 def prices(value: str) -> tuple[tuple[str, Decimal], ...]:
     """`4.00` or `MTN=4.00,*=5.00` as (network in small letters, naira); `*` is every other."""
     if not value.strip():
@@ -190,8 +197,7 @@ def prices(value: str) -> tuple[tuple[str, Decimal], ...]:
     if "=" not in value:
         return (("*", naira(value)),)
     found: dict[str, Decimal] = {}
-    for part in filter(None, (one.strip() for one in value.split(","))):
-        name, _, amount = (one.strip() for one in part.partition("="))
+    for name, _, amount in _pairs(value):
         if name != "*" and name.casefold() not in map(str.casefold, NETWORKS):
             raise ValueError(f"must name networks ({', '.join(NETWORKS)}) or * for the others")
         found[name.casefold()] = naira(amount)
@@ -217,15 +223,12 @@ def smtp_url(value: str) -> str:
     return value.strip()
 
 
-OPERATORS = ("MTN", "AIRTEL", "GLO", "9MOBILE")
-
-
 def by_operator(value: str) -> tuple[tuple[str, str], ...]:
     """`MTN=a,Airtel=b` as (operator in capitals, provider)."""
+    known = [name.upper() for name in NETWORKS]
     found: list[tuple[str, str]] = []
-    for part in filter(None, (one.strip() for one in value.split(","))):
-        operator, equals, name = (one.strip() for one in part.partition("="))
-        if operator.upper() not in OPERATORS or not equals or not name:
+    for operator, equals, name in _pairs(value):
+        if operator.upper() not in known or not equals or not name:
             raise ValueError("must be like MTN=a,Airtel=b, of MTN, Airtel, Glo and 9mobile")
         found.append((operator.upper(), name))
     if len({operator for operator, _ in found}) < len(found):

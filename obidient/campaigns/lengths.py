@@ -110,9 +110,14 @@ def _may_be_long(template: str, values: Mapping[str, str], keep_spelling: bool) 
     return wide or not all(map(str.isascii, filled)) or units > text.MOST_PARTS * 152
 
 
+def _columns(names: list[str]) -> list[str]:
+    """The columns of a contact that fields stand for, each once."""
+    return list(dict.fromkeys(column for name in names for column in COLUMNS.get(name, OWN)))
+
+
 def _longest_value(names: list[str], audience: Mapping[str, Any], channel: str) -> int:
     """No value of these fields is longer, of anybody in an audience: one look at the table."""
-    columns = list(dict.fromkeys(column for name in names for column in COLUMNS.get(name, OWN)))
+    columns = _columns(names)
     if any(column.endswith("_code") for column in columns):
         return _LONGEST_VALUE
     chosen = audiences.selection(audience)
@@ -127,7 +132,7 @@ def _groups(
     names: list[str], audience: Mapping[str, Any], channel: str
 ) -> Iterator[tuple[dict[str, str], int]]:
     """(field values, people) of everybody who would be written to."""
-    columns = list(dict.fromkeys(column for name in names for column in COLUMNS.get(name, OWN)))
+    columns = _columns(names)
     chosen = audiences.selection(audience)
     shown = ", ".join(f"c.{column}" for column in columns)
     cursor = db.execute_sql(

@@ -14,8 +14,7 @@ from one_turn import S, launch, people, provider, rows, says, work
 
 from obidient.campaigns import control, lengths
 from obidient.campaigns.models.campaign import CampaignError
-from obidient.campaigns.planning import costs
-from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.sending import lifecycle, operators
 from obidient.config import ConfigError, Settings, settings
 from obidient.contacts.models import Contact
 from obidient.errors import Conflict
@@ -52,7 +51,7 @@ def test_the_cost_is_known_before_the_first_campaign_by_network(
     organiser: dict[str, str],
     create: Callable[..., dict[str, Any]],
 ) -> None:
-    assert [costs.network_of(one) for one in ("+2348031234567", "+2348051234567", "x")] == [
+    assert [operators.operator_of(one) for one in ("+2348031234567", "+2348051234567", "x")] == [
         "MTN",
         "Glo",
         "",

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -164,17 +165,21 @@ class Draft:
     @property
     def starts(self) -> str:
         """`at once`, or when the first message leaves: its time, or the end of quiet hours."""
-        begin = self.campaign.scheduled_at if self.later else utcnow()
-        first = holds.first_moment(self.campaign, begin, self._carrier)
+        begin, first = self._moments()
         return formats.clock(first) if self.later or first != begin else "at once"
 
     @property
     def starts_note(self) -> str:
         """Why it starts then."""
-        begin = self.campaign.scheduled_at if self.later else utcnow()
-        if holds.first_moment(self.campaign, begin, self._carrier) != begin:
+        begin, first = self._moments()
+        if first != begin:
             return "at the end of quiet hours"
         return formats.full(begin) if self.later else "when you send it"
+
+    def _moments(self) -> tuple[datetime, datetime]:
+        """When it begins, and when its first message may leave."""
+        begin = self.campaign.scheduled_at if self.later else utcnow()
+        return begin, holds.first_moment(self.campaign, begin, self._carrier)
 
     @property
     def later(self) -> bool:
@@ -212,8 +217,8 @@ class Draft:
         c = self.campaign
         if why := lifecycle.carrier(c)[1]:
             found.append(f"{why}. It would pause at once.")
-        begin = c.scheduled_at if self.later else utcnow()
-        if holds.first_moment(c, begin, self._carrier) != begin:
+        begin, first = self._moments()
+        if first != begin:
             found.append(f"Its time is within quiet hours: the first leaves {self.starts}.")
         if c.channel == "sms" and "stop" not in c.message_template.lower():
             found.append("It does not say how to opt out. Consider adding: Reply STOP to opt out.")

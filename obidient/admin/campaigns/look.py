@@ -15,14 +15,13 @@ from obidient.campaigns import progress
 from obidient.campaigns.followup.chosen import NOT_SENT, UNREACHED
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
 from obidient.campaigns.sending import holds, notes
+from obidient.campaigns.sending.budget import NAIRA
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.providers import registry
 from obidient.queues import Queues
 from obidient.workers.living import living_workers
 
-#: Of a cost before any network has told one.
-HOME_CURRENCY = "NGN"
 OVER = ("completed", "cancelled", "failed")
 #: A batch that is put off for longer than this waits for somebody's next try.
 NEXT_TRY = timedelta(seconds=5)
@@ -64,7 +63,7 @@ class Look:
         c = self.campaign
         if self.is_over and not c.cost_e4:
             return "–"
-        return formats.money(c.cost_e4, c.currency or HOME_CURRENCY)
+        return formats.money(c.cost_e4, c.currency or NAIRA)
 
     @property
     def handed_over(self) -> int:

@@ -2,31 +2,15 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import lru_cache
-
-import phonenumbers
-from phonenumbers import carrier as operators
 
 from obidient.campaigns import progress
 from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import operators
 from obidient.campaigns.sending.budget import NAIRA
 from obidient.config import settings
 
 #: The price of every network that has none of its own.
 OTHERS = "*"
-
-
-@lru_cache(maxsize=4_096)
-def network_of(phone: str) -> str:
-    """The phone company that a number was given out by, as `MTN`; empty where nobody knows.
-
-    From the library's table of prefixes: who has taken a number along to another network is
-    counted with the first.
-    """
-    try:
-        return str(operators.name_for_number(phonenumbers.parse(phone), "en"))
-    except phonenumbers.NumberParseException:
-        return ""
 
 
 def price(campaign: Campaign, provider: str, phones: Sequence[str]) -> tuple[Decimal | None, str]:
@@ -38,7 +22,8 @@ def price(campaign: Campaign, provider: str, phones: Sequence[str]) -> tuple[Dec
     prices = dict(settings().price_per_part)
     if not prices or campaign.channel != "sms":
         return progress.price_of_part(provider)
-    each = [_of_network(prices, network_of(phone)) for phone in phones] or [prices[OTHERS]]
+    names = [operators.operator_of(phone) for phone in phones]
+    each = [_of_network(prices, name) for name in names] or [prices[OTHERS]]
     return sum(each, Decimal(0)) / len(each), NAIRA
 
 

@@ -1,6 +1,7 @@
 """Which operator's network a Nigerian number began with, from its first digits.
 
-Numbers can be taken along to another operator, so this is a guess, good enough to choose a way.
+Numbers can be taken along to another operator, so this is a guess, good enough to choose a way and
+to reckon with a price.
 """
 
 import functools
@@ -8,8 +9,10 @@ import functools
 import phonenumbers
 from phonenumbers import carrier
 
-#: As people write them in settings -> as `phonenumbers` does.
-NAMES = {"MTN": "MTN", "AIRTEL": "Airtel", "GLO": "Glo", "9MOBILE": "9mobile"}
+from obidient.setting_values import NETWORKS
+
+#: As settings keep them -> as `phonenumbers` writes them.
+NAMES = {name.upper(): name for name in NETWORKS}
 #: Characters of a number in international form that tell its operator, with the plus.
 SHORT, LONG = 7, 8
 
@@ -19,7 +22,7 @@ def _all() -> dict[str, list[str]]:
     """Operator -> the first digits of its numbers, as short as they may be."""
     found: dict[str, list[str]] = {}
     for three in range(700, 920):
-        names = [_operator(f"{three}{digit}") for digit in range(10)]
+        names = [operator_of(f"+234{three}{digit}{0:06}") for digit in range(10)]
         if len(set(names)) == 1:
             found.setdefault(names[0], []).append(f"+234{three}")
         else:
@@ -28,9 +31,13 @@ def _all() -> dict[str, list[str]]:
     return found
 
 
-def _operator(beginning: str) -> str:
-    number = phonenumbers.parse(f"+234{beginning:0<10}")
-    return carrier.name_for_number(number, "en")
+@functools.lru_cache(maxsize=4_096)
+def operator_of(phone: str) -> str:
+    """The operator that a number was given out by, as `MTN`; empty where nobody knows."""
+    try:
+        return str(carrier.name_for_number(phonenumbers.parse(phone), "en"))
+    except phonenumbers.NumberParseException:
+        return ""
 
 
 def beginnings(operator: str) -> list[str]:

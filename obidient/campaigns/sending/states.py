@@ -15,7 +15,7 @@ from peewee import Case
 
 from obidient.bulk import rows_sql
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import again, notes
+from obidient.campaigns.sending import again, notes, operators
 from obidient.campaigns.sending.counters import count
 from obidient.campaigns.sending.outcomes import Claimed, Result
 from obidient.clock import utcnow
@@ -29,9 +29,7 @@ SENT, SKIPPED = RecipientStatus.SENT, RecipientStatus.SKIPPED
 CAMPAIGN_REOPENED = Case(Campaign.status, (("completed", "sending"),), Campaign.status)
 #: Refused for good, and never in doubt: who is tried again may go by another network.
 SURELY_NOT_SENT = (
-    (Recipient.status == FAILED)
-    & ~Recipient.doubted
-    & Recipient.error_code.not_in(["unknown", "no-answer"])
+    (Recipient.status == FAILED) & ~Recipient.doubted & Recipient.error_code.not_in(again.IN_DOUBT)
 )
 #: The error threshold looks at what comes from now on: a person has seen what came before.
 ERRORS_SEEN = {"recent_bad": 0, "recent_tried": 0}
@@ -93,7 +91,8 @@ def claim(
 def _claim_sql(limit: int, avoid: Sequence[str] = ()) -> str:
     m = mark()
     marks = ", ".join([m] * len(avoid))
-    begins = f"substr(r.phone, 1, 7) IN ({marks}) OR substr(r.phone, 1, 8) IN ({marks})"
+    short, long = (f"substr(r.phone, 1, {size})" for size in (operators.SHORT, operators.LONG))
+    begins = f"{short} IN ({marks}) OR {long} IN ({marks})"
     others = f"AND (r.provider IS NOT NULL OR NOT ({begins})) " if avoid else ""
     lock = "FOR UPDATE OF r SKIP LOCKED" if is_postgres() else ""
     # MATERIALIZED: PostgreSQL may otherwise run the locking subquery more than once, and so

@@ -21,8 +21,12 @@ def messages(campaign: Campaign, claimed: list[Claimed]) -> tuple[list[Message],
     """
     sound = channels.of(campaign.channel).sound(campaign)
     made, too_long = [], []
-    for one, text in _texts(campaign, claimed):
-        if lengths.is_too_long(campaign.channel, text):
+    found = _texts(campaign, claimed)
+    # Many have the same text: each is measured once.
+    texts = {text for _, text in found}
+    long = {text for text in texts if lengths.is_too_long(campaign.channel, text)}
+    for one, text in found:
+        if text in long:
             too_long.append(_left_out(one, text))
         else:
             made.append(message_of(one, text, campaign, sound))
