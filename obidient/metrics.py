@@ -6,8 +6,10 @@ Nothing is counted, and prometheus-client is not even imported, until a server o
 
 import contextlib
 import fcntl
+import json
 import logging
 import os
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,12 +109,11 @@ def counted() -> list[Any]:
     """What all processes of this host have counted, as prometheus-client's metric families."""
     if _folder is None:
         return []
-    from prometheus_client import CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
 
     with _locked(_folder, fcntl.LOCK_SH):
-        collector = MultiProcessCollector(CollectorRegistry(), path=str(_folder))  # type: ignore[no-untyped-call]
-        return list(collector.collect())  # type: ignore[no-untyped-call]
+        files = [str(path) for path in _folder.glob("*.db") if _values(path)]
+        return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
 
 
 def fold(folder: Path) -> None:
@@ -120,23 +121,41 @@ def fold(folder: Path) -> None:
     from prometheus_client.mmap_dict import MmapedDict
 
     with _locked(folder, fcntl.LOCK_EX):
+        for path in folder.glob("*_0.db"):
+            if _values(path) is None:
+                path.unlink()
         for path in folder.glob("*_[1-9]*.db"):
             kind, _, pid = path.stem.rpartition("_")
-            if not pid.isdigit() or _lives(int(pid)):
+            if not pid.isdigit():
                 continue
-            if kind.startswith("gauge"):
-                path.unlink()
+            # This process's number may be that of a dead one, whose file it would go on with.
+            mine = int(pid) == os.getpid() and not _meters
+            if not mine and _lives(int(pid)):
                 continue
-            kept = MmapedDict(str(folder / f"{kind}_0.db"))  # type: ignore[no-untyped-call]
-            try:
-                for key, value, at, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
+            counted = _values(path)
+            if counted and not kind.startswith("gauge"):
+                kept = MmapedDict(str(folder / f"{kind}_0.db"))  # type: ignore[no-untyped-call]
+                for key, value, at, _ in counted:
                     held, _ = kept.read_value(key)  # type: ignore[no-untyped-call]
                     kept.write_value(key, held + value, at)  # type: ignore[no-untyped-call]
-            except RuntimeError:
-                logger.warning("%s is damaged and left out", path.name)
-            finally:
                 kept.close()  # type: ignore[no-untyped-call]
             path.unlink()
+
+
+def _values(path: Path) -> list[Any] | None:
+    """What a file holds; None when it is damaged, as a killed process may leave it behind."""
+    from prometheus_client.mmap_dict import MmapedDict
+
+    try:
+        found = list(MmapedDict.read_all_values_from_file(str(path)))  # type: ignore[no-untyped-call]
+        for key, *_ in found:
+            json.loads(key)
+    except FileNotFoundError:
+        return []
+    except (RuntimeError, ValueError, struct.error) as error:
+        logger.warning("%s is damaged, so what it counted is left out: %s", path.name, error)
+        return None
+    return found
 
 
 @contextlib.contextmanager

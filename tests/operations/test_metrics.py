@@ -114,6 +114,25 @@ def test_what_dead_processes_counted_is_kept_in_one_file(tmp_path: Path) -> None
     )
 
 
+def test_what_a_killed_process_left_half_written_stops_nobody(tmp_path: Path) -> None:
+    """Before, an empty file kept every worker of the host from starting, and /metrics was a 500."""
+    for name in ("counter_0.db", "counter_999998.db", "histogram_999998.db", "gauge_all_999998.db"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "counter_999999.db").write_bytes(b"\x00\x01\x00\x00" + b"\xff" * 400)
+    (tmp_path / f"histogram_{os.getppid()}.db").write_bytes(b"")
+    script = (
+        "import sys; from pathlib import Path; from obidient import metrics; "
+        "metrics.start(Path(sys.argv[1])); metrics.count('obidient_callbacks', 2, state='a'); "
+        "Path(sys.argv[1], 'counter_1.db').touch(); "
+        "print([s.value for f in metrics.counted() for s in f.samples if s.labels.get('state')])"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[2.0]\n", done.stderr
+    assert "counter_999999.db is damaged" in done.stderr
+    assert not list(tmp_path.glob("*_99999?.db"))
+
+
 def test_commands_do_not_load_prometheus() -> None:
     script = (
         "import sys, obidient.cli; from obidient import create_app; "
