@@ -7,18 +7,21 @@ have reached people. Exceptions don't tell the two apart (a TLS handshake that t
 like a slow answer), so connections note the moment when the first byte goes out.
 """
 
-import json
-import threading
+import contextlib
+import json as encoding
+import select
+import ssl
 import time
+import weakref
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, LocationValueError
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote, urlencode, urlsplit
 
 from obidient.plugin_messages import ProviderStopped, RequestRetry
 
@@ -29,8 +32,7 @@ CONNECT = 5.0
 IDLE = 15.0
 #: Answers about a thousand recipients take 150 KiB.
 LARGEST = 8 * 1024 * 1024
-
-_here = threading.local()
+FORM = "application/x-www-form-urlencoded"
 
 
 class Uncertain(Exception):
@@ -48,22 +50,72 @@ class HttpResponse:
     def json(self) -> Any:
         """The body as JSON. Raises Uncertain when it is not: nobody knows what came of it."""
         try:
-            return json.loads(self.text)
+            return encoding.loads(self.text)
         except ValueError:
             raise Uncertain("The answer could not be read") from None
 
 
+class _Address(NamedTuple):
+    """Where to connect; `path` is what comes after it."""
+
+    secure: bool
+    host: str
+    port: int | None
+    path: str
+
+
+@lru_cache(maxsize=64)
+def _address(url: str) -> _Address:
+    """Raises ValueError for what is no address."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("there is no host in it, or it does not begin with https://")
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    if parts.query:
+        path += "?" + quote(parts.query, safe="/?%:@!$&'()*+,;=~")
+    return _Address(parts.scheme == "https", parts.hostname, parts.port, path)
+
+
 class _Noting:
-    """A connection that notes when a request begins to leave."""
+    """A connection that notes when a request begins to leave, and hands it over in one piece."""
 
     sock: Any
     used_at = 0.0
+    departed = False
+    read_timeout = CONNECT
+    _pieces: list[bytes] | None = None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self.sock.settimeout(self.read_timeout)
 
     def send(self, data: Any) -> None:
+        if self._pieces is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._pieces.append(data)
+
+    def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> None:
+        """Send a whole request at once: each piece by itself costs as much as all of them."""
+        pieces: list[bytes] = []
+        self._pieces = pieces
+        try:
+            self.request(method, path, body, headers)  # type: ignore[attr-defined]
+        finally:
+            self._pieces = None
         if self.sock is None:
-            self.connect()  # type: ignore[attr-defined]
-        _here.departed = True
-        super().send(data)  # type: ignore[misc]
+            self.connect()
+        self.departed = True
+        self.send(b"".join(pieces))
+
+    def is_over(self) -> bool:
+        """Whether it can't be trusted with another request: idle for long, or closed over there."""
+        if self.sock is None or time.monotonic() - self.used_at > IDLE:
+            return True
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        # Nobody owes us anything: whatever there is to read is the end, or no answer of ours.
+        return bool(poll.poll(0))
 
 
 class _Http(_Noting, HTTPConnection):
@@ -74,34 +126,21 @@ class _Https(_Noting, HTTPSConnection):
     pass
 
 
-class _Fresh:
-    """A pool that does not trust connections which have been idle for long."""
+_Idle = defaultdict[tuple[bool, str, int | None], deque[_Http | _Https]]
 
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection = super()._get_conn(timeout)  # type: ignore[misc]
-        if time.monotonic() - connection.used_at > IDLE:
+
+def _close_all(idle: _Idle) -> None:
+    for connections in idle.values():
+        for connection in connections:
             connection.close()
-        return connection
-
-    def _put_conn(self, connection: Any) -> None:
-        if connection is not None:
-            connection.used_at = time.monotonic()
-        super()._put_conn(connection)  # type: ignore[misc]
-
-
-class _HttpPool(_Fresh, urllib3.HTTPConnectionPool):
-    ConnectionCls = _Http
-
-
-class _HttpsPool(_Fresh, urllib3.HTTPSConnectionPool):
-    ConnectionCls = _Https
 
 
 class Transport:
     """Requests to one service; safe to use from many threads.
 
     `service` is what its errors call the network, `setting` the one that holds its address.
-    `read_timeout` is in seconds; one request takes at most `longest`.
+    `connections` are kept open at most, `read_timeout` is in seconds; one request takes at most
+    `longest`.
     """
 
     def __init__(
@@ -113,8 +152,11 @@ class Transport:
     ) -> None:
         self._service, self._setting = service, setting
         self._read_timeout = read_timeout
-        self._pool = urllib3.PoolManager(num_pools=4, maxsize=connections)
-        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self._connections = connections
+        #: The last one used is the next: the others grow old and are closed.
+        self._idle: _Idle = defaultdict(deque)
+        self._trusted: ssl.SSLContext | None = None
+        weakref.finalize(self, _close_all, self._idle)
 
     @property
     def longest(self) -> float:
@@ -135,55 +177,86 @@ class Transport:
         leave, Uncertain when it may have, ProviderStopped when the address is none. A status is no
         error here.
         """
-        _here.departed = False
         try:
-            return self._exchange(method, url, headers or {}, _how(method, fields, json))
-        except LocationValueError as error:
+            to = _address(url)
+        except ValueError as error:
             raise ProviderStopped(f"{self._setting} is no address: {error}") from None
-        except (HTTPError, OSError) as error:
+        path, body, more = _how(method, to.path, fields, json)
+        give_up = time.monotonic() + self.longest
+        connection = self._connection(to)
+        try:
+            connection.ask(method, path, body, more | dict(headers or {}))
+            answer = _answer(connection, give_up)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, InvalidURL):
+                raise ProviderStopped(f"{self._setting} is no address: {error}") from None
+            if not isinstance(error, HTTPException | OSError):
+                raise
             said = type(error).__name__
-            if not _here.departed:
+            if not connection.departed:
                 raise RequestRetry(f"{self._service} can't be reached ({said})") from error
             raise Uncertain(f"The connection broke before the answer ({said})") from error
+        self._keep(to, connection)
+        return answer
 
-    def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], how: Mapping[str, Any]
-    ) -> HttpResponse:
-        give_up = time.monotonic() + self.longest
-        answer = self._pool.request(
-            method,
-            url,
-            headers=dict(headers),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            timeout=urllib3.Timeout(connect=CONNECT, read=self._read_timeout),
-            **how,
-        )
-        try:
-            body = self._body(answer, give_up)
-        except BaseException:
-            answer.close()
-            raise
-        return HttpResponse(answer.status, answer.headers, body.decode("utf-8", "replace"))
+    def _connection(self, to: _Address) -> _Http | _Https:
+        """One that is open and not in use, or a new one, which opens when it is used."""
+        idle = self._idle[to[:3]]
+        with contextlib.suppress(IndexError):
+            while True:
+                kept = idle.pop()
+                if not kept.is_over():
+                    kept.departed = False
+                    return kept
+                kept.close()
+        made: _Http | _Https
+        if to.secure:
+            # Reading all the certificates that are trusted takes longer than a request.
+            self._trusted = self._trusted or ssl.create_default_context()
+            made = _Https(to.host, to.port, timeout=CONNECT, context=self._trusted)
+        else:
+            made = _Http(to.host, to.port, timeout=CONNECT)
+        made.read_timeout = self._read_timeout
+        return made
 
-    @staticmethod
-    def _body(answer: urllib3.BaseHTTPResponse, give_up: float) -> bytes:
-        """Read to the end; an answer that drips is given up, for a claim waits for it."""
+    def _keep(self, to: _Address, connection: _Http | _Https) -> None:
+        idle = self._idle[to[:3]]
+        if connection.sock is None or len(idle) >= self._connections:
+            connection.close()
+            return
+        connection.used_at = time.monotonic()
+        idle.append(connection)
+
+
+def _answer(connection: _Http | _Https, give_up: float) -> HttpResponse:
+    """Read to the end; an answer that drips is given up, for a claim waits for it."""
+    with connection.getresponse() as answer:
         body = b""
-        for chunk in answer.stream(64 * 1024):
+        while chunk := answer.read1(64 * 1024):
             body += chunk
             if time.monotonic() > give_up or len(body) > LARGEST:
                 raise Uncertain("The answer had no end")
-        return body
+        if answer.length:
+            raise Uncertain("The connection broke before the answer was complete")
+        headers = cast("Mapping[str, str]", answer.headers)
+        return HttpResponse(answer.status, headers, body.decode("utf-8", "replace"))
 
 
-def _how(method: str, fields: Mapping[str, Any] | None, body: Any) -> dict[str, Any]:
-    """What urllib3 is to send."""
-    if body is not None:
-        return {"json": body}
+def _how(
+    method: str, path: str, fields: Mapping[str, Any] | None, json: Any
+) -> tuple[str, bytes | None, dict[str, str]]:
+    """The path, the body and its headers of one request."""
+    headers = {"User-Agent": "obidient"}
+    if json is not None:
+        body = encoding.dumps(json, separators=(",", ":"), ensure_ascii=False)
+        return path, body.encode(), headers | {"Content-Type": "application/json"}
     given = {name: str(value) for name, value in (fields or {}).items() if value is not None}
-    return {"fields": given} | ({"encode_multipart": False} if method == "POST" else {})
+    if method == "POST":
+        return path, urlencode(given).encode(), headers | {"Content-Type": FORM}
+    if given:
+        path += ("&" if "?" in path else "?") + urlencode(given)
+    return path, None, headers
 
 
 def retry_after(value: str | None) -> float | None:
