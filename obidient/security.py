@@ -25,6 +25,16 @@ def csp_nonce() -> str:
     return nonce
 
 
+def allow_microphone() -> None:
+    """Let the page that this request asks for use the microphone; no other page may."""
+    g.microphone = "(self)"
+
+
+def _permissions() -> str:
+    microphone = g.get("microphone", "()")
+    return f"camera=(self), geolocation=(self), microphone={microphone}, payment=()"
+
+
 class Sessions(SecureCookieSessionInterface):
     """Flask's sessions, without `Vary: Cookie` on public responses."""
 
@@ -68,9 +78,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        headers.setdefault(
-            "Permissions-Policy", "camera=(self), geolocation=(self), microphone=(), payment=()"
-        )
+        headers.setdefault("Permissions-Policy", _permissions())
         if https:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if "session" in response.headers.get("Vary", "").lower() or _is_private():

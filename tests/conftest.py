@@ -296,5 +296,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         missing("Chromium is not installed")
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    arguments = [*sandbox, *quiet, "--disable-gpu", "--no-first-run", "--disable-quic"]
+    # A microphone that beeps, allowed without a question to pages that may ask for it.
+    pretended = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    arguments = [*sandbox, *quiet, *pretended, "--disable-gpu", "--no-first-run", "--disable-quic"]
     return browser_type_launch_args | {"executable_path": found, "args": arguments}

@@ -14,8 +14,16 @@ KINDS = {
     "memo.amr": ("amr", "libopencore_amrnb", 8000),
     "memo.aac": ("adts", "aac", 44100),
     "browser.webm": ("webm", "libopus", 48000),
+    "safari.mp4": ("mp4", "aac", 48000),
     "telephone-ima.wav": ("wav", "adpcm_ima_wav", 8000),
     "telephone-ulaw.wav": ("wav", "pcm_mulaw", 8000),
+}
+
+#: How a writer is told to write no length: as browsers do, which begin to write at once.
+_STREAMED = {
+    "mp3": {"write_xing": "0"},
+    "webm": {"live": "1"},
+    "mp4": {"movflags": "frag_keyframe+empty_moov+default_base_moof"},
 }
 
 
@@ -28,7 +36,7 @@ def tone(kind: str, codec: str, rate: int, seconds: float = 2.0, level: int = 10
     """A tone of 440 Hz in any format and codec."""
     file, samples = io.BytesIO(), int(rate * seconds)
     wave = (int(level * math.sin(at * 2 * math.pi * 440 / rate)) for at in range(samples))
-    options = {"write_xing": "0"} if kind == "mp3" else {}
+    options = _STREAMED.get(kind, {})
     with av.open(file, "w", format=kind, options=options) as target:
         stream = target.add_stream(codec, rate=rate, layout="mono")
         frame = av.AudioFrame(format="s16", layout="mono", samples=samples)

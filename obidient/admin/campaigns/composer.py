@@ -12,7 +12,7 @@ from obidient.accounts.models import User
 from obidient.admin import formats
 from obidient.admin.base import STOP_POLLING, SecureView, done, expose
 from obidient.admin.campaigns import draft as drafts
-from obidient.admin.campaigns import draft_form, trial
+from obidient.admin.campaigns import draft_form, recordings, trial
 from obidient.admin.campaigns import saved as saved_parts
 from obidient.admin.campaigns.look import audience_words
 from obidient.areas import LGAS, STATES
@@ -20,7 +20,6 @@ from obidient.campaigns import approval, control, translations
 from obidient.campaigns import text as texts
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
-from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.planning import saved
 from obidient.campaigns.sending import lifecycle
 from obidient.clock import local, utcnow
@@ -311,9 +310,7 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "quiet_from": quiet_from or "20:00",
         "quiet_until": quiet_until or "08:00",
         "scheduled_local": f"{here:%Y-%m-%dT%H:%M}" if here else "",
-        "audio_assets": list(AudioAsset.select().order_by(AudioAsset.title).limit(200))
-        if registry.current().is_spoken(campaign.channel)
-        else [],
+        **recordings.for_composer(campaign),
     }
 
 

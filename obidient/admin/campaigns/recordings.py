@@ -6,13 +6,18 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.wrappers import Response
 
-from obidient import bodies
+from obidient import bodies, security
+from obidient.admin import formats
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
+from obidient.api import json_response, problem
 from obidient.campaigns.followup import networks, said
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.sending import lifecycle
 from obidient.campaigns.voice import api, conversion, keys, links, recordings
-from obidient.errors import Invalid
+from obidient.clock import utcnow
+from obidient.errors import Invalid, Problem
+from obidient.providers import registry
 
 SCOPE = "campaigns:write"
 
@@ -28,6 +33,28 @@ def init_app(app: Flask) -> None:
     }
     for name, function in offered.items():
         app.add_template_global(function, name)
+
+
+def for_composer(campaign: Campaign) -> dict[str, Any]:
+    """What the composer of a campaign that is spoken offers to play; nothing for any other.
+
+    Its page may use the microphone. The newest come first, and the chosen one is always there.
+    """
+    if not registry.current().is_spoken(campaign.channel):
+        return {}
+    security.allow_microphone()
+    rows = list(AudioAsset.select().order_by(AudioAsset.id.desc()).limit(200))
+    if campaign.audio_asset_id and all(row.id != campaign.audio_asset_id for row in rows):
+        rows += list(AudioAsset.select().where(AudioAsset.id == campaign.audio_asset_id))
+    return {
+        "audio_assets": rows,
+        "recorder": {
+            "longest": int(recordings.LONGEST),
+            "largest": recordings.LARGEST,
+            "too_large": recordings.TOO_LARGE,
+            "reads_all": conversion.is_installed(),
+        },
+    }
 
 
 def played(campaign: Campaign) -> dict[str, Any] | None:
@@ -74,13 +101,28 @@ class Recordings(SecureView):
         return done(self._upload, "Added. Listen to it once.", self.get_url(".index"))
 
     @staticmethod
-    def _upload() -> None:
+    def _upload(title: str = "") -> AudioAsset:
         file = request.files.get("file")
         if file is None or not file.filename:
             raise Invalid("Choose a file first.")
         name = file.filename.replace("\x00", "").rpartition("/")[2]
-        title = request.form.get("title", "").replace("\x00", "").strip() or name
-        recordings.add_file(title[:200], name, file.stream)
+        title = title or request.form.get("title", "").replace("\x00", "").strip() or name
+        return recordings.add_file(title[:200], name, file.stream)
+
+    @expose("/of-draft/<int:campaign_id>", methods=("POST",))
+    @bodies.takes(api.LARGEST_BODY, SCOPE, recordings.TOO_LARGE)
+    @needs(SCOPE, "add recordings")
+    def of_draft(self, campaign_id: int) -> Response:
+        """What the composer's microphone recorded, or a file chosen there; for its script."""
+        title = ""
+        try:
+            if request.form.get("recorded") == "yes":
+                moment = formats.full(utcnow())
+                title = f"{lifecycle.get(campaign_id).title[:150]}, recorded {moment}"
+            row = self._upload(title)
+        except Problem as error:
+            return problem(error.status, error.title, error.detail)
+        return json_response({"id": row.id, "title": row.title, "seconds": row.seconds})
 
     @expose("/link", methods=("POST",))
     @needs(SCOPE, "add recordings")
