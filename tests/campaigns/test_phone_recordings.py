@@ -3,6 +3,7 @@
 import struct
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from phone_sounds import KINDS, made, peak, tone
 from recordings import kept, organiser, path, upload, wav
 from signed_in import sign_in
 
+from obidient import database
 from obidient.campaigns import control
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.voice import conversion, recordings
@@ -92,6 +94,47 @@ def test_a_decoder_that_dies_takes_nothing_with_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(Invalid, match="damaged"):
         conversion.convert(wav(), MP3, 600)
+
+
+def test_no_more_is_read_of_a_decoder_than_a_recording_can_have(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    endless = tmp_path / "endless.py"
+    monkeypatch.setattr(conversion, "_DECODER", endless)
+    monkeypatch.setattr(conversion, "MOST", 100_000)
+    endless.write_text("import sys\nwhile True: sys.stdout.buffer.write(bytes(10_000))\n")
+    with pytest.raises(Invalid, match="damaged"):
+        conversion.convert(wav(), MP3, 600)
+    # What it says is read to the end, and all but its last words is forgotten.
+    endless.write_text("import sys\nwhile True: sys.stderr.buffer.write(bytes(10_000))\n")
+    monkeypatch.setattr(conversion, "PATIENCE", 1.0)
+    with pytest.raises(Invalid, match="takes too long"):
+        conversion.convert(wav(), MP3, 600)
+
+
+def test_a_slow_conversion_holds_up_neither_writers_nor_the_other_threads(
+    app: Flask, client: FlaskClient, organiser: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[bool] = []
+
+    def slow(body: bytes, *_: object) -> conversion.Converted:
+        inside.append(database.db.in_transaction())
+        return conversion.Converted("audio/mpeg", 2.0, body)
+
+    keyed = organiser | {"Idempotency-Key": "once"}
+    with monkeypatch.context() as patched:
+        patched.setattr(conversion, "convert", slow)
+        first, again = (upload(client, keyed, wav(2)).json for _ in range(2))
+        assert first == again
+        assert upload(client, keyed, wav(3)).status_code == 409
+    assert inside and not any(inside) and AudioAsset.select().count() == 1
+
+    for _ in range(4):
+        assert conversion._places.acquire(blocking=False)
+    try:
+        assert upload(client, organiser, wav(2)).status_code == 409
+    finally:
+        conversion._places.release(4)
 
 
 def test_without_the_extra_a_file_is_taken_as_it_is_or_refused(

@@ -1,8 +1,10 @@
 """Recordings and the keys that people press, over HTTP."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import IO, Any, ParamSpec
 
-from flask import Response, request
+from flask import Response, g, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.datastructures import FileStorage
@@ -18,6 +20,7 @@ from obidient.clock import isoformat
 from obidient.errors import Invalid
 from obidient.idempotency import idempotent
 
+P = ParamSpec("P")
 _TITLE = r"^[^\x00]*[^\x00\s][^\x00]*$"
 #: The form's own fields come on top of the file.
 LARGEST_BODY = recordings.LARGEST + 64 * 1024
@@ -118,6 +121,7 @@ def register(blueprint: APIBlueprint) -> None:
         openapi_extensions=_BODY,
     )
     @bodies.takes(LARGEST_BODY, told=recordings.TOO_LARGE)
+    @_prepared
     @idempotent
     def create_audio_asset() -> Response:
         """Upload a recording (multipart, field `file`), or name one by its https address."""
@@ -145,7 +149,28 @@ def register(blueprint: APIBlueprint) -> None:
         return api.json_response(AnswersOut(**pressed.calls(campaign.id), keys=keys))
 
 
+def _prepared(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Convert an upload before the view's transaction begins: it would hold up every writer."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+        if request.mimetype == "multipart/form-data":
+            if "Idempotency-Key" in request.headers:
+                # Kept: a repetition is known by the bytes, and the form is read from them.
+                request.get_data()
+            title, name, stream = _given()
+            g.upload = title, name, stream, recordings.prepare(stream)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
 def _upload() -> AudioAsset:
+    return recordings.add_file(*g.upload)
+
+
+def _given() -> tuple[str, str, IO[bytes]]:
+    """Title, name and bytes of the file in the form."""
     file: FileStorage | None = request.files.get("file")
     if file is None or not file.filename:
         raise Invalid("Send the recording in the field `file`.")
@@ -153,7 +178,7 @@ def _upload() -> AudioAsset:
     title = request.form.get("title", "").replace("\x00", "").strip() or name.rpartition("/")[2]
     if not title.strip() or len(title) > 200:
         raise Invalid("Give the recording a title of 200 characters at most.")
-    return recordings.add_file(title, name, file.stream)
+    return title, name, file.stream
 
 
 def _link() -> AudioAsset:

@@ -60,6 +60,10 @@ class Sound:
     seconds: float
 
 
+#: What a file turned out to be, and the bytes made of it, if any were.
+Ready = tuple[Sound, bytes | None]
+
+
 def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
 
@@ -146,12 +150,13 @@ def check_playable(asset_id: int, provider: Provider | None) -> None:
         raise Invalid(f"The recording {row.title!r} can't be played. {problem}")
 
 
-def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
-    """Keep an uploaded recording. Raises Invalid with the reason why it can't be used."""
+def add_file(title: str, filename: str, file: IO[bytes], ready: Ready | None = None) -> AudioAsset:
+    """Keep an uploaded recording. Raises Invalid with the reason why it can't be used.
+
+    Whoever has a transaction open gives what `prepare` made before it began.
+    """
     size = file.seek(0, 2)
-    if size > LARGEST:
-        raise Invalid(TOO_LARGE)
-    sound, body = _for_network(file)
+    sound, body = ready or prepare(file)
     secret = secrets.token_urlsafe(24)
     path = _path(secret, sound.content_type)
     try:
@@ -176,11 +181,14 @@ def add_file(title: str, filename: str, file: IO[bytes]) -> AudioAsset:
         raise
 
 
-def _for_network(file: IO[bytes]) -> tuple[Sound, bytes | None]:
+def prepare(file: IO[bytes]) -> Ready:
     """What the network will play; its bytes, or None where the file is taken as it is.
 
-    Without PyAV a file is taken as it is or not at all.
+    Takes seconds: with a transaction open nobody else could write to SQLite. Without PyAV a file is
+    taken as it is or not at all. Raises Invalid with the reason why it can't be used.
     """
+    if file.seek(0, 2) > LARGEST:
+        raise Invalid(TOO_LARGE)
     taken = taken_types()
     if conversion.is_installed():
         file.seek(0)
