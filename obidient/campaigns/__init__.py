@@ -13,7 +13,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.campaigns.receipts import applying, fast_path, webhooks
     from obidient.campaigns.sending import channels, jobs, sweeper
     from obidient.campaigns.texts import answers
-    from obidient.campaigns.voice import calls, links, recordings, script
+    from obidient.campaigns.voice import calls, links, recordings, trials
     from obidient.campaigns.voice.channel import Voice
     from obidient.workers import ticker
 
@@ -23,13 +23,15 @@ def init_app(app: Flask, settings: Settings) -> None:
     recordings.init_app(app)
     links.init_app(app)
     answers.register(registered)
+    trials.register(registered)
     applying.register(app)
-    app.extensions["obidient.registry"].speaks(script.find)
+    app.extensions["obidient.registry"].speaks(trials.script)
     ticker.register(app, "campaigns", sweeper.sweep, every=1.0, standby=sweeper.stand_by)
     ticker.register(app, "recordings", links.sweep, every=10.0)
     ticker.register(app, "receipts", applying.sweep, every=1.0, standby=applying.sweep)
     ticker.register(app, "answers", answers.sweep, every=5.0)
     ticker.register(app, "calls", calls.sweep, every=2.0)
+    ticker.register(app, "test-calls", trials.sweep, every=2.0)
     ticker.register(app, "calls-over", calls.forget_yesterday, every=600)
     ticker.register(app, "clean", sweeper.clean, every=3600)
     ticker.register(app, "clean-receipts", applying.clean, every=3600)

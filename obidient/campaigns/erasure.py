@@ -9,7 +9,7 @@ from peewee import Case
 from obidient.campaigns.models.callbacks import OPEN_STATES, RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText, TextAnswer
-from obidient.campaigns.models.voice import VoiceCall
+from obidient.campaigns.models.voice import TrialCall, VoiceCall
 from obidient.campaigns.sending import states
 from obidient.campaigns.sending.counters import count
 from obidient.clock import utcnow
@@ -97,6 +97,7 @@ def _erase_recipients(phone: str, mark: str) -> int:
 
 def _count_texts(phone: str) -> int:
     received = InboundText.select().where(InboundText.phone == phone).count()
+    received += TrialCall.select().where(TrialCall.phone == phone).count()
     return int(received + TextAnswer.select().where(TextAnswer.phone == phone).count())
 
 
@@ -119,7 +120,20 @@ def _erase_texts(phone: str, mark: str) -> int:
             .where(InboundText.phone == phone)
             .execute()
         )
-    return int(answers + texts)
+        # A call that waits is not made; one under way is still found by the network's name for it.
+        ended: Any = TrialCall.state.in_(["queued", "failed", "delivered", "undelivered"])
+        tests = (
+            TrialCall.update(
+                phone=mark,
+                text="",
+                error="",
+                state=Case(None, ((TrialCall.state == "queued", "failed"),), TrialCall.state),
+                session_id=Case(None, ((ended, None),), TrialCall.session_id),
+            )
+            .where(TrialCall.phone == phone)
+            .execute()
+        )
+    return int(answers + texts + tests)
 
 
 def _erase_callbacks(phone: str, _mark: str) -> int:

@@ -7,6 +7,7 @@ from flask import Flask
 
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.models.texts import InboundText, TextAnswer
+from obidient.campaigns.models.voice import TrialCall
 from obidient.campaigns.sending.states import QUEUED, SKIPPED
 from obidient.contacts import undo
 
@@ -33,7 +34,11 @@ def since(phones: Sequence[str], moment: datetime) -> set[str]:
             Recipient.status.not_in([QUEUED, SKIPPED]),
         )
         found |= {row.phone for row in rows}
-    for table, at in ((InboundText, InboundText.received_at), (TextAnswer, TextAnswer.created_at)):
+    for table, at in (
+        (InboundText, InboundText.received_at),
+        (TextAnswer, TextAnswer.created_at),
+        (TrialCall, TrialCall.created_at),
+    ):
         texts = table.select(table.phone).where(table.phone.in_(phones), at >= moment)
         found |= {row.phone for row in texts}
     return found

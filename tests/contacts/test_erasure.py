@@ -18,7 +18,7 @@ from obidient.campaigns import decisions
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText, TextAnswer
-from obidient.campaigns.models.voice import VoiceCall
+from obidient.campaigns.models.voice import TrialCall, VoiceCall
 from obidient.campaigns.sending import states
 from obidient.clock import utcnow
 from obidient.contacts import erasure, imports, retention, suppression
@@ -62,6 +62,7 @@ def fill(tmp_path: Path) -> tuple[Campaign, Campaign]:
     )  # fmt: skip
     text = InboundText.create(provider="p", provider_id="1", phone=PHONE, text="I am Ada Obi")
     TextAnswer.create(subject_id=text.id, phone=PHONE, text="Thank you, Ada")
+    TrialCall.create(campaign_id=past.id, phone=PHONE, text="Hello Ada", state="failed")
     TextReport.create(inbound_id=text.id, phone=PHONE, text="RESULT LP 10", state="taken")
     body = b"id=at-1&phoneNumber=%2B2348035550001&status=Success"
     RawCallback.create(provider="p", event="delivery", body=body, state="applied")

@@ -26,6 +26,7 @@ from obidient.campaigns.models.campaign import (
     RecipientStatus,
 )
 from obidient.campaigns.models.texts import TextAnswer
+from obidient.campaigns.models.voice import TrialCall
 from obidient.campaigns.sending import staging
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
@@ -134,6 +135,7 @@ def test_what_could_send_by_itself_is_held_after_a_restore(
     ).execute()
     draft = campaign("Draft")
     TextAnswer.create(inbound_id=1, phone="+2348035500001", text="Thanks")
+    TrialCall.create(campaign_id=draft.id, phone="+2348035500001", state="ringing")
     database.release()
     assert cli("backup", str(tmp_path / "a.tar")).exit_code == 0
     result = cli("restore", str(tmp_path / "a.tar"), "--yes")
@@ -151,7 +153,7 @@ def test_what_could_send_by_itself_is_held_after_a_restore(
         assert CampaignError.get(CampaignError.campaign_id == one.id).count == 30
     assert Campaign.get_by_id(later.id).status == "scheduled"
     assert Campaign.get_by_id(draft.id).status == "draft"
-    assert TextAnswer.get().state == "unconfirmed"
+    assert TextAnswer.get().state == TrialCall.get().state == "unconfirmed"
 
 
 @pytest.mark.both

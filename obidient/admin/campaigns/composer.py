@@ -121,7 +121,7 @@ class Composer(SecureView):
             trial_phone=trial.phone(),
             form=registry.current().form_of(campaign.channel),
             **_approval(found),
-            **_trials(campaign_id),
+            **_trials(campaign),
         )
 
     @expose("/<int:campaign_id>/at-once", methods=("POST",))
@@ -136,7 +136,7 @@ class Composer(SecureView):
 
     @expose("/<int:campaign_id>/try", methods=("POST",))
     def try_out(self, campaign_id: int) -> Response:
-        """One message to the writer's own phone, before anybody else gets it."""
+        """One message or call to the writer's own phone, before anybody else gets it."""
         return done(
             lambda: trial.send(
                 drafts.work_out(self._draft(campaign_id)), request.form.get("phone", "")
@@ -157,7 +157,7 @@ class Composer(SecureView):
     @expose("/<int:campaign_id>/trials")
     def trials(self, campaign_id: int) -> Any:
         """What came of the tests, asked for until it is settled."""
-        found = _trials(campaign_id)
+        found = _trials(lifecycle.get(campaign_id))
         part = self.render("admin/campaigns/_trials.html", **found)
         return part, STOP_POLLING if found["trials_settled"] else 200
 
@@ -215,12 +215,12 @@ def _language(person: Contact) -> str:
     return translations.LANGUAGES.get(code, "no language noted")
 
 
-def _trials(campaign_id: int) -> dict[str, Any]:
-    rows = trial.latest(campaign_id)
+def _trials(campaign: Campaign) -> dict[str, Any]:
+    rows = trial.latest(campaign)
     return {
         "trials": rows,
         "trials_settled": trial.is_settled(rows),
-        "campaign_id": campaign_id,
+        "campaign_id": campaign.id,
     }
 
 

@@ -57,7 +57,7 @@ class Plugins(SecureView):
         provider = registry.current().get(provider_name)
         rows = provider_view.tests_of(provider)
         part = self.render("admin/operations/_tests.html", provider=provider, **_tests(rows))
-        return part, STOP_POLLING if trial.is_settled(rows) else 200
+        return part, STOP_POLLING if trial.is_settled(map(trial.of_text, rows)) else 200
 
     @expose("/<provider_name>/", methods=("GET", "POST"))
     def provider(self, provider_name: str) -> Any:
@@ -99,7 +99,7 @@ class Plugins(SecureView):
 
 
 def _tests(rows: list[TextAnswer]) -> dict[str, Any]:
-    return {"tests": rows, "tests_settled": trial.is_settled(rows)}
+    return {"tests": rows, "tests_settled": trial.is_settled(map(trial.of_text, rows))}
 
 
 def _given(form: Any, held: dict[str, tuple[Any, str]]) -> dict[str, Any]:

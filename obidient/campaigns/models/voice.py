@@ -70,3 +70,29 @@ class AudioAsset(BaseModel):
     looked_at = UtcDateTimeField(null=True)
     created_by_id = IntegerField(null=True)
     created_at = UtcDateTimeField(default=utcnow)
+
+
+class TrialCall(BaseModel):
+    """One call by which a colleague hears a draft; no campaign counts it."""
+
+    id = BigAutoField()
+    campaign_id = IntegerField(index=True)
+    phone = CharField(max_length=16)
+    #: What is spoken where no recording is played, with its fields filled in.
+    text = TextField(default="")
+    #: queued, calling, ringing, answered; then delivered, undelivered, failed or unconfirmed.
+    state = CharField(max_length=12, default="queued")
+    error = TextField(default="")
+    #: The keys pressed, each once, in their order.
+    keys = CharField(max_length=12, default="")
+    provider = CharField(default="")
+    #: The network's name for it; null until its answer is recorded, or it calls back.
+    session_id = CharField(null=True, index=True)
+    #: Seconds, as the network bills them.
+    duration = IntegerField(null=True)
+    created_by_id = IntegerField(null=True)
+    created_at = UtcDateTimeField(default=utcnow)
+    changed_at = UtcDateTimeField(default=utcnow)
+    answered_at = UtcDateTimeField(null=True)
+    #: It holds a line until it ends or this is over.
+    until = UtcDateTimeField(null=True)

@@ -25,7 +25,7 @@ from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.reports import apply_reports, of_provider, the_one
 from obidient.campaigns.texts import answers as inbox
 from obidient.campaigns.texts import incoming
-from obidient.campaigns.voice import keys
+from obidient.campaigns.voice import keys, trials
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
@@ -238,8 +238,8 @@ def _apply(readings: list[Reading]) -> None:
                 one.changed |= incoming.opt_out(event, one.callback)
             elif isinstance(event, CallProgress):
                 one.changed = True
-                known = keys.progress(one.callback.provider, event)
-                if not known:
+                provider = one.callback.provider
+                if not (keys.progress(provider, event) or trials.progress(provider, event)):
                     _wait(one)
     counts.write()
     for one in readings:

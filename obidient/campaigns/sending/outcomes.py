@@ -1,5 +1,6 @@
 """Recipients claimed for one provider call, and how outcomes become stored results."""
 
+import logging
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from obidient.plugin import (
     Message,
     Money,
     Outcome,
+    Provider,
     ProviderStopped,
     Rejected,
     RequestRetry,
@@ -28,6 +30,8 @@ LONGEST_AFTER, LONGEST_DEFER = timedelta(days=1), timedelta(days=7)
 #: What the columns hold; a plugin may say more than that.
 LONGEST_ID, LONGEST_CODE, LONGEST_REASON = 255, 100, 1_000
 MOST_PARTS, MOST_COST = 2**15 - 1, 2**53
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,10 @@ class Retries:
         """Exponential, with jitter: what failed together should not come back together."""
         seconds = self.backoff * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)
         return min(timedelta(seconds=seconds), LONGEST_BACKOFF)
+
+
+#: A single message is tried once a hint; the sweeper hints again.
+_ONE_TRY = Retries(attempts=2**15, backoff=1.0)
 
 
 @dataclass
@@ -118,6 +126,17 @@ def raising(error: Exception) -> Iterator[Outcome]:
     """The outcomes of a `send()` that raised before it gave any, for `collect`."""
     raise error
     yield
+
+
+def hand_over(provider: Provider, one: Claimed, message: Message) -> CallResult:
+    """What came of a single message, whatever its provider does; it is tried once."""
+    try:
+        found = collect([one], provider.send([message]) or (), _ONE_TRY)
+    except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
+        found = collect([one], raising(error), _ONE_TRY)
+    if found.crash is not None:
+        logger.error("%s could not send a single message", provider.name, exc_info=found.crash)
+    return found
 
 
 def not_asked(claimed: list[Claimed]) -> CallResult:

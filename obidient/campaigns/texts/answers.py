@@ -14,10 +14,11 @@ from obidient import database, queues
 from obidient.accounts import actor, audit
 from obidient.campaigns.models.campaign import RecipientStatus
 from obidient.campaigns.models.texts import InboundText, TextAnswer
+from obidient.campaigns.models.voice import TrialCall
 from obidient.campaigns.sending import notes, rest, routes
 from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.holds import TRANSACTIONAL
-from obidient.campaigns.sending.outcomes import CallResult, Claimed, Retries, collect, raising
+from obidient.campaigns.sending.outcomes import Claimed, hand_over
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts import suppression
@@ -55,8 +56,6 @@ ANSWER, TRIAL, TEST = "answer", "trial", "test"
 MOST_TESTS = 20
 #: Tests shown on a page.
 SHOWN = 5
-#: An answer is tried once a hint; the sweeper hints again.
-_ONE_TRY = Retries(attempts=2**15, backoff=1.0)
 #: What becomes of an answer, by the status that a recipient would have.
 _STATES = {
     RecipientStatus.QUEUED: "queued",
@@ -163,31 +162,43 @@ def send_one(
     Raises Invalid for what is no phone number, Conflict for somebody who opted out, or when the
     person signed in has sent MOST_TESTS within an hour.
     """
-    try:
-        number = normalise(phone)
-    except ValueError as error:
-        raise Invalid(str(error)) from None
-    if suppressed([number], "sms"):
-        raise Conflict("This number has opted out of messages: use another one.")
-    user = actor()
-    user_id = user.id if user else None
-    recent = TextAnswer.select().where(
-        TextAnswer.purpose.in_([TRIAL, TEST]),
-        TextAnswer.created_by_id == user_id,
-        TextAnswer.created_at > utcnow() - timedelta(hours=1),
-    )
-    if recent.count() >= MOST_TESTS:
-        raise Conflict(f"You have sent {MOST_TESTS} tests within an hour. Wait a while.")
+    number, user = may_be_tested(phone, "sms"), actor()
     made: TextAnswer = TextAnswer.create(
         purpose=purpose,
         subject_id=subject_id,
         phone=number,
         text=text,
         provider=provider,
-        created_by_id=user_id,
+        created_by_id=user.id if user else None,
     )
     db.after_commit(lambda: hint(made.id))
     return made
+
+
+def may_be_tested(phone: str, channel: str) -> str:
+    """The number of a phone that a test may go to; raises as `send_one` does.
+
+    Texts and calls share one limit.
+    """
+    try:
+        number = normalise(phone)
+    except ValueError as error:
+        raise Invalid(str(error)) from None
+    if suppressed([number], channel):
+        raise Conflict("This number has opted out of messages: use another one.")
+    user = actor()
+    user_id, since = user.id if user else None, utcnow() - timedelta(hours=1)
+    texts = TextAnswer.select().where(
+        TextAnswer.purpose.in_([TRIAL, TEST]),
+        TextAnswer.created_by_id == user_id,
+        TextAnswer.created_at > since,
+    )
+    called = TrialCall.select().where(
+        TrialCall.created_by_id == user_id, TrialCall.created_at > since
+    )
+    if texts.count() + called.count() >= MOST_TESTS:
+        raise Conflict(f"You have sent {MOST_TESTS} tests within an hour. Wait a while.")
+    return number
 
 
 def sent_for(purpose: str, subject_id: int = 0, provider: str = "") -> list[TextAnswer]:
@@ -249,7 +260,7 @@ def send(answerId: int) -> None:
     one = Claimed(FIRST_ID + row.id, row.phone, None, 1, row.changed_at)
     database.release()
     message = Message(one.id, row.phone, row.text, message_class=TRANSACTIONAL)
-    found = _call(provider, one, message)
+    found = hand_over(provider, one, message)
     result = found.results[0]
     state, error = _STATES[result.status], found.stop or found.refused or result.reason
     is_answer = row.purpose == ANSWER
@@ -266,16 +277,6 @@ def send(answerId: int) -> None:
     if is_answer and state == "failed":
         _tell_of_loss(row, error)
     notes.note_numbers("sms", {one.id: one.phone}, found)
-
-
-def _call(provider: Provider, one: Claimed, message: Message) -> CallResult:
-    try:
-        found = collect([one], provider.send([message]) or (), _ONE_TRY)
-    except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
-        found = collect([one], raising(error), _ONE_TRY)
-    if found.crash is not None:
-        logger.error("%s could not send an answer", provider.name, exc_info=found.crash)
-    return found
 
 
 def _tell_of_loss(row: TextAnswer, error: str) -> None:

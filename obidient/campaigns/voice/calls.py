@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.models.voice import VoiceCall
+from obidient.campaigns.models.voice import TrialCall, VoiceCall
 from obidient.campaigns.sending import routes, states
 from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.holds import quiet_hours_of, quiet_until
@@ -34,12 +34,21 @@ def free_lines(provider: Provider, wanted: int) -> int:
     lines = _lines(provider)
     if lines <= 0:
         return wanted
+    now = utcnow()
     (busy,) = db.execute_sql(
-        f"SELECT count(*) FROM voice_call WHERE provider = {mark()} AND ended_at IS NULL "
-        f"AND until > {mark()}",
-        (provider.name, utcnow()),
+        f"SELECT (SELECT count(*) FROM voice_call WHERE provider = {mark()} AND ended_at IS NULL "
+        f"AND until > {mark()}) + (SELECT count(*) FROM trial_call WHERE provider = {mark()} "
+        f"AND state IN ('calling', 'ringing', 'answered') AND until > {mark()})",
+        (provider.name, now, provider.name, now),
     ).fetchone()
     return max(0, min(wanted, lines - int(busy)))
+
+
+def lock_lines(provider: Provider) -> None:
+    """One worker at a time counts the lines and takes some, until the transaction ends."""
+    if is_postgres() and _lines(provider) > 0:
+        # On SQLite the transaction itself sees to that.
+        db.execute_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"lines:{provider.name}",))
 
 
 def _lines(provider: Provider) -> int:
@@ -47,7 +56,8 @@ def _lines(provider: Provider) -> int:
     return provider.lines if isinstance(provider, VoiceProvider) else 0
 
 
-def _longest_call(provider: Provider) -> float:
+def longest_call(provider: Provider) -> float:
+    """Seconds after which a call is over, even if its end was never reported."""
     voice = provider if isinstance(provider, VoiceProvider) else VoiceProvider
     return voice.longest_call
 
@@ -57,11 +67,7 @@ def claim(
 ) -> list[Claimed]:
     """As `states.claim`, for no more recipients than there are lines free."""
     with db.atomic():
-        if is_postgres() and _lines(provider) > 0:
-            # One at a time counts and takes; on SQLite the transaction itself sees to that.
-            db.execute_sql(
-                "SELECT pg_advisory_xact_lock(hashtext(%s))", (f"lines:{provider.name}",)
-            )
+        lock_lines(provider)
         limit = free_lines(provider, limit)
         if not limit:
             return []
@@ -76,7 +82,7 @@ def claim(
                 "recipient_id": one.id,
                 "phone": one.phone,
                 "attempt": one.attempt,
-                "until": one.lease_until + timedelta(seconds=_longest_call(provider)),
+                "until": one.lease_until + timedelta(seconds=longest_call(provider)),
             }
             for one in claimed
         ]
@@ -90,9 +96,9 @@ def record(
 ) -> None:
     """As `states.record`; calls that did not begin give their lines back."""
     # Tells this claim's calls from any other to the same people, as its lease does.
-    claimed_until = lease_until + timedelta(seconds=_longest_call(provider))
+    claimed_until = lease_until + timedelta(seconds=longest_call(provider))
     with db.atomic():
-        until = utcnow() + timedelta(seconds=_longest_call(provider))
+        until = utcnow() + timedelta(seconds=longest_call(provider))
         for result in sorted(results, key=lambda one: one.id):
             mine = (
                 (VoiceCall.recipient_id == result.id)
@@ -117,6 +123,10 @@ def lock_calls(provider: str, sessions: Iterable[str]) -> None:
             VoiceCall.provider == provider, VoiceCall.session_id.in_(sorted(set(sessions)))
         )
         list(locked(calls.order_by(VoiceCall.id)))
+        tests = TrialCall.select(TrialCall.id).where(
+            TrialCall.provider == provider, TrialCall.session_id.in_(sorted(set(sessions)))
+        )
+        list(locked(tests.order_by(TrialCall.id)))
 
 
 def find(provider: str, session: str, phone: str | None, reference: str) -> VoiceCall | None:

@@ -9,7 +9,7 @@ from obidient.campaigns.models.voice import VoiceCall
 from obidient.campaigns.sending.channels import Channel
 from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.outcomes import Claimed, Result
-from obidient.campaigns.voice import calls, script
+from obidient.campaigns.voice import calls, script, trials
 from obidient.clock import utcnow
 from obidient.plugin import DeliveryReport, Provider
 
@@ -43,7 +43,7 @@ class Voice(Channel):
     def settle(
         self, provider: str, reports: Sequence[DeliveryReport], counts: Counts
     ) -> list[DeliveryReport]:
-        return calls.settle(provider, reports, counts)
+        return calls.settle(provider, trials.settle(provider, reports, counts), counts)
 
     def unfinished(self, campaign_id: int) -> Any:
         return VoiceCall.select(VoiceCall.id).where(

@@ -28,6 +28,11 @@ def of(campaign: Campaign, recipient_id: int) -> Script:
         contact_id = row.contact_id if row else None
         person = Contact.get_or_none(Contact.id == contact_id) if contact_id else None
         text = render(campaign.message_template, field_values(person))
+    return for_text(campaign, text)
+
+
+def for_text(campaign: Campaign, text: str) -> Script:
+    """A campaign's script for somebody whose text is known."""
     menu = campaign.keypad
     return Script(
         text=text,

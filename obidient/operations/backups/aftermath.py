@@ -20,7 +20,7 @@ from obidient.campaigns.models.campaign import (
     RecipientStatus,
 )
 from obidient.campaigns.models.texts import TextAnswer
-from obidient.campaigns.models.voice import VoiceCall
+from obidient.campaigns.models.voice import TrialCall, VoiceCall
 from obidient.campaigns.sending import staging
 from obidient.clock import utcnow
 from obidient.database import db
@@ -62,6 +62,9 @@ def settle() -> Settled:
         now = utcnow()
         # An end that is reported late settles its call, but nobody is called again for it.
         VoiceCall.update(ended_at=now, cause=CODE).where(VoiceCall.ended_at.is_null()).execute()
+        TrialCall.update(state="unconfirmed", error=REASON, changed_at=now).where(
+            TrialCall.state.in_(["queued", "calling", "ringing", "answered"])
+        ).execute()
         answers = (
             TextAnswer.update(state="unconfirmed", error=REASON, changed_at=now)
             .where(TextAnswer.state.in_(["queued", "sending"]))
