@@ -26,6 +26,7 @@ from peewee import (
 from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase
 
+from obidient import upgrading
 from obidient.config import ROOT, Settings, settings
 from obidient.errors import first_line
 
@@ -248,12 +249,22 @@ def upgrade_lock() -> Iterator[None]:
         yield
 
 
-def upgrade() -> list[str]:
-    """Apply pending migrations, safely when several processes try; returns their names."""
+def upgrade(tell: Callable[[str], None] = logger.info) -> list[str]:
+    """Apply pending migrations, safely when several processes try; returns their names.
+
+    On PostgreSQL others work on meanwhile: no lock of theirs is kept waiting for a second. `tell`
+    gets a sentence about each long step, before it and while it lasts.
+    """
     if not is_postgres():
         Path(db.obj.database).parent.mkdir(parents=True, exist_ok=True)
     with upgrade_lock():
-        return list(Runner(db.obj, str(MIGRATIONS)).up())
+        return upgrading.upgrade(db.obj, str(MIGRATIONS), tell)
+
+
+def long_steps() -> list[str]:
+    """A sentence for each pending step that goes through a large table."""
+    steps = upgrading.Rehearsal(db.obj, str(MIGRATIONS)).long_steps()
+    return [f"A long step: {step.sentence()}." for step in steps]
 
 
 def pending_migrations() -> list[str]:

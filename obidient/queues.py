@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, g
 from huey import Huey
+from huey.exceptions import HueyException
 from huey.storage import BaseStorage
 from redis import Redis
 from redis.exceptions import RedisError
@@ -57,6 +58,15 @@ class ObidientHuey(Huey):  # type: ignore[misc]
     app: Flask
     #: `sms-broadcast` and so on: the name without the prefix
     short: str
+
+    def deserialize_task(self, data: bytes) -> Any:
+        """Reads as well what the release before queued: it named jobs by their module."""
+        message = self.serializer.deserialize(data)
+        try:
+            return self._registry.create_task(message)
+        except HueyException:
+            name = f"obidient.{message.name.rpartition('.')[2]}"
+            return self._registry.create_task(message._replace(name=name))
 
     def execute(self, task: Any, timestamp: datetime | None = None) -> Any:
         ticker = self.app.extensions["obidient.ticker"]

@@ -101,7 +101,7 @@ def upgrade() -> None:
         with contextlib.suppress(OSError):
             Path(database.db.obj.database).parent.mkdir(parents=True, exist_ok=True)
     _need_database()
-    done = database.upgrade()
+    done = database.upgrade(click.echo)
     for name in done:
         click.echo(f"Applied {name}.")
     click.echo("The database is up to date.")
@@ -115,6 +115,8 @@ def status() -> None:
     pending = database.pending_migrations()
     for name in pending:
         click.echo(f"Pending: {name}")
+    for sentence in database.long_steps():
+        click.echo(sentence)
     if pending:
         click.echo("Run `obidient db upgrade`.")
         sys.exit(1)
