@@ -151,6 +151,14 @@ class Settings:
         value.text,
         "Bearer token of GET /metrics; empty: none in production, open in development",
     )
+    otel_exporter_otlp_endpoint: str | None = setting(
+        "",
+        value.base_url,
+        "Where traces go over OTLP/HTTP, like http://127.0.0.1:4318; takes obidient[otel]",
+    )
+    sentry_dsn: str | None = setting(
+        "", value.base_url, "Where tracebacks go, without their words; takes obidient[sentry]"
+    )
     live_results_ttl: int = setting(
         "60", value.whole(1, 86_400), "Seconds a live summary is cached"
     )

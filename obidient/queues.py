@@ -21,7 +21,7 @@ from huey.storage import BaseStorage
 from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import consumer_app, database
+from obidient import consumer_app, database, tracing
 from obidient.breaker import Breaker
 from obidient.config import Settings
 from obidient.consumer import Consumer
@@ -70,7 +70,12 @@ class ObidientHuey(Huey):  # type: ignore[misc]
 
     def execute(self, task: Any, timestamp: datetime | None = None) -> Any:
         ticker = self.app.extensions["obidient.ticker"]
-        with self.app.app_context(), ticker.working(self.short, task):
+        about = {"queue": self.short, "job": str(task.id)}
+        with (
+            self.app.app_context(),
+            ticker.working(self.short, task),
+            tracing.span(f"job {task.name}", **about),
+        ):
             # For the lines that its job logs.
             g.queue = self.short
             try:

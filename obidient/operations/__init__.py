@@ -7,9 +7,11 @@ from obidient.config import Settings
 
 def init_logging(app: Flask, settings: Settings) -> None:
     """First of all, so that everything after it can be read about."""
+    from obidient import tracing
     from obidient.operations import logging
 
     logging.init(settings)
+    tracing.init_app(app, settings)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

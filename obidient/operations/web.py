@@ -10,9 +10,10 @@ from typing import Any
 from flask import Flask
 from peewee import PeeweeException
 
-from obidient import database, metrics
+from obidient import database, metrics, tracing
 from obidient.operations import heart
 from obidient.operations.notify import notify, watchdog_seconds
+from obidient.workers.outages import AWAY
 
 
 def refuse_if_old(app: Flask) -> None:
@@ -30,6 +31,7 @@ def refuse_if_old(app: Flask) -> None:
 def begin(app: Flask) -> None:
     """In each worker of the web server, once it has its app."""
     metrics.start(app.extensions["obidient.settings"].data_dir / "metrics")
+    tracing.start(app.extensions["obidient.settings"], "web", AWAY)
     heart.start(app)
 
 
@@ -37,6 +39,7 @@ def end(app: Flask) -> None:
     """In each worker of the web server, as it goes."""
     with app.app_context(), contextlib.suppress(PeeweeException):
         heart.leave()
+    tracing.stop()
 
 
 def watch(server: Any) -> None:

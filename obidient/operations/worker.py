@@ -11,7 +11,7 @@ from typing import Any
 import click
 from flask import current_app
 
-from obidient import metrics, queues
+from obidient import metrics, queues, tracing
 from obidient.command import with_app
 from obidient.config import settings
 from obidient.consumer import grace as usual_grace
@@ -20,6 +20,7 @@ from obidient.operations import supervised
 from obidient.operations.logging import name_process
 from obidient.operations.notify import notify, watchdog_seconds
 from obidient.stopping import stopping
+from obidient.workers.outages import AWAY
 from obidient.workers.ticker import Ticker
 
 logger = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ def _stop(consumers: list[Any], ticker: Ticker, signals: Signals, grace: float) 
     while waiting.is_alive() and time.monotonic() < end and not forced:
         forced = signals.wait(0.05)
     logger.info("worker stops%s", " with calls still in flight" if waiting.is_alive() else "")
+    tracing.stop()
     logging.shutdown()
     # Threads in a call that hangs would keep the process; what they held becomes unconfirmed.
     os._exit(1 if forced else 0)
@@ -132,4 +134,5 @@ def worker(channels: tuple[str, ...], grace: float | None) -> None:
     supervised.end_with_supervisor()
     name_process("worker" if channels in ((), ("all",)) else f"{'+'.join(channels)}-worker")
     metrics.start(settings().data_dir / "metrics")
+    tracing.start(settings(), "worker", AWAY)
     run(names, usual_grace(settings()) if grace is None else grace)

@@ -6,6 +6,7 @@ from typing import Any
 
 from huey import signals
 
+from obidient import tracing
 from obidient.clock import utcnow
 from obidient.database import storable
 from obidient.queues import Queues
@@ -62,6 +63,7 @@ def watch(queues: Queues) -> None:
                 return
             ticker: Ticker = queues.app.extensions["obidient.ticker"]
             ticker.failed(error)
+            tracing.fail(tracing.current(), error)
             record(at, type(task).__name__, dict(task.kwargs or {}), error)
 
         queue.signal(signals.SIGNAL_ERROR)(note)

@@ -26,6 +26,7 @@ SECRET = {
     "COMMUNICATIONS_WEBHOOK_TOKEN",
     "AT_API_KEY",
     "METRICS_TOKEN",
+    "SENTRY_DSN",
 }
 #: Shown without the password in them.
 ADDRESSES = {"DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL", "SMTP_URL", "PHOTO_STORAGE"}

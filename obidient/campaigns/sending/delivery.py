@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from obidient import database, metrics, queues
+from obidient import database, metrics, queues, tracing
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import (
     budget,
@@ -311,11 +311,16 @@ def _call(
     channel = settings().channel(campaign.channel)
     retries = Retries(channel.attempts, channel.backoff)
     equal = len({message.text for message in messages}) == 1
-    with metrics.timed("obidient_provider_call_seconds", provider=provider.name):
+    about = {"provider": provider.name, "messages": len(messages), "campaign": campaign.id}
+    with (
+        metrics.timed("obidient_provider_call_seconds", provider=provider.name),
+        tracing.span("provider call", **about) as span,
+    ):
         try:
             outcomes = provider.send(messages) if equal else provider.send_each(messages)
             answer = collect(claimed, outcomes or (), retries)
         except Exception as error:  # noqa: BLE001 - send() that is no generator; same treatment
+            tracing.fail(span, error)
             answer = collect(claimed, raising(error), retries)
     for status, number in Counter(one.status.column for one in answer.results).items():
         metrics.count("obidient_messages", number, provider=provider.name, outcome=status)
