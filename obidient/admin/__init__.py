@@ -83,6 +83,7 @@ def _results() -> list[Any]:
     from obidient.admin.results.collation import Collation
     from obidient.admin.results.elections import Results
     from obidient.admin.results.intake import Intake
+    from obidient.admin.results.photos import SheetPhotos
     from obidient.admin.results.quickcount import QuickCounts
     from obidient.admin.results.review import Review
 
@@ -92,6 +93,7 @@ def _results() -> list[Any]:
         Collation("Collation", "Results", "admin_collation", "collation"),
         QuickCounts("Quick count", "Results", "admin_quickcount", "quick-count"),
         Intake("Intake", "Results", "admin_intake", "intake"),
+        SheetPhotos("Photos of sheets", "Results", "admin_photos", "photos"),
         Agents("Agents", "Results", "admin_agents", "agents"),
     ]
 

@@ -16,6 +16,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.results.live.copies import LiveResults
     from obidient.results.live.fast_path import ShortPath
     from obidient.results.quickcount import api as quickcount  # noqa: F401 - adds to others'
+    from obidient.results.units import api as units  # noqa: F401 - as above
     from obidient.workers import ticker
 
     # Where services may write, however little else they may: the units of deploy/ guard the rest.

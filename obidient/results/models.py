@@ -222,6 +222,8 @@ class RegisterTotal(BaseModel):
     voters = BigIntegerField()
     #: Units of which the register does not know the voters.
     unlisted = IntegerField()
+    #: When the register last changed, the same in every row; null: before this was noted.
+    made_at = UtcDateTimeField(null=True)
 
 
 class ReviewFlag(BaseModel):

@@ -2,10 +2,11 @@
 
 Constitution of the Federal Republic of Nigeria 1999, section 134: "not less than one-quarter of the
 votes cast at the election in each of at least two-thirds of all the States in the Federation and
-the Federal Capital Territory". Read as 25 of 37, the FCT counted like a state: Supreme Court, Atiku
-v. INEC (SC/CV/935/2023) and Obi v. INEC (SC/CV/937/2023), 26 October 2023. The number and the kind
-of votes are settings of an election, should the law be read otherwise one day. Other offices have
-rules of their own.
+the Federal Capital Territory". Read as 25 of 37, the FCT counted like a state: Court of Appeal as
+Presidential Election Petition Court, Obi and Labour Party v. INEC (CA/PEPC/03/2023), 6 September
+2023; upheld by the Supreme Court, Atiku v. INEC (SC/CV/935/2023) and Obi v. INEC (SC/CV/937/2023),
+26 October 2023. The number and the kind of votes are settings of an election, should the law be
+read otherwise one day. Other offices have rules of their own.
 """
 
 from collections.abc import Iterable

@@ -15,6 +15,7 @@ from typing import Any
 from peewee import EXCLUDED, chunked, fn
 
 from obidient.areas import LGAS, STATES, UNIT_RE, Area, ancestors
+from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Invalid
 from obidient.results import provisional, tally
@@ -250,11 +251,11 @@ def add_up() -> None:
             total[0] += 1
             total[1] += voters or 0
             total[2] += voters is None
-    table = RegisterTotal
+    table, now = RegisterTotal, utcnow()
+    fields = [table.area_code, table.units, table.voters, table.unlisted, table.made_at]
     with db.atomic():
         table.delete().execute()
         for some in chunked(sorted(sums.items()), BATCH):
             table.insert_many(
-                [(code, *numbers) for code, numbers in some],
-                fields=[table.area_code, table.units, table.voters, table.unlisted],
+                [(code, *numbers, now) for code, numbers in some], fields=fields
             ).execute()

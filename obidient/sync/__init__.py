@@ -19,6 +19,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         pages,
         photo_api,
         pin_texts,
+        release,
         texts,
     )
     from obidient.workers import ticker
@@ -29,6 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     device_api.register(app)
     photo_api.register(app)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(release.blueprint)
     incoming.listen(app, texts.keep)
     redeciding.listen(app, texts.tell_again)
     users.listen(app, lambda user: provisional.request_for(devices.agent_key(user)))

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +28,7 @@ from obidient.results.quickcount.estimate import Z95, Sample, _quantile, estimat
 
 ROOM = "/api/results/abc123/quick-count"
 PUBLIC = "/api/live-results/elections/abc123/quick-count"
+PAGE = "/results/abc123/quick-count"
 Auth = Callable[..., dict[str, str]]
 
 
@@ -290,6 +292,31 @@ def test_the_room_follows_and_the_public_waits_for_the_release(
     assert [one for one in actions if one.startswith("quickcount")] == [
         "quickcount.drawn", "quickcount.released", "quickcount.withdrawn",
     ]  # fmt: skip
+
+
+def test_the_public_page_is_as_if_there_were_none_until_the_release(
+    world: Election, client: FlaskClient
+) -> None:
+    def refused() -> str:
+        answer = client.get(PAGE, headers={"X-Request-Id": "always-the-same"})
+        assert answer.status_code == 404
+        return answer.text
+
+    never = refused()
+    follow.draw("abc123", 8, "seed")
+    report(8)
+    assert refused() == never
+    assert PAGE not in client.get("/results/abc123").text
+    follow.release("abc123")
+    assert PAGE in client.get("/results/abc123").text
+    page = client.get(PAGE)
+    assert (page.status_code, "max-age=2" in page.headers["Cache-Control"]) == (200, True)
+    for told in ("Projection, not a declaration", "seed = &#39;seed&#39;", "LP is ahead of APC by"):
+        assert told in page.text
+    assert not re.search(r"\b(winner|wins|won)\b", page.text)
+    follow.withdraw("abc123")
+    assert refused() == never
+    assert PAGE not in client.get("/results/abc123").text
 
 
 def test_parties_that_cannot_be_told_apart_are_not(world: Election) -> None:

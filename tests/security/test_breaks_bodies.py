@@ -30,6 +30,8 @@ PUBLIC = {
     "/api/live-results/elections/<id>/results.nist.json": "the count is for everybody",
     "/api/live-results/elections/<id>/quick-count": "404 until an admin has released it",
     "/api/live-results/elections/<id>/areas/<code>": "the count is for everybody",
+    "/api/live-results/elections/<id>/units": "the register and the count are for everybody",
+    "/api/live-results/elections/<id>/units/<code>": "what counts there is for everybody",
     "/api/sync/sign-in": "takes a password for a token",
     "/api/communications/webhooks/<provider>/<event>": "has a secret in its address",
 }

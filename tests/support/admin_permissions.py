@@ -35,6 +35,7 @@ WHO = {
     "admin_review": (REVIEWERS, REVIEWERS),
     "admin_agents": (REVIEWERS, ADMIN),
     "admin_intake": (REVIEWERS, REVIEWERS),
+    "admin_photos": (ADMIN, ADMIN),
     "admin_collation": (REVIEWERS, REVIEWERS),
     "admin_quickcount": (REVIEWERS, ADMIN),
     "admin_queues": (ADMIN, ADMIN),

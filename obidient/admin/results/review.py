@@ -6,13 +6,13 @@ from flask import flash, redirect, request
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from obidient.admin.base import PAGE, SecureView, done, expose
+from obidient.admin.base import PAGE, SecureView, done, expose, may
 from obidient.areas import ROOT_CODE, STATES, ancestors, area_name, level_of
 from obidient.errors import Invalid, NotFound, Problem
 from obidient.results import claims, decisions, effects, elections, review, signals, story
 from obidient.results.models import Election, Proposal, Submission, Tally, UnitResult
 from obidient.results.sheets import Figures
-from obidient.sync import overview
+from obidient.sync import overview, release
 
 
 class Review(SecureView):
@@ -88,6 +88,7 @@ class Review(SecureView):
         mine: Any = current_user
         claim = claims.take(election_id, unit_code, mine) if doubt else None
         rows = list(Submission.select().where(Submission.id.in_([sheet.id for sheet in sheets])))
+        photos = overview.photos_of(rows)
         return self.render(
             "admin/results/unit.html",
             election=election,
@@ -98,7 +99,11 @@ class Review(SecureView):
             claim=claim if claim and claim.user_id != current_user.id else None,
             proposals=_proposals(election_id, unit_code),
             decided=decisions.of_unit(election_id, unit_code),
-            photos=overview.photos_of(rows),
+            photos=photos,
+            public=release.public_ids(
+                [photo.photo_id for some in photos.values() for photo in some]
+            ),
+            may_release=may("admin"),
             doubt=doubt,
             result=result,
             counted=counted,

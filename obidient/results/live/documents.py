@@ -72,7 +72,7 @@ def _summary(total: Total, units: int) -> dict[str, Any]:
     }
 
 
-def _parties(total: Total, parties: list[Party]) -> list[dict[str, Any]]:
+def ranked_parties(total: Total, parties: list[Party]) -> list[dict[str, Any]]:
     votes = total.votes
     ranked = sorted(parties, key=lambda party: (-votes.get(party.code, 0), party.position))
     return [
@@ -170,7 +170,7 @@ def summary(election_id: str) -> dict[str, Any]:
     total, changed = _total(election_id, ROOT_CODE)
     register = _register(election.area_code)
     figures = _summary(total, register.units if register else total.units)
-    parties = _parties(total, parties_of(election_id))
+    parties = ranked_parties(total, parties_of(election_id))
     return {
         "election": head(election),
         "summary": figures,
@@ -197,7 +197,7 @@ def area(election_id: str, code: str) -> dict[str, Any]:
             "name": name,
             "level": level_of(one),
             "summary": _summary(of, units),
-            "parties": _parties(of, parties),
+            "parties": ranked_parties(of, parties),
         }
 
     shown = part(code, area_name(code), total, units)

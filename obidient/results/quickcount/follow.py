@@ -16,6 +16,7 @@ from obidient.areas import Area, area_name, level_of
 from obidient.clock import isoformat, utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
+from obidient.results import generation
 from obidient.results.elections import get, lies_in, parties_of
 from obidient.results.live.documents import head
 from obidient.results.models import Election, UnitResult
@@ -290,6 +291,7 @@ def release(election_id: str) -> QuickCount:
             "election",
             election_id,
         )
+    generation.invalidate(election_id)
     return quick
 
 
@@ -302,6 +304,13 @@ def withdraw(election_id: str) -> None:
             QuickCount.election_id == election_id
         ).execute()
         audit.record("quickcount.withdrawn", "Withdrew the quick count", "election", election_id)
+    generation.invalidate(election_id)
+
+
+def is_released(election_id: str) -> bool:
+    """Whether the public sees a quick count of an election."""
+    shown = QuickCount.election_id == election_id, QuickCount.released_at.is_null(False)
+    return bool(QuickCount.select().where(*shown).exists())
 
 
 def released(election_id: str) -> bytes:
