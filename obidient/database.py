@@ -1,6 +1,7 @@
 """The database: one Peewee proxy, SQLite or PostgreSQL behind it, and the base model."""
 
 import contextlib
+import hashlib
 import logging
 import re
 import sqlite3
@@ -72,6 +73,17 @@ sqlite3.register_adapter(datetime, lambda moment: moment.isoformat(" "))
 
 def is_postgres() -> bool:
     return isinstance(db.obj, PostgresqlDatabase)
+
+
+def _sha256_hex(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_sql(text: str) -> str:
+    """SQL for the SHA-256 of a text expression in small hexadecimal letters, compared as bytes."""
+    if is_postgres():
+        return f"encode(sha256(convert_to({text}, 'UTF8')), 'hex') COLLATE \"C\""
+    return f"sha256_hex({text})"
 
 
 def mark() -> str:
@@ -174,7 +186,7 @@ def build_database(url: str) -> Database:
         path = url.removeprefix("sqlite:///")
         if path != ":memory:":
             path = str(ROOT / path)
-        return TurnTakingSqlite(
+        found = TurnTakingSqlite(
             path,
             pragmas={
                 "journal_mode": "wal",
@@ -187,6 +199,8 @@ def build_database(url: str) -> Database:
             # A deferred transaction that turns into a writer fails at once, whatever the timeout.
             lock_type="IMMEDIATE",
         )
+        found.register_function(_sha256_hex, "sha256_hex", 1, deterministic=True)
+        return found
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options.setdefault("connect_timeout", 5)

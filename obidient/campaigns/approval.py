@@ -42,6 +42,8 @@ def digest(campaign: Campaign) -> str:
     ]
     if campaign.translations:
         content.append(campaign.translations)
+    if campaign.split:
+        content.append(campaign.split)
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -15,6 +15,7 @@ from obidient.campaigns.models.campaign import Campaign, ChannelState
 from obidient.campaigns.planning import estimates
 from obidient.campaigns.sending import budget, lifecycle, rest, routes, states
 from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
+from obidient.campaigns.split import terms
 from obidient.campaigns.voice import menu, recordings
 from obidient.clock import clock_words, utcnow
 from obidient.config import parse_quiet_hours, settings
@@ -33,6 +34,7 @@ WRITABLE = (
     "title",
     "message_template",
     "translations",
+    "split",
     "audience",
     "audio_asset_id",
     "keypad",
@@ -77,6 +79,8 @@ def _check_texts(values: dict[str, Any]) -> None:
         values["translations"] = translations.validate(values["translations"] or {})
         if values["translations"]:
             translations.note_field()
+    if values.get("split"):
+        values["split"] = terms.validate(values["split"])
 
 
 def _check_hours(values: dict[str, Any]) -> None:
@@ -122,6 +126,7 @@ def create(values: Mapping[str, Any]) -> Campaign:
     spoken = registry.current().is_spoken(str(checked.get("channel", "sms")))
     if checked.get("audio_asset_id") and not spoken:
         raise Invalid("Only calls play a recording: leave it out, or make the channel voice.")
+    terms.check(checked)
     user = actor()
     with db.atomic():
         campaign: Campaign = Campaign.create(created_by_id=user.id if user else None, **checked)
@@ -141,6 +146,8 @@ def update(campaign_id: int, values: Mapping[str, Any], note: bool = True) -> Ca
         campaign = lifecycle.get(campaign_id)
         if not states.move_campaign(campaign_id, ["draft"], "draft", **checked):
             raise Conflict("Only a draft can be changed: clone the campaign instead.")
+        if {"channel", "translations", "split"} & checked.keys():
+            terms.check(lifecycle.get(campaign_id))
         if checked.get("message_class", campaign.message_class) != campaign.message_class:
             _note_class(lifecycle.get(campaign_id))
         if note:
@@ -173,6 +180,7 @@ def check_content(campaign: Campaign) -> None:
         recordings.check_playable(campaign.audio_asset_id, lifecycle.carrier(campaign)[0])
     elif not campaign.message_template:
         raise Invalid("Write a message first.")
+    terms.check_written(campaign)
 
 
 def launch(campaign_id: int, at_once: bool = False) -> Campaign:

@@ -55,14 +55,16 @@ def too_long(
     audience: Mapping[str, Any],
     channel: str,
     others: Mapping[str, str] | None = None,
+    second: str = "",
 ) -> int:
     """How many people of a validated audience would get more parts than networks take.
 
-    `others` are the texts of other languages. People are grouped by what the texts say of them,
-    and a text is counted only where it might be too long: a million people with a text of usual
-    length cost nothing.
+    `others` are the texts of other languages; `second` is text B of a split test, and whoever could
+    not get one of its two texts counts, since lots are drawn later. People are grouped by what the
+    texts say of them, and a text is counted only where it might be too long: a million people with
+    a text of usual length cost nothing.
     """
-    templates = [template, *(others or {}).values()]
+    templates = [template, *(others or {}).values(), *([second] if second else [])]
     names = list(dict.fromkeys(name for one in templates for name in text.fields(one)))
     if channel != "sms" or not names or all(map(_always_fits, templates)):
         return 0
@@ -76,11 +78,17 @@ def too_long(
     names += [translations.FIELDS[0]] if others else []
     number = 0
     for values, people in _groups(names, audience, channel):
-        theirs = translations.template_for(template, others, values)
-        if _may_be_long(theirs, values, keep_spelling):
-            message = text.render(theirs, values, keep_spelling)
-            number += people if is_too_long(channel, message) else 0
+        theirs = [translations.template_for(template, others, values)]
+        theirs += [second] if second else []
+        if any(_is_long(one, values, keep_spelling, channel) for one in theirs):
+            number += people
     return number
+
+
+def _is_long(template: str, values: Mapping[str, str], keep_spelling: bool, channel: str) -> bool:
+    if not _may_be_long(template, values, keep_spelling):
+        return False
+    return is_too_long(channel, text.render(template, values, keep_spelling))
 
 
 #: Longer than any value of a field: what columns hold, and what own fields are cut to.

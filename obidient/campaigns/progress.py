@@ -7,6 +7,7 @@ from decimal import Decimal
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, Throughput
 from obidient.campaigns.sending import holds
 from obidient.campaigns.sending.notes import SLOT
+from obidient.campaigns.split import terms
 from obidient.clock import local, utcnow
 from obidient.config import QuietHours, settings
 
@@ -80,9 +81,10 @@ def limit(campaign: Campaign) -> float:
 def eta(campaign: Campaign, now_rate: float) -> datetime | None:
     """When a sending campaign will have sent everything, quiet hours and holds counted; naive UTC.
 
-    None too while its channel is paused: nobody knows until when.
+    None too while its channel is paused, or its people wait for the winner of a split test: nobody
+    knows until when.
     """
-    if campaign.status != "sending" or not campaign.queued:
+    if campaign.status != "sending" or not campaign.queued or terms.is_open(campaign):
         return None
     hold = holds.why_held(campaign)
     if hold is not None and hold.until is None:

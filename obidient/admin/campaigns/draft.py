@@ -12,12 +12,13 @@ from flask import current_app
 
 from obidient.admin import formats
 from obidient.campaigns import audience as audiences
-from obidient.campaigns import control, fields, lengths, progress, text, translations
+from obidient.campaigns import control, fields, progress, text, translations
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.planning import costs, estimates
 from obidient.campaigns.sending import budget, holds, lifecycle
 from obidient.campaigns.sending.budget import NAIRA
+from obidient.campaigns.split import terms
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts import fields as own_fields
@@ -76,7 +77,8 @@ class Draft:
         ]
 
     def _message_problem(self) -> str:
-        return self.problems.get("message_template") or self.problems.get("translations", "")
+        names = ("message_template", "translations", "split")
+        return next((self.problems[name] for name in names if name in self.problems), "")
 
     def _delivery_problem(self) -> str:
         names = ("provider", "throttled_rate", "quiet_hours", "scheduled_at", "cost")
@@ -133,8 +135,9 @@ class Draft:
             if self.exact
             else f"About {formats.percent(self.too_long, len(self.samples))} of these people do"
         )
+        they = "it" if not self.campaign.split else "one of the two texts"
         return (
-            f"{who} not get it: with their names and places filled in it has more than "
+            f"{who} not get {they}: with their names and places filled in it has more than "
             f"{text.MOST_PARTS} parts, which networks refuse. Shorten the text."
         )
 
@@ -199,7 +202,8 @@ class Draft:
         """Fields without a default that some of these people have nothing for."""
         found = []
         labels = text.FIELDS | own_fields.own()
-        empty = fields.gaps(self.campaign.message_template, self.samples)
+        texts = terms.texts_of(self.campaign).values() or [self.campaign.message_template]
+        empty = fields.gaps("\n".join(texts), self.samples)
         for name, number in empty.items():
             if name not in labels:
                 continue
@@ -220,14 +224,22 @@ class Draft:
         begin, first = self._moments()
         if first != begin:
             found.append(f"Its time is within quiet hours: the first leaves {self.starts}.")
-        if c.channel == "sms" and "stop" not in c.message_template.lower():
-            found.append("It does not say how to opt out. Consider adding: Reply STOP to opt out.")
+        found += self._silent_on_stop()
         if self.length_words:
             found.append(self.length_words)
         found += self.gaps
         if self.counts and self.counts.total and (twice := self._overlap()):
             found.append(twice)
         return found
+
+    def _silent_on_stop(self) -> list[str]:
+        c = self.campaign
+        texts = terms.texts_of(c) or {"": c.message_template}
+        silent = [one for one, said in texts.items() if "stop" not in said.lower()]
+        if c.channel != "sms" or not silent:
+            return []
+        which = f"Text {silent[0]}" if len(silent) < len(texts) else "It"
+        return [f"{which} does not say how to opt out. Consider adding: Reply STOP to opt out."]
 
     def _overlap(self) -> str:
         """Says so when many of these people have been written to within a day."""
@@ -304,23 +316,33 @@ def _estimate(draft: Draft, fresh: bool) -> None:
             draft.problems.setdefault("message_template", "Write the message.")
         return
     try:
-        template = text.validate(campaign.message_template, own_fields.own())
+        text.validate(campaign.message_template, own_fields.own())
         translations.validate(campaign.translations or {})
     except Problem as error:
         draft.problems["message_template"] = error.detail
         return
+    if campaign.split and not _both_written(draft):
+        return
     readers: list[Mapping[str, str]] = [field_values(person) for person in draft.samples]
-    keep, draft.exact = campaign.keep_spelling, fresh
-    texts = estimates.sample_texts(campaign, readers or [EXAMPLE])
-    fit = lengths.fitting(campaign.channel, texts, keep)
-    draft.estimate = text.estimate_texts(fit or texts)
+    draft.exact = fresh
+    found = estimates.sampled(campaign, readers or [EXAMPLE])
+    draft.estimate = found.estimate
     if not fresh:
-        draft.too_long = len(texts) - len(fit)
+        draft.too_long = found.too_long
     elif draft.counts is not None:
         audience = audiences.validate(campaign.audience)
-        draft.too_long = lengths.too_long(
-            template, keep, audience, campaign.channel, campaign.translations
-        )
+        draft.too_long = estimates.count_too_long(campaign, audience)
+
+
+def _both_written(draft: Draft) -> bool:
+    """Whether texts A and B can be looked at; else the problem is noted."""
+    try:
+        terms.validate(draft.campaign.split)
+        terms.check_written(draft.campaign)
+    except Problem as error:
+        draft.problems.setdefault("split", error.detail)
+        return False
+    return True
 
 
 #: Stands in for a reader while nobody is chosen.
@@ -334,10 +356,11 @@ EXAMPLE = {
 }
 
 
-def preview(draft: Draft, number: int) -> tuple[str, Contact | None]:
-    """The message as one reader gets it, and who that is."""
+def preview(draft: Draft, number: int, variant: str = "") -> tuple[str, Contact | None]:
+    """The message as one reader gets it, and who that is; `variant` is A or B of a split test."""
     campaign = draft.campaign
     person = draft.samples[number % len(draft.samples)] if draft.samples else None
     values = field_values(person) if person else EXAMPLE
-    template = translations.template_for(campaign.message_template, campaign.translations, values)
+    template = terms.text_for(campaign, variant)
+    template = translations.template_for(template, campaign.translations, values)
     return text.render(template, values, campaign.keep_spelling), person

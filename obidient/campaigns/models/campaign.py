@@ -56,6 +56,8 @@ class Campaign(BaseModel):
     message_template = TextField(default="")
     #: The same in other languages, code -> text; null for none. See `translations`.
     translations = JSONField(null=True)
+    #: A second text, tried against the first on some of the people; null for none. See `split`.
+    split = JSONField(null=True)
     audience = JSONField(default=dict)
     audio_asset_id = IntegerField(null=True)
     #: Keys that people may press in a call; see voice_menu.
@@ -89,6 +91,12 @@ class Campaign(BaseModel):
     staging_until = UtcDateTimeField(null=True)
     staged = BooleanField(default=False)
 
+    #: Of a split test: the text for the rest, A or B, once chosen; why a person has to choose;
+    #: and when nobody of the trial was left to be written to.
+    winner = CharField(max_length=1, default="")
+    winner_asked = TextField(default="")
+    trial_ended_at = UtcDateTimeField(null=True)
+
     total = IntegerField(default=0)
     queued = IntegerField(default=0)
     sending = IntegerField(default=0)
@@ -121,12 +129,18 @@ class Campaign(BaseModel):
 
 
 class Batch(BaseModel):
-    """Recipients of one campaign that one job at a time works on. `state`: ready or done."""
+    """Recipients of one campaign that one job at a time works on.
+
+    `state`: ready, done, or held while the text for the rest of a split test is not chosen.
+    """
 
     campaign_id = IntegerField()
     number = IntegerField()
     size = IntegerField()
     state = CharField(default="ready", max_length=5)
+    #: Of a split test: which text they get, A or B, and whether they try it for the rest.
+    variant = CharField(max_length=1, default="")
+    trial = BooleanField(default=False)
     #: A job for it is thought to be queued or running until then.
     hinted_until = UtcDateTimeField(null=True)
     lease_until = UtcDateTimeField(null=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from obidient.campaigns import audience as audiences
 from obidient.campaigns import lengths, text, translations
@@ -10,6 +11,7 @@ from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.planning import costs
 from obidient.campaigns.sending import budget, lifecycle
+from obidient.campaigns.split import terms
 from obidient.config import settings
 from obidient.contacts.models import Contact
 from obidient.errors import Conflict
@@ -56,11 +58,9 @@ def of(campaign: Campaign) -> Estimate:
     template, parts = campaign.message_template, None
     too_long = 0
     if template and campaign.channel == "sms":
-        others, keep = campaign.translations, campaign.keep_spelling
-        texts = sample_texts(campaign, [field_values(one) for one in samples])
-        found = text.estimate_texts(lengths.fitting("sms", texts, keep) or texts)
-        parts = found.average_parts if keep else found.plain_parts
-        too_long = lengths.too_long(template, keep, audience, campaign.channel, others)
+        found = sampled(campaign, [field_values(one) for one in samples]).estimate
+        parts = found.average_parts if campaign.keep_spelling else found.plain_parts
+        too_long = count_too_long(campaign, audience)
     provider = lifecycle.carrier(campaign)[0]
     price, currency = None, ""
     if provider is not None:
@@ -68,12 +68,60 @@ def of(campaign: Campaign) -> Estimate:
     return Estimate(counts, samples, too_long, parts, price, currency)
 
 
-def sample_texts(campaign: Campaign, readers: Sequence[Mapping[str, str]]) -> list[str]:
-    """What some people, given by their field values, would get; the bare texts without any."""
+@dataclass(frozen=True)
+class Sampled:
+    """Parts and spelling over some readers, and how many of them could not get their text."""
+
+    estimate: text.Estimate
+    too_long: int
+
+
+def sampled(campaign: Campaign, readers: Sequence[Mapping[str, str]]) -> Sampled:
+    """What some people, given by their field values, would get; the bare texts without any.
+
+    The rest of a split test are taken to get the longer text: it may win.
+    """
+    found, too_long = [], []
+    for variant in terms.texts_of(campaign) or {"": ""}:
+        texts = _texts(campaign, terms.text_for(campaign, variant), readers)
+        fit = lengths.fitting(campaign.channel, texts, campaign.keep_spelling)
+        found.append(text.estimate_texts(fit or texts))
+        too_long.append(len(texts) - len(fit))
+    estimate = _of_both(campaign, *found) if len(found) == 2 else found[0]
+    return Sampled(estimate, max(too_long))
+
+
+def _texts(campaign: Campaign, template: str, readers: Sequence[Mapping[str, str]]) -> list[str]:
+    others = campaign.translations
     if not readers:
-        return [text.render(one, {}) for one in translations.texts_of(campaign).values()]
-    template, others = campaign.message_template, campaign.translations
+        return [text.render(one, {}) for one in (template, *(others or {}).values())]
     return [text.render(translations.template_for(template, others, one), one) for one in readers]
+
+
+def _of_both(campaign: Campaign, a: text.Estimate, b: text.Estimate) -> text.Estimate:
+    share = int(campaign.split["share"]) / 100
+
+    def together(of_a: float, of_b: float) -> float:
+        return share * (of_a + of_b) + (1 - 2 * share) * max(of_a, of_b)
+
+    return text.Estimate(
+        longest=max(a.longest, b.longest, key=lambda one: (one.parts, one.units)),
+        average_parts=together(a.average_parts, b.average_parts),
+        plain_parts=together(a.plain_parts, b.plain_parts),
+        costly=tuple(dict.fromkeys(a.costly + b.costly)),
+    )
+
+
+def count_too_long(campaign: Campaign, audience: Mapping[str, Any]) -> int:
+    """How many people of a validated audience could not get their text, or one of two."""
+    return lengths.too_long(
+        campaign.message_template,
+        campaign.keep_spelling,
+        audience,
+        campaign.channel,
+        campaign.translations,
+        terms.texts_of(campaign).get(terms.B, ""),
+    )
 
 
 def check_budget(campaign: Campaign) -> None:

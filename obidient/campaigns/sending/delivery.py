@@ -270,7 +270,9 @@ def _one_call(turn: Turn) -> float:
     pace.give_back(turn.buckets, granted - len(claimed))
     if not claimed:
         return _nobody_for(turn)
-    messages, too_long = database.persist(lambda: writing.messages(campaign, claimed))
+    messages, too_long = database.persist(
+        lambda: writing.messages(campaign, claimed, turn.batch.variant)
+    )
     database.release()
     left = {one.id for one in too_long}
     called = [one for one in claimed if one.id not in left]

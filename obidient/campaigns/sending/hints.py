@@ -9,6 +9,7 @@ from datetime import timedelta
 from obidient import queues
 from obidient.campaigns.models.campaign import Batch, Campaign
 from obidient.campaigns.sending.holds import why_held
+from obidient.campaigns.split import terms
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.database import db, locked
@@ -28,7 +29,7 @@ def feed(campaign: Campaign) -> int:
         note_hold(campaign, hold.reason)
         return 0
     given = _choose(campaign.id)
-    note_hold(campaign, "" if given else _all_put_off(campaign.id))
+    note_hold(campaign, "" if given else terms.words(campaign) or _all_put_off(campaign.id))
     for batch_id in given:
         hint(campaign, batch_id)
     return len(given)

@@ -6,12 +6,14 @@ speaks of, so a staging that died goes on where it stopped. One row per phone nu
 
 import time
 from datetime import timedelta
+from typing import Any
 
 from peewee import EXCLUDED
 
 from obidient.campaigns import audience as audiences
 from obidient.campaigns.models.campaign import Batch, Campaign
 from obidient.campaigns.sending import hints, lifecycle
+from obidient.campaigns.split import groups
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.contacts.models import EVERY_CHANNEL
@@ -96,7 +98,7 @@ def stage_chunk(campaign_id: int, size: int) -> bool:
 def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
     """Turn the contacts in (cursor, upper] into recipients, and count who was left out."""
     chosen = audiences.selection(campaign.audience)
-    m, unfit = mark(), audiences.unfit_sql(campaign.channel)
+    m = mark()
     where = f"c.id > {m} AND c.id <= {m} AND {chosen.condition}"
     span = (cursor, upper, *chosen.params)
     found, bad, textless, out = db.execute_sql(
@@ -105,22 +107,13 @@ def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
     ).fetchone()
     wanted = found - int(bad or 0) - int(textless or 0) - int(out or 0)
     added = 0
-    if wanted:
-        size = settings().channel(campaign.channel).batch_size
-        cast = "::integer" if is_postgres() else ""
-        inserted = db.execute_sql(
-            "INSERT INTO recipient (campaign_id, contact_id, phone, batch, status, attempts, "
-            "error_code, error_reason, network, updated_at) "
-            f"SELECT {int(campaign.id)}, c.id, c.phone, "
-            f"(({int(campaign.total)} + row_number() OVER (ORDER BY c.id) - 1) / {int(size)})"
-            f"{cast}, "
-            f"0, 0, '', '', '', {m} FROM contact c "
-            f"WHERE {where} AND NOT ({unfit}) AND NOT {audiences.suppressed_sql()} "
-            "ORDER BY c.id ON CONFLICT (campaign_id, phone) DO NOTHING",
-            (utcnow(), *span, campaign.channel, EVERY_CHANNEL),
-        )
-        added = inserted.rowcount
-        _open_batches(campaign, wanted, size)
+    if wanted and campaign.split:
+        for group in groups.of(campaign):
+            limits = (*span, *group.params)
+            added += _insert(campaign, group, f"{where} AND {group.condition}", limits)
+    elif wanted:
+        everybody = groups.Group(begin=campaign.total)
+        added = _insert(campaign, everybody, where, span, wanted)
     Campaign.update(
         staging_cursor=upper,
         total=Campaign.total + added,
@@ -132,19 +125,56 @@ def _copy(campaign: Campaign, cursor: int, upper: int) -> None:
     ).where(Campaign.id == campaign.id).execute()
 
 
-def _open_batches(campaign: Campaign, wanted: int, size: int) -> None:
+def _insert(
+    campaign: Campaign,
+    group: groups.Group,
+    where: str,
+    params: tuple[Any, ...],
+    wanted: int | None = None,
+) -> int:
+    """Make these contacts recipients, in batches of the group; returns how many were new."""
+    size = settings().channel(campaign.channel).batch_size
+    m, cast = mark(), "::integer" if is_postgres() else ""
+    where += f" AND NOT ({audiences.unfit_sql(campaign.channel)})"
+    where += f" AND NOT {audiences.suppressed_sql()}"
+    params = (*params, campaign.channel, EVERY_CHANNEL)
+    if wanted is None:
+        counted = db.execute_sql(f"SELECT count(*) FROM contact c WHERE {where}", params)
+        wanted = int(counted.fetchone()[0])
+    if not wanted:
+        return 0
+    place = f"({int(group.begin)} + row_number() OVER (ORDER BY c.id) - 1) / {int(size)}"
+    inserted = db.execute_sql(
+        "INSERT INTO recipient (campaign_id, contact_id, phone, batch, status, attempts, "
+        "error_code, error_reason, network, updated_at) "
+        f"SELECT {int(campaign.id)}, c.id, c.phone, ({group.number(place)}){cast}, "
+        f"0, 0, '', '', '', {m} FROM contact c WHERE {where} "
+        "ORDER BY c.id ON CONFLICT (campaign_id, phone) DO NOTHING",
+        (utcnow(), *params),
+    )
+    _open_batches(campaign, group, wanted, size)
+    return int(inserted.rowcount)
+
+
+def _open_batches(campaign: Campaign, group: groups.Group, wanted: int, size: int) -> None:
     """Batches for `wanted` more; one that was begun before grows, and is ready again."""
-    begin, end = campaign.total, campaign.total + wanted
+    begin, end = group.begin, group.begin + wanted
     rows = [
         {
             "campaign_id": campaign.id,
-            "number": number,
-            "size": min(end, (number + 1) * size) - max(begin, number * size),
-            "state": "ready",
+            "number": group.step * place + group.first,
+            "size": min(end, (place + 1) * size) - max(begin, place * size),
+            "state": group.state,
+            "variant": group.variant,
+            "trial": group.trial,
         }
-        for number in range(begin // size, (end - 1) // size + 1)
+        for place in range(begin // size, (end - 1) // size + 1)
     ]
     Batch.insert_many(rows).on_conflict(
         conflict_target=[Batch.campaign_id, Batch.number],
-        update={Batch.size: Batch.size + EXCLUDED.size, Batch.state: "ready", Batch.next_at: None},
+        update={
+            Batch.size: Batch.size + EXCLUDED.size,
+            Batch.state: group.state,
+            Batch.next_at: None,
+        },
     ).execute()

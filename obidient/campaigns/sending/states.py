@@ -383,10 +383,10 @@ def _move_decided(meant: Any, status: RecipientStatus, to: RecipientStatus) -> i
 
 
 def reopen_batches(campaign_id: int) -> None:
-    """Batches that hold queued recipients are worked on (again), and now."""
+    """Batches that hold queued recipients are worked on (again), and now; held ones stay so."""
     Batch.update(state="ready", next_at=None, hinted_until=None).where(
         Batch.campaign_id == campaign_id,
-        (Batch.state == "done") | Batch.next_at.is_null(False),
+        (Batch.state == "done") | ((Batch.state == "ready") & Batch.next_at.is_null(False)),
         Batch.number.in_(
             Recipient.select(Recipient.batch)
             .where(Recipient.campaign_id == campaign_id, Recipient.status == QUEUED)

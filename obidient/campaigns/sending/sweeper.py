@@ -10,6 +10,7 @@ from obidient import queues
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
 from obidient.campaigns.sending import asking, hints, lifecycle, staging, states
 from obidient.campaigns.sending.hints import feed
+from obidient.campaigns.split import deciding, terms
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import db
@@ -74,7 +75,10 @@ def _revive(campaign: Campaign) -> None:
             staging.close_empty(campaign.id)
         lifecycle.complete(campaign.id)
         return
-    if campaign.queued and not _has_ready_batch(campaign.id):
+    if campaign.staged and terms.is_open(campaign):
+        # Who is held for the winner is not to be worked on.
+        deciding.look(campaign)
+    elif campaign.queued and not _has_ready_batch(campaign.id):
         states.reopen_batches(campaign.id)
     feed(campaign)
 

@@ -5,6 +5,7 @@ from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign, RecipientStatus
 from obidient.campaigns.sending import channels
 from obidient.campaigns.sending.outcomes import Claimed, Result, message_of
+from obidient.campaigns.split import terms
 from obidient.campaigns.text import MOST_PARTS, is_personalised, render, segments
 from obidient.campaigns.translations import template_for
 from obidient.contacts.models import Contact
@@ -13,15 +14,17 @@ from obidient.plugin import Message
 TOO_LONG = "too-long"
 
 
-def messages(campaign: Campaign, claimed: list[Claimed]) -> tuple[list[Message], list[Result]]:
+def messages(
+    campaign: Campaign, claimed: list[Claimed], variant: str = ""
+) -> tuple[list[Message], list[Result]]:
     """The messages of the claimed, fields filled in from their contacts as they are now.
 
-    Whose text would have more parts than networks take is not in it: what to record of them is
-    second.
+    `variant` is their batch's text in a split test. Whose text would have more parts than networks
+    take is not in it: what to record of them is second.
     """
     sound = channels.of(campaign.channel).sound(campaign)
     made, too_long = [], []
-    found = _texts(campaign, claimed)
+    found = _texts(campaign, claimed, terms.text_for(campaign, variant))
     # Many have the same text: each is measured once.
     texts = {text for _, text in found}
     long = {text for text in texts if lengths.is_too_long(campaign.channel, text)}
@@ -33,9 +36,8 @@ def messages(campaign: Campaign, claimed: list[Claimed]) -> tuple[list[Message],
     return made, too_long
 
 
-def _texts(campaign: Campaign, claimed: list[Claimed]) -> list[tuple[Claimed, str]]:
-    template, keep = campaign.message_template, campaign.keep_spelling
-    others = campaign.translations
+def _texts(campaign: Campaign, claimed: list[Claimed], template: str) -> list[tuple[Claimed, str]]:
+    keep, others = campaign.keep_spelling, campaign.translations
     if not others and not is_personalised(template):
         text = render(template, {}, keep)
         return [(one, text) for one in claimed]

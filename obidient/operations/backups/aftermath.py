@@ -112,8 +112,9 @@ def _doubt(campaign_id: int) -> int:
     Campaign.update(
         unconfirmed=Campaign.unconfirmed + Campaign.queued + Campaign.sending, queued=0, sending=0
     ).where(Campaign.id == campaign_id).execute()
+    # Whoever waits for the winner of a split test goes on waiting for it.
     Batch.update(state="done", lease_until=None, hinted_until=None, next_at=None).where(
-        Batch.campaign_id == campaign_id
+        Batch.campaign_id == campaign_id, Batch.state != "held"
     ).execute()
     if number:
         CampaignError.insert(

@@ -1,0 +1,121 @@
+"""The end of a split test: one text is chosen for the rest, once, by replies or by a person.
+
+The choice is one guarded update of the campaign's row in the transaction that opens the held
+batches: however many sweepers, clicks and repeats there are, the first one counts.
+"""
+
+from typing import Any
+
+from obidient.campaigns.models.campaign import Batch, Campaign
+from obidient.campaigns.sending import lifecycle, states
+from obidient.campaigns.split import results, terms
+from obidient.clock import utcnow
+from obidient.database import db
+from obidient.errors import Conflict, Invalid
+
+UNDER_WAY = ("sending", "paused")
+
+
+def look(campaign: Campaign) -> None:
+    """The sweeper's part, for a staged campaign whose winner is open: end the trial, decide."""
+    if campaign.sending or _has_ready_batch(campaign.id):
+        if campaign.trial_ended_at is not None:
+            # Somebody has tried those again who were not reached.
+            _note(campaign, trial_ended_at=None, winner_asked="")
+    elif campaign.trial_ended_at is None:
+        states.reopen_batches(campaign.id)
+        if not _has_ready_batch(campaign.id):
+            _note(campaign, trial_ended_at=utcnow())
+    else:
+        moment = terms.due_at(campaign)
+        if moment is not None and moment <= utcnow():
+            _by_replies(campaign)
+
+
+def choose(campaign_id: int, winner: str) -> Campaign:
+    """A person has the rest get text A or B; the same choice again changes nothing.
+
+    Raises Invalid for another letter, Conflict where nothing can be chosen (any more).
+    """
+    if winner not in (terms.A, terms.B):
+        raise Invalid("Choose text A or B.")
+    campaign = lifecycle.get(campaign_id)
+    if not campaign.split:
+        raise Conflict("This campaign has one text: there is nothing to choose.")
+    if campaign.winner == winner:
+        return campaign
+    if campaign.status in UNDER_WAY and not campaign.staged:
+        raise Conflict("The audience is still being gathered: wait a moment.")
+    if not _choose(campaign, winner, f"Chose text {winner} for the rest of {campaign.title!r}"):
+        now = lifecycle.get(campaign_id)
+        if now.winner == winner:
+            return now
+        if now.winner:
+            raise Conflict(f"Text {now.winner} was chosen already: the rest get that.")
+        if now.status in UNDER_WAY:
+            raise Conflict("Everybody is in the trial: nobody waits for the winner.")
+        raise Conflict(f"A campaign that is {now.status} can't be decided: nobody waits.")
+    return lifecycle.get(campaign_id)
+
+
+def waiting() -> list[Campaign]:
+    """Campaigns whose people wait until somebody chooses a text, the longest waiting first."""
+    found = Campaign.select().where(
+        Campaign.status.in_(UNDER_WAY),
+        Campaign.winner == "",
+        Campaign.trial_ended_at.is_null(False),
+    )
+    return [one for one in found.order_by(Campaign.trial_ended_at) if terms.asks(one)]
+
+
+def _by_replies(campaign: Campaign) -> None:
+    found = results.count(campaign)
+    winner = results.ahead(found)
+    unchanged = (Campaign.status == "sending", Campaign.trial_ended_at == campaign.trial_ended_at)
+    if winner:
+        a, b = found
+        sentence = (
+            f"Replies chose text {winner} for the rest of {campaign.title!r}: A {a.replies:,} of "
+            f"{a.sent:,}, B {b.replies:,} of {b.sent:,}"
+        )
+        _choose(campaign, winner, sentence, *unchanged, Campaign.winner_asked == "")
+        return
+    why = "Neither text of the split test is ahead in replies."
+    if not any(one.replies for one in found):
+        why = "Nobody has replied to either text of the split test."
+    with db.atomic():
+        if _note(campaign, *unchanged, Campaign.winner_asked == "", winner_asked=why):
+            lifecycle.audited(campaign, "undecided", f"{campaign.title!r} waits: {why}")
+
+
+def _choose(campaign: Campaign, winner: str, sentence: str, *conditions: Any) -> bool:
+    held = Batch.campaign_id == campaign.id, Batch.state == "held"
+    with db.atomic() as transaction:
+        if not _note(campaign, *conditions, winner=winner, winner_asked=""):
+            return False
+        if not Batch.update(state="ready", variant=winner).where(*held).execute():
+            transaction.rollback()
+            return False
+        lifecycle.audited(campaign, "decided", sentence, winner=winner)
+        db.after_commit(lambda: lifecycle.wake(campaign.id))
+    return True
+
+
+def _note(campaign: Campaign, *conditions: Any, **changes: Any) -> bool:
+    """Change the campaign's row unless its winner has been chosen or it is over."""
+    return bool(
+        Campaign.update(updated_at=utcnow(), **changes)
+        .where(
+            Campaign.id == campaign.id,
+            Campaign.winner == "",
+            Campaign.staged,
+            Campaign.status.in_(UNDER_WAY),
+            *conditions,
+        )
+        .execute()
+    )
+
+
+def _has_ready_batch(campaign_id: int) -> bool:
+    ready = (Batch.campaign_id == campaign_id) & (Batch.state == "ready")
+    return bool(Batch.select().where(ready).exists())

@@ -1,0 +1,124 @@
+"""What came of each text of a split test among the people who tried it, and what that says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from obidient.campaigns.costly import Costly
+from obidient.campaigns.models.campaign import Campaign, RecipientStatus
+from obidient.campaigns.split import chance, terms
+from obidient.database import db, mark
+
+#: What the network has taken: who got, or may get, the text.
+TAKEN = (RecipientStatus.SENT, RecipientStatus.UNDELIVERED, RecipientStatus.DELIVERED)
+#: How people say themselves that they want no more; what the team enters is no verdict on a text.
+OWN_WORD = ("stop-reply", "read", "provider", "network")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One text in the trial, in people: `sent` the network took; `replies` said more than STOP."""
+
+    variant: str
+    text: str
+    people: int = 0
+    sent: int = 0
+    delivered: int = 0
+    replies: int = 0
+    opted_out: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Replies of a hundred people who were sent it."""
+        return 100 * self.replies / self.sent if self.sent else 0.0
+
+
+_counted: Costly[list[Arm]] = Costly()
+
+
+def arms(campaign: Campaign) -> list[Arm]:
+    """A and B as pages show them; empty where there is no split test."""
+    if not campaign.split:
+        return []
+    return _counted.get(campaign.id, lambda: count(campaign))
+
+
+def count(campaign: Campaign) -> list[Arm]:
+    """A and B counted anew."""
+    statuses = _statuses(campaign.id)
+    replies, out = _replies(campaign.id), _opted_out(campaign)
+    return [
+        Arm(
+            variant,
+            template,
+            people=sum(statuses.get((variant, int(one)), 0) for one in RecipientStatus),
+            sent=sum(statuses.get((variant, int(one)), 0) for one in TAKEN),
+            delivered=statuses.get((variant, int(RecipientStatus.DELIVERED)), 0),
+            replies=replies.get(variant, 0),
+            opted_out=out.get(variant, 0),
+        )
+        for variant, template in terms.texts_of(campaign).items()
+    ]
+
+
+def _statuses(campaign_id: int) -> dict[tuple[str, int], int]:
+    rows = db.execute_sql(
+        "SELECT b.variant, r.status, count(*) FROM batch b JOIN recipient r "
+        "ON r.campaign_id = b.campaign_id AND r.batch = b.number "
+        f"WHERE b.campaign_id = {mark()} AND b.trial GROUP BY b.variant, r.status",
+        (campaign_id,),
+    ).fetchall()
+    return {(variant, int(status)): int(number) for variant, status, number in rows}
+
+
+def _replies(campaign_id: int) -> Mapping[str, int]:
+    """People who wrote something other than that they want no more."""
+    taken = ", ".join(str(int(one)) for one in TAKEN)
+    rows = db.execute_sql(
+        "SELECT b.variant, count(DISTINCT r.id) FROM inbound_text t "
+        "JOIN recipient r ON r.campaign_id = t.campaign_id AND r.phone = t.phone "
+        "JOIN batch b ON b.campaign_id = r.campaign_id AND b.number = r.batch "
+        f"WHERE t.campaign_id = {mark()} AND t.keyword <> 'stop' AND b.trial "
+        f"AND r.status IN ({taken}) GROUP BY b.variant",
+        (campaign_id,),
+    ).fetchall()
+    return {variant: int(number) for variant, number in rows}
+
+
+def _opted_out(campaign: Campaign) -> Mapping[str, int]:
+    """People who have said since they were sent it that they want no more."""
+    m, sources = mark(), ", ".join([mark()] * len(OWN_WORD))
+    rows = db.execute_sql(
+        "SELECT b.variant, count(DISTINCT r.id) FROM batch b "
+        "JOIN recipient r ON r.campaign_id = b.campaign_id AND r.batch = b.number "
+        "JOIN suppression s ON s.phone = r.phone AND s.created_at >= r.sent_at "
+        f"WHERE b.campaign_id = {m} AND b.trial AND s.source IN ({sources}) GROUP BY b.variant",
+        (campaign.id, *OWN_WORD),
+    ).fetchall()
+    return {variant: int(number) for variant, number in rows}
+
+
+def ahead(found: list[Arm]) -> str:
+    """The text with more replies in number and in share, A or B; empty where neither has both."""
+    a, b = found
+    number, share = a.replies - b.replies, a.replies * b.sent - b.replies * a.sent
+    if number > 0 and share > 0:
+        return a.variant
+    return b.variant if number < 0 and share < 0 else ""
+
+
+def verdict(found: list[Arm]) -> str:
+    """What the replies so far say, in a sentence that promises no more than they do."""
+    a, b = found
+    if not a.sent or not b.sent:
+        return "Nothing can be said yet: both texts have to be sent first."
+    if not a.replies and not b.replies:
+        return "Nobody has replied yet: nothing can be said."
+    first = ahead(found)
+    if not first:
+        return "Neither text is ahead."
+    likely = chance.probability(a.replies, a.sent, b.replies, b.sent)
+    often = f"{likely:.0%}" if likely >= 0.01 else "less than 1%"
+    start = f"Text {first} is ahead, and that is probably not chance"
+    if likely >= chance.LINE:
+        start = f"Text {first} is ahead, but the difference could be chance"
+    return f"{start}: two equally good texts would differ this much in {often} of such tests."
