@@ -66,3 +66,5 @@ def test_an_organiser_records_the_message_or_uploads_it_where_that_fails(
     recorder.get_by_label("Or a file").set_input_files(file)  # type: ignore[arg-type]
     expect(recorder.get_by_role("status")).to_contain_text("plays “memo.wav”", timeout=60_000)
     wait_for(lambda: plays(campaign.id) != row.id, what="the draft to be saved again")
+    # Leaving while the page still asks something would be told as a complaint.
+    page.wait_for_load_state("networkidle")

@@ -84,7 +84,8 @@
     part("time").textContent = `${clock(Math.min(seconds, longest))} of ${clock(longest)}`;
     taking.analyser.getFloatTimeDomainData(taking.samples);
     const peak = taking.samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
-    part("level").value = peak;
+    // It falls slowly, so that the eye can follow it.
+    part("level").value = Math.max(peak, part("level").value * 0.85);
     if (peak > SILENCE) taking.heard = now;
     const silent = now - taking.heard > PATIENCE;
     if (silent !== taking.silent) {
@@ -118,6 +119,7 @@
     part("use").focus();
     part("time").textContent = clock(seconds);
     say(`Recorded ${words(seconds)}. Listen to it, then use it or record it again.`);
+    part("said").scrollIntoView({ block: "nearest" });
   }
 
   /* ---- handing it over ---------------------------------------------------------------------- */
