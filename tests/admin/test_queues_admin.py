@@ -344,12 +344,16 @@ def test_a_worker_shows_what_it_has_in_hand_and_one_that_died_is_named(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
     hand = {"queue": SMS, "task": "send_batch", "ids": {"batchId": 77}, "since": "2027-02-01T09:00"}
-    WorkerProcess.create(name="a", host="apapa", pid=41, queues=[SMS], current=[hand])
+    began = utcnow() - timedelta(seconds=100)
+    takes = {"memory": 61_400_000, "cpu": 12.0, "started_at": began}
+    WorkerProcess.create(name="a", host="apapa", pid=41, queues=[SMS], current=[hand], **takes)
     silent = utcnow() - timedelta(minutes=5)
     WorkerProcess.create(name="b", host="bodija", pid=42, queues=[SMS], beat_at=silent)
     page = sign_in().get("/admin/queues/")
     assert "send_batch · batchId 77" in page
     assert "since 10:00:00" in page
+    assert "61 MB" in page
+    assert "12% CPU" in page
     assert page.index("apapa") < page.index("bodija") < page.index("Gone without a word")
 
 
