@@ -12,7 +12,8 @@ from peewee import PeeweeException
 
 from obidient import __version__, database, process
 from obidient.clock import utcnow
-from obidient.operations.alerts import watching
+from obidient.errors import first_line
+from obidient.operations.alerts import database_away, watching
 from obidient.operations.models import WebProcess
 
 logger = logging.getLogger(__name__)
@@ -30,16 +31,27 @@ def _beat_on(app: Flask) -> None:
     while True:
         with app.app_context():
             try:
-                beat()
+                beat_once(time.monotonic() >= look)
                 if time.monotonic() >= look:
                     look = time.monotonic() + watching.EVERY
-                    watching.check()
-            except PeeweeException:
-                # Readiness says it, and the doctor; this thread only waits.
-                pass
             except Exception:
                 logger.exception("the web server's watch failed")
         time.sleep(BEAT)
+
+
+def beat_once(is_time_to_look: bool) -> None:
+    """Say that we live and watch; without the database, say that."""
+    try:
+        beat()
+        database_away.over()
+        if is_time_to_look:
+            watching.check()
+    except PeeweeException as error:
+        # Only what is away for a while is told: a statement may fail for other reasons.
+        if (problem := database.reachable()) is not None:
+            database_away.note(problem)
+        else:
+            logger.warning("the web server's watch: %s", first_line(error))
 
 
 def name() -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from servers import wait_for
+from servers import free_port, wait_for
 from standin_africastalking import API_KEY, StandIn
 
 from obidient import create_app, database, queues
@@ -20,7 +20,7 @@ from obidient.campaigns.models.callbacks import RawCallback
 from obidient.clock import utcnow
 from obidient.config import ConfigError, Settings
 from obidient.operations import heart
-from obidient.operations.alerts import conditions, watching
+from obidient.operations.alerts import conditions, database_away, watching
 from obidient.operations.doctor import host, providers
 from obidient.operations.doctor.report import Line
 from obidient.operations.models import Alert, Backup, WebProcess
@@ -348,3 +348,31 @@ def test_a_slow_network_holds_no_sweep_up(app: Flask, monkeypatch: pytest.Monkey
     watching.look_aside()
     assert began.acquire(timeout=20)
     wait_for(lambda: not watching._looking.locked(), what="the end of the look")
+
+
+def test_a_database_that_is_away_is_told_once_and_so_is_its_return(
+    app: Flask, environ: dict[str, str], hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "check", lambda: None)
+    away = create_app(
+        environ | {"DATABASE_URL": f"postgresql://u:secret@127.0.0.1:{free_port()}/x"}
+    )
+    clock = [1_000_000.0]
+    monkeypatch.setattr(database_away.time, "time", lambda: clock[0])
+    with away.app_context():
+        heart.beat_once(True)
+        assert hook.got == []
+        for _ in range(3):
+            clock[0] += 61
+            heart.beat_once(True)
+        assert hook.subjects == ["Needs you"]
+        assert "can't reach the database" in hook.got[0]["text"]
+        assert "secret" not in hook.got[0]["text"]
+        clock[0] += 4 * 3600
+        heart.beat_once(True)
+        assert hook.subjects == ["Needs you"] * 2
+    back = create_app(environ)
+    with back.app_context():
+        heart.beat_once(True)
+        heart.beat_once(True)
+    assert hook.subjects == ["Needs you", "Needs you", "All clear"]
