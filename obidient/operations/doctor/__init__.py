@@ -23,11 +23,25 @@ SUBJECTS: dict[str, Callable[[], Iterator[Line]]] = {
     "Providers": providers.lines,
     "This machine": host.lines,
 }
+#: What lies in the database altogether.
+NEED_DATABASE = ("Workers", "Providers")
 
 
 def examine() -> dict[str, list[Line]]:
     """Every check, by subject. A check that fails itself is an error and hides no other."""
-    return {subject: list(_guarded(subject, lines)) for subject, lines in SUBJECTS.items()}
+    # Asked once: one that is silent is waited for by each who asks.
+    away = database.reachable()
+    return {
+        subject: [_unseen(subject, away)]
+        if away is not None and subject in NEED_DATABASE
+        else list(_guarded(subject, lines))
+        for subject, lines in SUBJECTS.items()
+    }
+
+
+def _unseen(subject: str, why: str) -> Line:
+    text = f"This can't be seen without the database: {why}."
+    return Line("error", subject.lower().replace(" ", "-"), text)
 
 
 def _guarded(subject: str, lines: Callable[[], Iterator[Line]]) -> Iterator[Line]:
@@ -40,8 +54,7 @@ def _guarded(subject: str, lines: Callable[[], Iterator[Line]]) -> Iterator[Line
         if subject == "Database":
             yield Line("error", name, f"The database can't be looked at: {first_line(error)}.")
         else:
-            text = f"This can't be seen without the database: {first_line(error)}."
-            yield Line("error", name, text, database.trouble() or "")
+            yield _unseen(subject, first_line(error))
     except Exception as error:
         logger.exception("the doctor stumbled over %s", subject)
         text = f"This could not be looked at: {type(error).__name__}: {first_line(error)}."
