@@ -20,6 +20,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         photo_api,
         pin_texts,
         release,
+        roll_counts,
         texts,
     )
     from obidient.workers import ticker
@@ -39,3 +40,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "texts", texts.sweep, every=1.0)
     registered.task(queues.Queues.of_channel("sms"), pin_texts.TASK, pin_texts.work)
     ticker.register(app, "pin-texts", pin_texts.sweep, every=1.0)
+    ticker.register(app, "roll-call", roll_counts.sweep, every=5.0)

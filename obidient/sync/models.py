@@ -63,6 +63,18 @@ class RollCall(BaseModel):
         primary_key = CompositeKey("day", "user_id")
 
 
+class RollCallCount(BaseModel):
+    """The roll call of a day as it was counted last, for very many agents; see roll_counts.py."""
+
+    id = None
+    day = CharField(max_length=10, primary_key=True)
+    #: JSON, by LGA.
+    counts = TextField()
+    counted_at = UtcDateTimeField(default=utcnow)
+    #: When somebody looked at it last.
+    asked_at = UtcDateTimeField(default=utcnow)
+
+
 class PinText(BaseModel):
     """An SMS with the address and a PIN that is made as it leaves; the PIN is kept nowhere.
 

@@ -1,15 +1,13 @@
 """The roll call of a day: who is at their unit, where polls opened and closed, who is missing."""
 
 import re
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
-from peewee import JOIN, SQL, Case, chunked, fn
+from peewee import JOIN, SQL, chunked, fn
 
 from obidient.accounts.models import User
-from obidient.areas import LGAS, STATES, unit_bounds
-from obidient.cache import cache
+from obidient.areas import unit_bounds
 from obidient.clock import isoformat, local, utcnow
 from obidient.config import settings
 from obidient.errors import Invalid
@@ -35,8 +33,6 @@ _MEANT = {
     "here": "arrived", "arrived": "arrived", "open": "opened", "opened": "opened",
     "close": "closed", "closed": "closed",
 }  # fmt: skip
-#: Where the roll call of very many agents is kept for half a minute, and from how many on.
-KEPT, COUNTED_AT_ONCE = "admin:roll-call:", 20_000
 SAID = {"arrived": "You are at your unit", "opened": "Polls opened", "closed": "Polls closed"}
 
 
@@ -88,45 +84,8 @@ def told(row: RollCall) -> dict[str, str | None]:
 # ---- who is missing -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How many agents of an area have not done what."""
-
-    code: str
-    name: str
-    agents: int
-    missing: dict[str, int]
-
-
-def standing(day: str, area: str = "") -> list[Standing]:
-    """By state, or by LGA within one; by code. A nation's is counted twice a minute at most."""
-    key = f"{KEPT}{day}:{area}"
-    kept: list[dict[str, Any]] | None = cache.get(key)
-    if kept is not None:
-        return [Standing(**one) for one in kept]
-    found = _count(day, area)
-    if sum(one.agents for one in found) > COUNTED_AT_ONCE:
-        cache.set(key, [asdict(one) for one in found], timeout=30)
-    return found
-
-
-def _count(day: str, area: str) -> list[Standing]:
-    length = 5 if area else 2
-    place = fn.SUBSTR(User.polling_unit_code, 1, length)
-    start = day_begins(day)
-    counts = [fn.SUM(Case(None, [(_lacks(what, start), 1)], 0)) for what in MISSING]
-    query = _joined(User.select(place, fn.COUNT(User.id), *counts), day)
-    rows: Any = query.where(_agents(area)).group_by(SQL("1")).order_by(SQL("1")).tuples()
-    names = LGAS if area else STATES
-    return [
-        Standing(
-            code, names.get(code, code), agents, dict(zip(MISSING, map(int, numbers), strict=True))
-        )
-        for code, agents, *numbers in rows
-    ]
-
-
-def _joined(query: Any, day: str) -> Any:
+def joined(query: Any, day: str) -> Any:
+    """A query of agents with what each told of a day and when each was heard from."""
     on = (RollCall.user_id == User.id) & (RollCall.day == day)
     heard = AgentHeard.user_id == User.id
     return (
@@ -136,7 +95,8 @@ def _joined(query: Any, day: str) -> Any:
     )
 
 
-def _agents(area: str) -> Any:
+def agents_of(area: str) -> Any:
+    """Who is an agent of an area (empty: of any), may sign in and has a unit."""
     mine = SQL("role = 'agent'") & User.active
     return mine & (
         User.polling_unit_code.between(*unit_bounds(area))
@@ -145,7 +105,8 @@ def _agents(area: str) -> Any:
     )
 
 
-def _lacks(what: str, start: datetime) -> Any:
+def lacks(what: str, start: datetime) -> Any:
+    """Whether an agent has not done something on the day that begins at `start`."""
     if what == "signed-in":
         return User.last_login_at.is_null()
     if what == "reported":
@@ -157,13 +118,13 @@ def missing(what: str, day: str, area: str = "") -> Any:
     """A query of the ids of an area's agents who have not done something. Raises Invalid."""
     if what not in MISSING:
         raise Invalid(f"Choose one of: {', '.join(MISSING)}.")
-    query = _joined(User.select(User.id), day)
-    return query.where(_agents(area), _lacks(what, day_begins(day)))
+    query = joined(User.select(User.id), day)
+    return query.where(agents_of(area), lacks(what, day_begins(day)))
 
 
 def everybody(area: str = "") -> Any:
     """A query of the ids of an area's agents."""
-    return User.select(User.id).where(_agents(area))
+    return User.select(User.id).where(agents_of(area))
 
 
 def people(ids: Any, limit: int) -> list[User]:

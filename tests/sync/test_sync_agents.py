@@ -17,7 +17,7 @@ from obidient.accounts.models import User
 from obidient.results import deciding, provisional, redeciding
 from obidient.results.models import Submission
 from obidient.results.received import Sender, receive
-from obidient.sync import agents, pins, roll_call
+from obidient.sync import agents, pins, roll_call, roll_counts
 from obidient.sync.models import AgentHeard, AgentPin, RollCall
 
 DEVICE = "device-0001"
@@ -157,14 +157,14 @@ def test_the_roll_call_of_a_day(world: None, tmp_path: Path, client: FlaskClient
     assert again == told
     AgentHeard.create(user_id=ada.id)
     day = roll_call.today()
-    kano, lagos = roll_call.standing(day)
+    kano, lagos = roll_counts.of(day).standing()
     assert (kano.code, kano.agents, lagos.code, lagos.agents) == ("19", 1, "24", 2)
     assert lagos.missing == {
         "signed-in": 1, "arrived": 1, "opened": 1, "closed": 2, "reported": 1,
     }  # fmt: skip
     missing = roll_call.people(roll_call.missing("arrived", day, "24-11"), 10)
     assert [one.name for one in missing] == ["Bayo"]
-    assert [one.code for one in roll_call.standing(day, "24")] == ["24-11"]
+    assert [one.code for one in roll_counts.of(day).standing("24")] == ["24-11"]
     RollCall.update(day="2020-01-01").execute()
     assert roll_call.of(ada).arrived_at is None
     assert roll_call.day_begins("2027-02-25").hour == 23

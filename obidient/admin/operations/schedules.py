@@ -28,6 +28,7 @@ MEANINGS = {
     "jobs": "Takes up imports and other long work whose worker died",
     "submissions": "Takes up results that wait to be counted",
     "texts": "Takes up results that came by SMS",
+    "roll-call": "Counts the roll call of very many agents anew",
     "alerts": "Looks for what operators have to be told of",
     "history": "Drops the history of queues after eight days",
     "lost-workers": "Forgets workers that were killed a day ago",

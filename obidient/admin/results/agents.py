@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 
 from obidient.accounts.models import User
 from obidient.admin.base import PAGE, SecureView, done, expose, may, needs
-from obidient.areas import CODE_RE, LGAS, STATES, area_name, unit_bounds
+from obidient.areas import CODE_RE, LGAS, STATES, Area, area_name, unit_bounds
 from obidient.config import settings
 from obidient.errors import Invalid, Problem
-from obidient.sync import agents, pin_texts, pins, roll_call, writing
+from obidient.sync import agents, pin_texts, pins, roll_call, roll_counts, writing
 
 #: Slips made at once: a minute of reading, a second of work.
 SLIPS = 200
@@ -30,12 +30,14 @@ class Agents(SecureView):
     @expose("/")
     def index(self) -> Any:
         area, day = _area(), _day()
-        rows = roll_call.standing(day, area[:2]) if len(area) <= 2 else []
+        counts = roll_counts.of(day)
+        rows = counts.standing(area) if len(area) <= 2 else []
         return self.render(
             "admin/results/agents.html",
             area=area,
             day=day,
             rows=rows,
+            counts=counts,
             total=_total(rows),
             missing=roll_call.MISSING,
             area_name=area_name,
@@ -54,16 +56,17 @@ class Agents(SecureView):
         query = _searched(query, wanted)
         unit, _, number = after.partition(":")
         if number.isdecimal() and len(number) < 12:
-            query = query.where(
-                (User.polling_unit_code > unit)
-                | ((User.polling_unit_code == unit) & (User.id > int(number)))
-            )
-        found = roll_call.people(query, PAGE + 1)
+            behind = (User.polling_unit_code > unit) | (User.id > int(number))
+            # In this form either database begins at the place in the index.
+            query = query.where(User.polling_unit_code >= unit, behind)
+        # Who is searched for is looked for everywhere; few fit.
+        found = roll_counts.people(query, PAGE + 1, "" if wanted else what, day, area, unit)
         last = found[PAGE - 1] if len(found) > PAGE else None
         return self.render(
             "admin/results/agents_list.html",
             page_title=roll_call.MISSING.get(what, "Agents").capitalize(),
             agents=found[:PAGE],
+            units=_names_of(found[:PAGE]),
             area=area,
             day=day,
             what=what,
@@ -182,9 +185,16 @@ def _day() -> str:
     return day
 
 
-def _total(rows: list[roll_call.Standing]) -> dict[str, int]:
+def _total(rows: list[roll_counts.Standing]) -> dict[str, int]:
     found = {what: sum(row.missing[what] for row in rows) for what in roll_call.MISSING}
     return {"agents": sum(row.agents for row in rows), **found}
+
+
+def _names_of(agents: list[User]) -> dict[str, str]:
+    """Names of the agents' polling units, by code."""
+    codes = [agent.polling_unit_code for agent in agents]
+    rows: Any = Area.select(Area.code, Area.name).where(Area.code.in_(codes))
+    return dict(rows.tuples()) if codes else {}
 
 
 def _searched(query: Any, wanted: str) -> Any:
