@@ -140,6 +140,14 @@ def test_what_is_not_public_is_never_kept(front: Front) -> None:
     assert front.reached[4]["HTTP_AUTHORIZATION"] == "Bearer nothing"
 
 
+def test_searches_and_photos_are_asked_of_the_app_each_time(front: Front) -> None:
+    for path in ("/results/abc123/units?q=unit", "/results/photos/1.jpg"):
+        for _ in range(2):
+            answer, _ = front.ask(path)
+            assert "X-Cache" not in answer.headers
+    assert [request["QUERY_STRING"] for request in front.reached] == ["q=unit", "q=unit", "", ""]
+
+
 def test_unknown_elections_reach_the_app_once_in_two_seconds(front: Front) -> None:
     for _ in range(5):
         assert front.ask(URL.replace("abc123", "nope"))[0].status == 404
