@@ -31,6 +31,8 @@ from obidient.campaigns.schemas import (
     sees_phones,
 )
 from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.split import api as split_api
+from obidient.campaigns.split import results
 from obidient.campaigns.texts import api as texts_api
 from obidient.campaigns.voice import api as voice_api
 from obidient.campaigns.voice import keys
@@ -210,7 +212,13 @@ def list_recipients(path: CampaignPath, query: RecipientQuery) -> Response:
     calls = {}
     if campaign.channel == "voice":
         calls = keys.of_recipients([int(row.id) for row in rows])
-    items = [recipient_out(row, campaign.currency, masked, calls.get(row.id)) for row in rows]
+    variants = results.variants(campaign, {row.batch for row in rows})
+    items = [
+        recipient_out(
+            row, campaign.currency, masked, calls.get(row.id), variants.get(row.batch, "")
+        )
+        for row in rows
+    ]
     return api.json_response(RecipientPage(items=items, next_cursor=cursor))
 
 
@@ -248,5 +256,6 @@ networks_api.register(campaigns_api)
 planning_api.register(campaigns_api)
 saved_api.register(campaigns_api)
 reasons_api.register(campaigns_api)
+split_api.register(campaigns_api)
 voice_api.register(campaigns_api)
 texts_api.register(campaigns_api)

@@ -12,6 +12,7 @@ from obidient import api
 from obidient.accounts.tokens import scopes_now
 from obidient.campaigns.audience import MOST
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.split.schemas import SplitIn, SplitOut, split_out
 from obidient.campaigns.voice.menu import KeypadIn
 from obidient.clock import isoformat
 from obidient.contacts.phones import mask
@@ -138,6 +139,7 @@ class CampaignIn(api.ApiModel):
     translations: dict[Language, Translation] = Field(
         {}, description="The message in other languages, for contacts whose language is known"
     )
+    split: SplitIn | None = Field(None, description="A second text to try; null: none")
     audience: AudienceIn
     audio_asset_id: int | None = Field(None, ge=1, le=MOST_ID)
     keypad: KeypadIn | None = Field(None, description="Keys people may press in a call")
@@ -243,6 +245,7 @@ class CampaignOut(api.ApiModel):
     status_reason: str
     message_template: str
     translations: dict[str, str]
+    split: SplitOut | None
     audience: dict[str, Any]
     audio_asset_id: int | None
     keypad: dict[str, Any] | None
@@ -274,7 +277,8 @@ class CampaignPage(api.ApiModel):
 class RecipientOut(api.ApiModel):
     """`phone` is masked for tokens that may not change contacts.
 
-    Of a call: the keys that were pressed in it, and how many seconds it lasted.
+    `variant` is A or B, the text of a split test; empty without one, or until it is chosen. Of a
+    call: the keys that were pressed in it, and how many seconds it lasted.
     """
 
     id: int
@@ -293,6 +297,7 @@ class RecipientOut(api.ApiModel):
     updated_at: str | None
     keys: str
     duration: int | None
+    variant: str
 
 
 class RecipientPage(api.ApiModel):
@@ -314,6 +319,7 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
         status_reason=campaign.status_reason,
         message_template=campaign.message_template,
         translations=campaign.translations or {},
+        split=split_out(campaign),
         audience=campaign.audience,
         audio_asset_id=campaign.audio_asset_id,
         keypad=campaign.keypad,
@@ -344,7 +350,11 @@ def campaign_out(campaign: Campaign, rate: float, eta: datetime | None) -> Campa
 
 
 def recipient_out(
-    row: Recipient, currency: str, masked: bool, call: Mapping[str, Any] | None = None
+    row: Recipient,
+    currency: str,
+    masked: bool,
+    call: Mapping[str, Any] | None = None,
+    variant: str = "",
 ) -> RecipientOut:
     """The JSON of one recipient."""
     return RecipientOut(
@@ -364,6 +374,7 @@ def recipient_out(
         updated_at=isoformat(row.updated_at),
         keys=call["keys"] if call else "",
         duration=call["duration"] if call else None,
+        variant=variant,
     )
 
 

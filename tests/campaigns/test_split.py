@@ -1,28 +1,32 @@
 """Two texts tried on some: everybody gets one text once, and the rest the one that was chosen."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
 from math import comb
+from typing import Any
 
 import pytest
-from campaign_requests import create, organiser
+from campaign_requests import BASE, body, create, organiser
 from flask import Flask
+from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from one_turn import accept, batches, launch, provider, says, work
 
 from obidient.accounts.models import AuditEntry
-from obidient.campaigns import control
+from obidient.campaigns import approval, control
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import InboundText
+from obidient.campaigns.planning import estimates
 from obidient.campaigns.sending import lifecycle, sweeper
-from obidient.campaigns.split import chance, deciding, results
+from obidient.campaigns.split import chance, deciding, results, terms
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
 from obidient.database import db
-from obidient.errors import Conflict
+from obidient.errors import Conflict, Invalid
 from obidient.plugin import Message, Outcome, Provider
 
 __all__ = ["create", "organiser", "people", "provider"]
@@ -172,3 +176,68 @@ def test_the_verdict_says_no_more_than_the_replies_do() -> None:
     assert "Text B is ahead, and that is probably not chance" in said((2, 1000), (40, 1000))
     # The network's figures of a whole state are worked out without an overflow.
     assert 0 < chance.probability(20_000, 400_000, 20_150, 400_000) < 1
+
+
+def test_a_split_test_is_checked_approved_and_reckoned_with_both_texts(
+    client: FlaskClient,
+    people: None,
+    organiser: dict[str, str],
+    create: Callable[..., dict[str, Any]],
+) -> None:
+    terms_given = {"text": "Hi", "share": 20, "decideBy": "hand", "afterMinutes": 60}
+
+    def refused(**more: Any) -> str:
+        answer = client.post(BASE, json=body(**more), headers=organiser)
+        assert answer.status_code == 422
+        return answer.text
+
+    assert "calls have none" in refused(channel="voice", split=terms_given)
+    both = refused(split=terms_given, translations={"yo": "Báwo ni"})
+    assert "either a split test or texts in other languages" in both
+    assert "Text B: There is no field" in refused(split=terms_given | {"text": "{{nobody}}"})
+    for wrong in ({"text": ""}, {"share": 51}, {"decideBy": "luck"}, {"afterMinutes": 1}):
+        refused(split=terms_given | wrong)
+    made = create(split=terms_given)
+    campaign = lifecycle.get(made["id"])
+    page = f"{BASE}/{campaign.id}"
+    shown = {"winner": None, "trialEndedAt": None, "decidesAt": None, "needsDecision": False}
+    assert made["split"] == terms_given | shown | {"reason": ""}
+    # Both texts are part of what is approved, and the longer one of what it may cost.
+    before, cheap = approval.digest(campaign), estimates.of(campaign).parts
+    long = terms_given | {"text": 170 * "x"}
+    assert client.put(page, json=body(split=long), headers=organiser).json["split"]["text"]
+    campaign = lifecycle.get(campaign.id)
+    assert approval.digest(campaign) != before
+    assert (cheap, estimates.of(campaign).parts) == (MORE, round(MORE * 1.8))
+    too_long = terms_given | {"text": 1525 * "x" + "{{first_name}}"}
+    control.update(campaign.id, {"split": terms.validate({"text": too_long["text"]})})
+    assert 0 < estimates.of(lifecycle.get(campaign.id)).too_long <= MORE
+    same = client.put(page, json=body(split=terms_given, messageTemplate="Hi"), headers=organiser)
+    assert same.status_code == 200
+    with pytest.raises(Invalid, match="the same"):
+        control.launch(campaign.id)
+    assert control.clone(campaign.id).split == lifecycle.get(campaign.id).split
+
+
+def test_both_texts_are_compared_and_one_is_chosen_over_the_api(
+    client: FlaskClient,
+    organiser: dict[str, str],
+    create: Callable[..., dict[str, Any]],
+    handed: list[tuple[str, str]],
+) -> None:
+    campaign_id = work(launch(split=SPLIT | {"decide_by": "hand"})).id
+    sweeper.sweep()
+    page = f"{BASE}/{campaign_id}"
+    found = client.get(page, headers=organiser).json["split"]
+    assert found["needsDecision"] and found["decidesAt"] is None
+    result = client.get(f"{page}/split", headers=organiser).json
+    assert [one["variant"] for one in result["items"]] == ["A", "B"]
+    assert result["verdict"].startswith("Nobody has replied yet")
+    for winner, status in (("C", 422), ("A", 202), ("A", 202), ("B", 409)):
+        answer = client.post(f"{page}/split/decide", json={"winner": winner}, headers=organiser)
+        assert answer.status_code == status, answer.json
+    listed = client.get(f"{page}/recipients?limit=200", headers=organiser).json["items"]
+    assert {one["variant"] for one in listed} == {"A", "B"}
+    plain = create()
+    assert plain["split"] is None
+    assert client.get(f"{BASE}/{plain['id']}/split", headers=organiser).status_code == 404

@@ -6,7 +6,7 @@ batches: however many sweepers, clicks and repeats there are, the first one coun
 
 from typing import Any
 
-from obidient.campaigns.models.campaign import Batch, Campaign
+from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import lifecycle, states
 from obidient.campaigns.split import results, terms
 from obidient.clock import utcnow
@@ -22,10 +22,10 @@ def look(campaign: Campaign) -> None:
         if campaign.trial_ended_at is not None:
             # Somebody has tried those again who were not reached.
             _note(campaign, trial_ended_at=None, winner_asked="")
-    elif campaign.trial_ended_at is None:
+    elif _left_behind(campaign.id):
         states.reopen_batches(campaign.id)
-        if not _has_ready_batch(campaign.id):
-            _note(campaign, trial_ended_at=utcnow())
+    elif campaign.trial_ended_at is None:
+        _note(campaign, trial_ended_at=utcnow())
     else:
         moment = terms.due_at(campaign)
         if moment is not None and moment <= utcnow():
@@ -119,3 +119,14 @@ def _note(campaign: Campaign, *conditions: Any, **changes: Any) -> bool:
 def _has_ready_batch(campaign_id: int) -> bool:
     ready = (Batch.campaign_id == campaign_id) & (Batch.state == "ready")
     return bool(Batch.select().where(ready).exists())
+
+
+def _left_behind(campaign_id: int) -> bool:
+    """Whether somebody of the trial is queued in a batch that nobody works on."""
+    trial = Batch.select(Batch.number).where(Batch.campaign_id == campaign_id, Batch.trial)
+    waiting = Recipient.select().where(
+        Recipient.campaign_id == campaign_id,
+        Recipient.status == RecipientStatus.QUEUED,
+        Recipient.batch.in_(trial),
+    )
+    return bool(waiting.exists())

@@ -1,10 +1,12 @@
 """What came of each text of a split test among the people who tried it, and what that says."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from peewee import fn
+
 from obidient.campaigns.costly import Costly
-from obidient.campaigns.models.campaign import Campaign, RecipientStatus
+from obidient.campaigns.models.campaign import Batch, Campaign, RecipientStatus
 from obidient.campaigns.split import chance, terms
 from obidient.database import db, mark
 
@@ -60,11 +62,17 @@ def count(campaign: Campaign) -> list[Arm]:
     ]
 
 
+def _listed(statuses: Iterable[RecipientStatus]) -> str:
+    """Named one by one, even all: then the index on status and batch leads to the trial alone."""
+    return ", ".join(str(int(one)) for one in statuses)
+
+
 def _statuses(campaign_id: int) -> dict[tuple[str, int], int]:
     rows = db.execute_sql(
         "SELECT b.variant, r.status, count(*) FROM batch b JOIN recipient r "
         "ON r.campaign_id = b.campaign_id AND r.batch = b.number "
-        f"WHERE b.campaign_id = {mark()} AND b.trial GROUP BY b.variant, r.status",
+        f"WHERE b.campaign_id = {mark()} AND b.trial AND r.status IN ({_listed(RecipientStatus)}) "
+        "GROUP BY b.variant, r.status",
         (campaign_id,),
     ).fetchall()
     return {(variant, int(status)): int(number) for variant, status, number in rows}
@@ -72,13 +80,12 @@ def _statuses(campaign_id: int) -> dict[tuple[str, int], int]:
 
 def _replies(campaign_id: int) -> Mapping[str, int]:
     """People who wrote something other than that they want no more."""
-    taken = ", ".join(str(int(one)) for one in TAKEN)
     rows = db.execute_sql(
         "SELECT b.variant, count(DISTINCT r.id) FROM inbound_text t "
         "JOIN recipient r ON r.campaign_id = t.campaign_id AND r.phone = t.phone "
         "JOIN batch b ON b.campaign_id = r.campaign_id AND b.number = r.batch "
         f"WHERE t.campaign_id = {mark()} AND t.keyword <> 'stop' AND b.trial "
-        f"AND r.status IN ({taken}) GROUP BY b.variant",
+        f"AND r.status IN ({_listed(TAKEN)}) GROUP BY b.variant",
         (campaign_id,),
     ).fetchall()
     return {variant: int(number) for variant, number in rows}
@@ -91,10 +98,30 @@ def _opted_out(campaign: Campaign) -> Mapping[str, int]:
         "SELECT b.variant, count(DISTINCT r.id) FROM batch b "
         "JOIN recipient r ON r.campaign_id = b.campaign_id AND r.batch = b.number "
         "JOIN suppression s ON s.phone = r.phone AND s.created_at >= r.sent_at "
-        f"WHERE b.campaign_id = {m} AND b.trial AND s.source IN ({sources}) GROUP BY b.variant",
+        f"WHERE b.campaign_id = {m} AND b.trial AND r.status IN ({_listed(RecipientStatus)}) "
+        f"AND s.source IN ({sources}) GROUP BY b.variant",
         (campaign.id, *OWN_WORD),
     ).fetchall()
     return {variant: int(number) for variant, number in rows}
+
+
+def variants(campaign: Campaign, numbers: Collection[int] | None = None) -> dict[int, str]:
+    """The text that people of each batch get, A or B; "" until it is chosen.
+
+    Of the batches of these numbers, or of all; empty where there is no split test.
+    """
+    if not campaign.split:
+        return {}
+    found = Batch.select(Batch.number, Batch.variant).where(Batch.campaign_id == campaign.id)
+    if numbers is not None:
+        found = found.where(Batch.number.in_(numbers))
+    return {row.number: row.variant for row in found}
+
+
+def held(campaign: Campaign) -> int:
+    """How many people wait for the winner."""
+    waits = (Batch.campaign_id == campaign.id) & (Batch.state == "held")
+    return int(Batch.select(fn.SUM(Batch.size)).where(waits).scalar() or 0)
 
 
 def ahead(found: list[Arm]) -> str:
