@@ -16,6 +16,7 @@ from obidient.cache import cache
 from obidient.campaigns import approval_requests
 from obidient.campaigns.followup import reasons
 from obidient.campaigns.models.campaign import Campaign, Throughput
+from obidient.campaigns.split import deciding
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts.models import Contact, Suppression
@@ -99,6 +100,7 @@ def _now() -> dict[str, Any]:
         "lines": checkup.lines(),
         "approvals": approval_requests.waiting() if may("campaigns:write") else [],
         "answered": approval_requests.news() if may("campaigns:write") else [],
+        "undecided": deciding.waiting() if may("campaigns:write") else [],
         "audience_words": audience_words,
     }
 

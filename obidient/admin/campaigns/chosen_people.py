@@ -19,6 +19,7 @@ from obidient.campaigns.followup.chosen import NO_CODE, NOT_REACHED, Filter
 from obidient.campaigns.followup.networks import NETWORKS
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import again, lifecycle
+from obidient.campaigns.split import results
 from obidient.campaigns.voice import keys
 from obidient.contacts.models import Contact, ContactList
 from obidient.errors import Problem
@@ -54,6 +55,7 @@ class PeoplePages:
             campaign,
             shown=shown,
             names=names,
+            variants=results.variants(campaign, {row.batch for row in shown.rows}),
             wanted=wanted,
             wrong=wrong,
             after=after,

@@ -12,7 +12,7 @@ from obidient.accounts.models import User
 from obidient.admin import formats
 from obidient.admin.base import STOP_POLLING, SecureView, done, expose
 from obidient.admin.campaigns import draft as drafts
-from obidient.admin.campaigns import draft_form, recordings, trial
+from obidient.admin.campaigns import draft_form, recordings, split, trial
 from obidient.admin.campaigns import saved as saved_parts
 from obidient.admin.campaigns.look import audience_words
 from obidient.areas import LGAS, STATES
@@ -22,6 +22,7 @@ from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.planning import saved
 from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.split import terms
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts import fields
@@ -113,7 +114,8 @@ class Composer(SecureView):
             draft=found,
             page_title=f"Review “{campaign.title}”",
             audience=audience_words(campaign.audience, 20),
-            samples=[drafts.preview(found, number) for number in _spread(found)],
+            samples=_samples(found),
+            split_plan=split.plan(campaign, found.people),
             segments=texts.segments,
             language_of=_language,
             most_parts=texts.MOST_PARTS,
@@ -309,6 +311,7 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "usual_rate": settings().channel(campaign.channel).rate,
         "quiet_from": quiet_from or "20:00",
         "quiet_until": quiet_until or "08:00",
+        **split.choices(campaign),
         "scheduled_local": f"{here:%Y-%m-%dT%H:%M}" if here else "",
         **recordings.for_composer(campaign),
     }
@@ -330,6 +333,7 @@ def _side(found: drafts.Draft) -> dict[str, Any]:
     """The live side: preview, parts, price, counts."""
     number = request.values.get("sample", 0, type=int)
     bubble, person = drafts.preview(found, number)
+    second = drafts.preview(found, number, terms.B)[0] if found.campaign.split else ""
     shown = texts.segments(bubble)
     return {
         "bubble": bubble,
@@ -337,6 +341,8 @@ def _side(found: drafts.Draft) -> dict[str, Any]:
         "sample": number,
         "segments": shown,
         "to_save": _to_save(shown) if found.estimate else 0,
+        "second": second,
+        "second_parts": texts.segments(second).parts,
         "is_sms": found.campaign.channel == "sms",
         "form": registry.current().form_of(found.campaign.channel),
     }
@@ -349,6 +355,13 @@ def _to_save(shown: texts.Segments) -> int:
     single = 160 if shown.encoding == "GSM-7" else 70
     over = shown.units - single if shown.parts == 2 else shown.per_part - shown.left
     return over if 0 < over <= 30 else 0
+
+
+def _samples(found: drafts.Draft) -> list[tuple[str, Contact | None, str]]:
+    """(text, reader, letter) of readers all over the audience; of a split test both their texts."""
+    letters = list(terms.texts_of(found.campaign)) or [""]
+    places = _spread(found)[: SAMPLES_SHOWN // len(letters)]
+    return [(*drafts.preview(found, one, letter), letter) for one in places for letter in letters]
 
 
 def _spread(found: drafts.Draft) -> list[int]:

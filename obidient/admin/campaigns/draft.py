@@ -11,6 +11,7 @@ import orjson
 from flask import current_app
 
 from obidient.admin import formats
+from obidient.admin.campaigns import split
 from obidient.campaigns import audience as audiences
 from obidient.campaigns import control, fields, progress, text, translations
 from obidient.campaigns.fields import field_values
@@ -152,8 +153,8 @@ class Draft:
 
     @property
     def finishes(self) -> str:
-        """`16:42`, quiet hours counted."""
-        if not self.people:
+        """`16:42`, quiet hours counted; empty where some wait for the winner of a split test."""
+        if not self.people or split.some_wait(self.campaign):
             return ""
         begin = self.campaign.scheduled_at if self.later else None
         return formats.clock(
@@ -225,6 +226,8 @@ class Draft:
         if first != begin:
             found.append(f"Its time is within quiet hours: the first leaves {self.starts}.")
         found += self._silent_on_stop()
+        if small := split.few(c, self.people):
+            found.append(small)
         if self.length_words:
             found.append(self.length_words)
         found += self.gaps

@@ -6,6 +6,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from obidient.admin.base import local_moment
+from obidient.admin.campaigns import split
 from obidient.campaigns.sending.holds import PROMOTIONAL, TRANSACTIONAL
 from obidient.campaigns.translations import LANGUAGES
 from obidient.campaigns.voice import menu
@@ -53,6 +54,7 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
         ("throttled_rate", _pace),
         ("quiet_hours", _quiet),
         ("scheduled_at", _moment),
+        *((("split", split.from_form),) if "split" in form else ()),
     ):
         try:
             values[name] = read(form)

@@ -16,6 +16,7 @@ from obidient.campaigns.followup.chosen import NOT_SENT, UNREACHED
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
 from obidient.campaigns.sending import holds, notes
 from obidient.campaigns.sending.budget import NAIRA
+from obidient.campaigns.split import terms
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.providers import registry
@@ -164,6 +165,8 @@ def _why(campaign: Campaign, rate: float, limit: float, consumed: set[str]) -> t
     hold = holds.why_held(campaign)
     if hold is not None:
         return hold.reason, False
+    if why := terms.words(campaign):
+        return why, terms.asks(campaign)
     if not campaign.staged:
         return "Gathering the audience; sending has begun with those found so far.", False
     if campaign.throttled_rate and rate > 0.7 * limit:

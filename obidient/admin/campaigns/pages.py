@@ -21,7 +21,7 @@ from obidient.admin.base import (
     may,
     needs,
 )
-from obidient.admin.campaigns import report
+from obidient.admin.campaigns import report, split
 from obidient.admin.campaigns.chosen_people import PeoplePages, reason_of
 from obidient.admin.campaigns.look import (
     audience_words,
@@ -34,6 +34,7 @@ from obidient.campaigns import approval_requests, control, decisions, moving
 from obidient.campaigns.followup import networks, reasons
 from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign
 from obidient.campaigns.sending import holds, lifecycle, routes
+from obidient.campaigns.split import deciding
 from obidient.campaigns.translations import LANGUAGES
 from obidient.config import settings
 from obidient.errors import Invalid, NotFound, Problem
@@ -248,6 +249,14 @@ class Campaigns(PeoplePages, SecureView):
             campaign_id, lambda found: decisions.resolve_unconfirmed(found, resend), sentence
         )
 
+    @expose("/<int:campaign_id>/choose", methods=("POST",))
+    @needs(WRITE, "send campaigns")
+    def choose(self, campaign_id: int) -> WebResponse:
+        """The rest of a split test get one of its two texts."""
+        winner = request.form.get("winner", "")
+        sentence = f"The rest get text {winner}."
+        return self._do(campaign_id, lambda found: deciding.choose(found, winner), sentence)
+
     @expose("/<int:campaign_id>/move", methods=("POST",))
     @needs(WRITE, "send campaigns")
     def move(self, campaign_id: int) -> WebResponse:
@@ -330,7 +339,7 @@ def _extras(shown: Any, tab: str) -> dict[str, Any]:
         "provider": ", ".join(provider_title(name) for name in routes.names_of(campaign)),
         "audience": audience_words(campaign.audience),
         "price": _price(campaign),
-    }
+    } | split.shown(campaign)
 
 
 def _shares(campaign: Campaign) -> list[networks.Share]:

@@ -12,6 +12,7 @@ from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientSta
 from obidient.campaigns.models.voice import KeyPress, VoiceCall
 from obidient.campaigns.receipts.applying import as_text
 from obidient.campaigns.sending import notes
+from obidient.campaigns.split import results, terms
 from obidient.campaigns.text import is_personalised, render
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
@@ -76,7 +77,11 @@ def get(campaign: Campaign, recipient_id: int) -> Recipient:
 def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
     """Everything that the page shows."""
     person = Contact.get_or_none(Contact.id == row.contact_id) if row.contact_id else None
-    template, state = campaign.message_template, RecipientStatus(row.status).column
+    variant = results.variants(campaign, [row.batch]).get(row.batch, "")
+    template, state = terms.text_for(campaign, variant), RecipientStatus(row.status).column
+    if campaign.split and not variant:
+        # Which text it will be is not chosen yet.
+        template = ""
     shown = formats.outcome(state, row.error_code, campaign.status)
     return {
         "row": row,
@@ -90,6 +95,7 @@ def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
         "text": render(template, fields.field_values(person), campaign.keep_spelling)
         if template
         else "",
+        "variant": variant,
         "is_personalised": is_personalised(template),
         "others": _others(campaign, row),
         "status_of": lambda one, other: formats.outcome(

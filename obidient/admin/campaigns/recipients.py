@@ -26,6 +26,7 @@ from obidient.campaigns.models.campaign import (
     Recipient,
     RecipientStatus,
 )
+from obidient.campaigns.split import results
 from obidient.campaigns.voice import keys
 from obidient.contacts.imports import safe_cell
 from obidient.contacts.models import Contact
@@ -34,7 +35,7 @@ from obidient.plugin import Explanation
 EXPORT_CHUNK = 2_000
 EXPORTED = (
     "phone name state lga status outcome attempts sent_at network cost currency error_code "
-    "error_reason keys"
+    "error_reason keys variant"
 ).split()
 #: Recipients looked through by one statement, and seconds that a page may go on with that.
 WINDOW = 10_000
@@ -163,11 +164,13 @@ def as_csv(campaign: Campaign, wanted: Filter) -> Iterator[str]:
             ids = [row.contact_id for row in rows if row.contact_id]
             people = {row.id: row for row in Contact.select().where(Contact.id.in_(ids))}
             pressed = keys.of_recipients([row.id for row in rows]) if campaign.keypad else {}
+            variants = results.variants(campaign, {row.batch for row in rows})
             yield _csv_lines(
                 [
                     [
                         *_csv_row(campaign, row, people.get(row.contact_id or 0), explain),
                         str(pressed.get(row.id, {}).get("keys", "")),
+                        variants.get(row.batch, ""),
                     ]
                     for row in rows
                 ]

@@ -12,6 +12,7 @@ from obidient.admin.campaigns import report_pdf
 from obidient.admin.campaigns.look import Look, audience_words, look, provider_title, throughput
 from obidient.campaigns.followup import networks, reasons, said
 from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.split import results, terms
 from obidient.campaigns.voice import keys
 from obidient.clock import utcnow
 from obidient.contacts.imports import safe_cell
@@ -19,6 +20,7 @@ from obidient.contacts.imports import safe_cell
 #: Reasons of their own line; the rarer ones are summed up.
 MOST_REASONS = 8
 _FIGURES = {"People", "Share", "Delivered", "Not reached", "On the way"}
+_FIGURES |= {"Sent", "Replied", "Of 100", "Opted out"}
 CHANNELS = {"sms": "SMS"}
 
 
@@ -65,7 +67,10 @@ def of(campaign: Campaign) -> Report:
         facts=_facts(shown),
         parts=shown.parts,
         total=campaign.total,
-        message=campaign.message_template,
+        message="\n\n".join(
+            f"Text {letter}: {said}" for letter, said in terms.texts_of(campaign).items()
+        )
+        or campaign.message_template,
         tables=[one for one in _tables(shown) if one.rows],
         pace=drawing,
         pace_from=formats.full(slots[0][0]) if slots else "",
@@ -99,6 +104,7 @@ def _tables(shown: Look) -> list[Table]:
     sent_by_network = [one for one in networks.delivery(c) if one["code"]]
     return [
         Table("What became of it", ("State", "People", "Share"), _shares(states, c.total)),
+        Table("Texts A and B in the trial", _ARMS, _both_texts(c)),
         Table("Not reached, by reason", ("Reason", "What to do", "People"), _reasons(c)),
         Table(
             "Keys people pressed",
@@ -123,6 +129,26 @@ def _tables(shown: Look) -> list[Table]:
         ),
         Table("Left out before sending", ("Why", "People"), _left_out(c)),
     ]
+
+
+_ARMS = ("Text", "What it says", "Sent", "Delivered", "Replied", "Of 100", "Opted out")
+
+
+def _both_texts(campaign: Campaign) -> list[tuple[str, ...]]:
+    """A line a text, and what they say together."""
+    arms = results.arms(campaign)
+    rows: list[tuple[str, ...]] = [
+        (
+            one.variant,
+            one.text,
+            *(formats.number(n) for n in (one.sent, one.delivered, one.replies)),
+            f"{one.rate:.1f}",
+            formats.number(one.opted_out),
+        )
+        for one in arms
+    ]
+    chosen = f"For the rest, text {campaign.winner} was chosen. " if campaign.winner else ""
+    return [*rows, ("", chosen + results.verdict(arms), "", "", "", "", "")] if arms else []
 
 
 _OUTCOMES = ("delivered", "undelivered", "sent")

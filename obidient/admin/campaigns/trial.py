@@ -12,6 +12,7 @@ from obidient.admin.campaigns import draft as drafts
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import TextAnswer
 from obidient.campaigns.models.voice import TrialCall
+from obidient.campaigns.split import terms
 from obidient.campaigns.texts import answers
 from obidient.campaigns.voice import trials
 from obidient.clock import utcnow
@@ -53,23 +54,25 @@ def phone() -> str:
 
 
 def send(found: drafts.Draft, given: str) -> str:
-    """Queue the message as its first reader or listener gets it; returns the number, masked.
+    """Queue the message as its first reader or listener gets it; both texts of a split test.
 
-    It stays outside of any campaign's counts.
+    It stays outside of any campaign's counts. Returns the number, masked.
     """
     campaign = found.campaign
     spoken = registry.current().is_spoken(campaign.channel)
     if campaign.channel not in ("sms", "voice"):
         raise Conflict("Only text messages and calls can be tried out this way.")
-    if "message_template" in found.problems:
-        raise Conflict(found.problems["message_template"])
-    bubble, _ = drafts.preview(found, 0)
+    for name in ("message_template", "split"):
+        if name in found.problems:
+            raise Conflict(found.problems[name])
     with db.atomic():
-        made = (
-            trials.ask(campaign, given, bubble)
-            if spoken
-            else answers.send_one(answers.TRIAL, given, bubble, campaign.id)
-        )
+        for variant in terms.texts_of(campaign) or {"": ""}:
+            bubble, _ = drafts.preview(found, 0, variant)
+            made = (
+                trials.ask(campaign, given, bubble)
+                if spoken
+                else answers.send_one(answers.TRIAL, given, bubble, campaign.id)
+            )
         summary = f"Sent a test of {campaign.title!r} to {mask(made.phone)}"
         if spoken:
             summary = f"Called {mask(made.phone)} to try {campaign.title!r} out"

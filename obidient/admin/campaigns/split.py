@@ -1,0 +1,111 @@
+"""A split test as pages show it: what is planned, and both texts side by side."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from obidient.admin import formats
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.split import results, terms
+from obidient.errors import Invalid
+
+#: With fewer people a text, hardly any difference can be told from chance.
+FEW = 200
+
+
+def from_form(form: MultiDict[str, str]) -> dict[str, Any] | None:
+    """What the composer's form says; None without a test. Raises Invalid."""
+    if form.get("split") != "yes":
+        return None
+    share, hours = form.get("split_share", "").strip(), form.get("split_hours", "").strip()
+    try:
+        minutes = round(60 * float(hours.replace(",", ".")))
+    except (ValueError, OverflowError):
+        raise Invalid("Write after how many hours replies decide, e.g. 2.") from None
+    if not share.isdecimal():
+        raise Invalid("Write the share of people who try each text, e.g. 10.")
+    return {
+        "text": form.get("split_text", ""),
+        "share": int(share),
+        "decide_by": form.get("split_by", terms.REPLIES),
+        "after_minutes": minutes,
+    }
+
+
+def choices(campaign: Campaign) -> dict[str, Any]:
+    """What the composer's fields hold."""
+    known = campaign.split or {}
+    minutes = known.get("after_minutes", terms.USUAL_AFTER)
+    return {
+        "split": known,
+        "split_share": known.get("share", terms.USUAL_SHARE),
+        "split_by": known.get("decide_by", terms.REPLIES),
+        "split_hours": f"{minutes / 60:g}",
+        "least_share": terms.LEAST_SHARE,
+        "most_share": terms.MOST_SHARE,
+    }
+
+
+def some_wait(campaign: Campaign) -> bool:
+    """Whether anybody of a campaign will wait for the winner."""
+    return bool(campaign.split) and campaign.split["share"] < terms.MOST_SHARE
+
+
+def plan(campaign: Campaign, people: int) -> str:
+    """What will happen, in a sentence for whoever sends it; empty without a test."""
+    if not campaign.split:
+        return ""
+    split: Mapping[str, Any] = campaign.split
+    each = formats.plural(round(people * split["share"] / 100), "person", "people")
+    start = f"About {each} get text A and as many text B, drawn by lot."
+    if not some_wait(campaign):
+        return f"{start} Nobody waits for the winner."
+    if split["decide_by"] == terms.HAND:
+        return f"{start} The rest wait until somebody chooses."
+    after = formats.duration(60 * split["after_minutes"])
+    return (
+        f"{start} The rest wait: {after} after the last of these messages they get the text with "
+        "more replies. A tie or no reply waits for a person."
+    )
+
+
+def few(campaign: Campaign, people: int) -> str:
+    """Says so when the trial is too small to show much; empty otherwise."""
+    if not campaign.split or not people:
+        return ""
+    each = round(people * campaign.split["share"] / 100)
+    if each >= FEW:
+        return ""
+    return (
+        f"Each text is tried on about {formats.plural(each, 'person', 'people')}: only a very "
+        "large difference in replies would be more than chance."
+    )
+
+
+def shown(campaign: Campaign) -> dict[str, Any]:
+    """What a campaign's page shows of its test; empty without one."""
+    arms = results.arms(campaign)
+    if not arms:
+        return {"arms": []}
+    # A campaign that is over has nobody left to choose for.
+    may_choose = terms.is_open(campaign) and campaign.status in ("sending", "paused")
+    return {
+        "arms": arms,
+        "verdict": results.verdict(arms),
+        "split_asks": terms.asks(campaign),
+        "split_words": _state(campaign),
+        "may_choose": may_choose and campaign.staged and results.held(campaign) > 0,
+        "held": results.held(campaign),
+    }
+
+
+def _state(campaign: Campaign) -> str:
+    """Which text the rest get, or what decides that."""
+    if campaign.winner:
+        return f"The rest get text {campaign.winner}."
+    if words := terms.words(campaign):
+        return words
+    if campaign.status in ("sending", "paused") and results.held(campaign):
+        return "The trial is being sent; the rest wait."
+    return "Nobody waits for the winner."
