@@ -150,6 +150,9 @@ def sweep() -> None:
     for row in TrialCall.select(TrialCall.id).where(waiting).limit(20):
         hint(row.id)
     over = TrialCall.until < now
+    if not TrialCall.select().where(TrialCall.state.in_(OPEN), over).exists():
+        # An update that changes nothing would still keep others from writing to SQLite.
+        return
     silent = "The network never reported its end"
     for frm, state, error in (
         ("calling", "unconfirmed", "The worker stopped before it had the network's answer"),
@@ -168,7 +171,7 @@ def find(provider: str, session: str, phone: str | None, reference: str) -> Tria
     """A test call by the network's name for it; before that is known, by the phone it reaches."""
     mine = TrialCall.select().where(TrialCall.provider == provider)
     known = mine.where(TrialCall.session_id == session).first() if session else None
-    if known is not None or not phone or not (reference or NO_CAMPAIGN).startswith(NO_CAMPAIGN):
+    if known is not None or not phone or _names_campaign(reference):
         return known
     early = mine.where(
         TrialCall.phone == phone,
@@ -178,6 +181,10 @@ def find(provider: str, session: str, phone: str | None, reference: str) -> Tria
     )
     found: TrialCall | None = early.first()
     return found
+
+
+def _names_campaign(reference: str) -> bool:
+    return bool(reference) and not reference.startswith(NO_CAMPAIGN)
 
 
 def script(provider: str, session: str, phone: str | None, reference: str) -> Script | None:
@@ -211,8 +218,18 @@ def settle(
 ) -> list[DeliveryReport]:
     """Note how test calls ended, in the caller's transaction; returns what is about other calls."""
     left: list[DeliveryReport] = []
+    named = TrialCall.select(TrialCall.session_id).where(
+        TrialCall.provider == provider,
+        TrialCall.session_id.in_([one.provider_id for one in reports]),
+    )
+    known = {row.session_id for row in named}
     for report in reports:
-        row = find(provider, report.provider_id, report.phone, report.reference)
+        is_campaigns = report.provider_id not in known and _names_campaign(report.reference)
+        row = (
+            None
+            if is_campaigns
+            else find(provider, report.provider_id, report.phone, report.reference)
+        )
         if row is None:
             left.append(report)
         elif report.status != "sent":
