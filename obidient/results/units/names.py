@@ -23,6 +23,7 @@ from obidient.results.models import RegisterTotal
 LEAST_LETTERS = 3
 #: More units than this are not counted, nor more words looked for.
 MOST, MOST_WORDS = 1_000, 5
+MOST_COUNTED = 5_000
 EXTENSION = "obidient.unit_names"
 
 _APART = bytes(
@@ -85,6 +86,8 @@ class Names:
         lines = sorted(f"{code} {name}".replace("\n", " ") for code, name in rows)
         # The dashes of codes become blanks too: where a name begins, the codes end.
         self._text = b"\n" + plain("\n".join(lines)) + b"\n"
+        #: How often a part occurs in all of it; the words of schools are asked for all the time.
+        self._counted: dict[bytes, int] = {}
 
     def _bounds(self, area: str) -> tuple[int, int]:
         """Where the lines of an area begin and end."""
@@ -103,12 +106,21 @@ class Names:
         codes = [_code_of(line) for line in lines[: MOST + 2] if line]
         return Found(codes[:MOST], len(codes) > MOST)
 
+    def _count(self, part: bytes, low: int, high: int) -> int:
+        if high - low < len(self._text):
+            return self._text.count(part, low, high)
+        if len(self._counted) > MOST_COUNTED:
+            self._counted.clear()
+        if part not in self._counted:
+            self._counted[part] = self._text.count(part)
+        return self._counted[part]
+
     def find(self, parts: list[bytes], area: str) -> Found:
         """Units of an area whose names have all parts, one of them long enough."""
         text, (low, high) = self._text, self._bounds(area)
         looked = [part if len(part) >= LEAST_LETTERS else b" " + part for part in parts]
         # The rarest leads: the lines that hold it are all that are looked at.
-        counted = sorted((text.count(part, low, high), part) for part in looked)
+        counted = sorted((self._count(part, low, high), part) for part in looked)
         lead, others = counted[0][1], [part for _, part in counted[1:]]
         codes: list[str] = []
         at = text.find(lead, low, high)
