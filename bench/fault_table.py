@@ -168,6 +168,8 @@ class Trial:
     def warnings(self, begin: int) -> Iterator[str]:
         """The first lines of trouble since then, without what changes in them."""
         told: list[str] = []
+        if not self.log.exists():
+            return
         for line in self.log.read_text(errors="replace")[begin:].splitlines():
             if " WARNING " in line or " ERROR " in line:
                 words = line.split(" ", 2)[2][:170]

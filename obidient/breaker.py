@@ -206,6 +206,8 @@ def _is_away(error: BaseException) -> bool:
 def _sentence(error: BaseException) -> str:
     if isinstance(error, RedisTimeoutError | TimeoutError):
         return "Redis is silent: it does not answer in time"
+    if isinstance(error, AuthenticationError) or "HELLO AUTH" in str(error):
+        return "Redis wants another password than REDIS_URL has"
     if _is_away(error):
         return f"Redis can't be reached: {first_line(error)}"
     said = first_line(error)

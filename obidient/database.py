@@ -301,6 +301,14 @@ def reachable() -> str | None:
     return None
 
 
+def only_reads() -> str | None:
+    """A sentence, without its full stop, when PostgreSQL answers and takes no writes."""
+    with contextlib.suppress(PeeweeException):
+        if is_postgres() and db.execute_sql("SHOW transaction_read_only").fetchone()[0] == "on":
+            return "The database takes no writes: it is a standby, or was made read-only"
+    return None
+
+
 def unreachable() -> str | None:
     """None when the database answers, else a sentence that says what to do."""
     problem = reachable()

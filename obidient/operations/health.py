@@ -164,6 +164,8 @@ def readyz() -> Response:
     problem = database_problem()
     redis = redis_problem()
     problems = [] if problem is None else [problem]
+    if problem is None and (reads := database.only_reads()) is not None:
+        problems.append(reads)
     if redis is not None:
         problems.append(redis)
     if short := files.shortage(settings().data_dir):

@@ -49,6 +49,8 @@ def beat_once(is_time_to_look: bool) -> None:
     except PeeweeException as error:
         # Only what is away for a while is told: a statement may fail for other reasons.
         if (problem := database.reachable()) is not None:
+            database_away.note(f"The database can't be reached: {problem}")
+        elif (problem := database.only_reads()) is not None:
             database_away.note(problem)
         else:
             logger.warning("the web server's watch: %s", first_line(error))

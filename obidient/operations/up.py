@@ -88,6 +88,8 @@ def _supervisor(app: Flask, port: int) -> Supervisor:
         Child("worker", [sys.executable, *worker]),
     ]
     environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1", supervised.VARIABLE: str(os.getpid())}
+    # On one small machine: else each of many threads keeps a heap of its own.
+    environ.setdefault("MALLOC_ARENA_MAX", "2")
 
     def said(child: Child, sentence: str, pause: float) -> None:
         text = f"The {child.name} process {sentence}; it is started again in {pause:.0f} s."

@@ -366,7 +366,7 @@ def test_a_database_that_is_away_is_told_once_and_so_is_its_return(
             clock[0] += 61
             heart.beat_once(True)
         assert hook.subjects == ["Needs you"]
-        assert "can't reach the database" in hook.got[0]["text"]
+        assert "The database can't be reached" in hook.got[0]["text"]
         assert "secret" not in hook.got[0]["text"]
         clock[0] += 4 * 3600
         heart.beat_once(True)

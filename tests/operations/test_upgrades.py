@@ -26,6 +26,18 @@ def test_readiness_names_a_missing_upgrade(tmp_path: Path) -> None:
 
 
 @pytest.mark.both
+def test_a_database_that_only_reads_is_told_and_read(app: Flask, backend: str) -> None:
+    client = app.test_client()
+    if backend == "postgres":
+        database.db.execute_sql("SET default_transaction_read_only = on")
+    told = client.get("/readyz")
+    degraded = told.json["status"] == "degraded" and "takes no writes" in told.text
+    assert (told.status_code, degraded) == (200, backend == "postgres")
+    if backend == "postgres":
+        database.db.execute_sql("SET default_transaction_read_only = off")
+
+
+@pytest.mark.both
 def test_models_and_migrations_agree(app: Flask) -> None:
     from obidient.database import BaseModel
 

@@ -7,7 +7,6 @@ to reckon with a price.
 import functools
 
 import phonenumbers
-from phonenumbers import carrier
 
 from obidient.setting_values import NETWORKS
 
@@ -34,6 +33,9 @@ def _all() -> dict[str, list[str]]:
 @functools.lru_cache(maxsize=4_096)
 def operator_of(phone: str) -> str:
     """The operator that a number was given out by, as `MTN`; empty where nobody knows."""
+    # The operators of the whole world, 11 MB: not in each process that never asks.
+    from phonenumbers import carrier
+
     try:
         return str(carrier.name_for_number(phonenumbers.parse(phone), "en"))
     except phonenumbers.NumberParseException:

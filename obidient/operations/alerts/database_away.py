@@ -28,8 +28,8 @@ def note(problem: str) -> None:
         due = now - since >= HOLD.total_seconds() if said is None else now - said >= REMIND.seconds
         if due:
             sentence = (
-                f"{socket.gethostname()} can't reach the database: {problem}. Pages and agents get "
-                "503, nothing is sent. Start it, or correct DATABASE_URL."
+                f"{problem} (seen from {socket.gethostname()}). Nothing is sent or taken in "
+                "meanwhile. Start it, or correct DATABASE_URL."
             )
             logger.error("alert database: %s", sentence)
             if telling.tell("Needs you", sentence) or not telling.wanted():
@@ -51,7 +51,7 @@ def over() -> None:
         file.truncate()
     if known.get("said"):
         logger.warning("alert database is over")
-        telling.tell("All clear", f"{socket.gethostname()} reaches the database again.")
+        telling.tell("All clear", f"{socket.gethostname()} works with the database again.")
 
 
 def _path() -> Path:
