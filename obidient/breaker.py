@@ -203,10 +203,15 @@ def _is_away(error: BaseException) -> bool:
     return isinstance(error, RedisConnectionError | RedisTimeoutError | OSError)
 
 
+def is_password(error: BaseException) -> bool:
+    """Whether Redis lets us not in; the client says so in words of its protocol."""
+    return isinstance(error, AuthenticationError) or "HELLO AUTH" in str(error)
+
+
 def _sentence(error: BaseException) -> str:
     if isinstance(error, RedisTimeoutError | TimeoutError):
         return "Redis is silent: it does not answer in time"
-    if isinstance(error, AuthenticationError) or "HELLO AUTH" in str(error):
+    if is_password(error):
         return "Redis wants another password than REDIS_URL has"
     if _is_away(error):
         return f"Redis can't be reached: {first_line(error)}"

@@ -80,6 +80,13 @@ def test_a_redis_that_is_away_is_one_error(environ: dict[str, str]) -> None:
     assert "REDIS_URL" in found[0].cure
 
 
+def test_a_password_that_redis_no_longer_has_is_told_as_such(
+    environ: dict[str, str],
+) -> None:
+    with running("--requirepass", "another") as server, at(environ, REDIS_URL=server.url):
+        assert "wants another password" in next(iter(redis.lines())).text
+
+
 @pytest.mark.parametrize(
     ("url", "state"),
     [

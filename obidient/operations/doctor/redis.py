@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import redis_client
+from obidient import breaker, redis_client
 from obidient.config import settings
 from obidient.database import describe_url
 from obidient.errors import first_line
@@ -37,10 +37,14 @@ def lines() -> Iterator[Line]:
         told: Any = connection.info()
         yield from _look(connection, told, url)
     except (RedisError, OSError) as error:
+        where = describe_url(url)
+        text = f"Redis can't be reached at {where}: {first_line(error)}."
+        if breaker.is_password(error):
+            text = f"Redis at {where} wants another password than REDIS_URL has."
         yield Line(
             "error",
             "redis",
-            f"Redis can't be reached at {describe_url(url)}: {first_line(error)}.",
+            text,
             "Start it, or correct REDIS_URL (docs/redis.md).",
         )
     finally:
