@@ -1,17 +1,24 @@
 """How many messages a second reach the network, claims, records and counters included.
 
     python bench/delivery.py [--people 60000] [--only sqlite|postgres] [--workers 2] [--case equal]
+    python bench/delivery.py --before ../before       beside another version, checked out there
 
 Three campaigns through a stand-in of Africa's Talking in a process of its own: equal texts at 20 ms
 latency, personalised texts at 100 ms and at none. The clock runs from the launch to completion, so
 staging is in it. The baseline beside each is the unmodified SDK in as many processes and threads
 against the same stand-in, with no database at all: nothing is claimed, recorded or counted.
+With `--before` three rounds of each case alternate with three of the other version.
 """
 
 import argparse
+import re
+import statistics
+import subprocess
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from rig import Rig, invite, network, network_settings, resident
 from standin_africastalking import API_KEY
@@ -20,7 +27,7 @@ from obidient import database
 from obidient.campaigns import control
 from obidient.campaigns.sending import lifecycle
 
-CALL = 100
+CALL, ROUNDS = 100, 3
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,9 @@ def campaign(rig: Rig, case: Case, people: int) -> tuple[float, list[float]]:
     return people / took, memory
 
 
-def measure(embedded: bool, people: int, workers: int, cases: list[Case]) -> None:
+def measure(embedded: bool, people: int, workers: int, cases: list[Case]) -> list[float]:
+    """Messages a second of each case, printed and returned."""
+    rates = []
     where = "SQLite" if embedded else "PostgreSQL"
     for case in cases:
         number = int(people * case.share)
@@ -115,6 +124,32 @@ def measure(embedded: bool, people: int, workers: int, cases: list[Case]) -> Non
                 f"{memory[len(memory) // 2]:.0f} → {memory[-1]:.0f} MB",
                 flush=True,
             )
+            rates.append(rate)
+    return rates
+
+
+def other(root: Path, name: str, chosen: argparse.Namespace, case: Case) -> float:
+    """Messages a second of the version checked out at `root`, by its own benchmark."""
+    command = [sys.executable, str(root / "bench" / "delivery.py"), "--only", name]
+    command += ["--people", str(chosen.people), "--workers", str(chosen.workers)]
+    done = subprocess.run(
+        [*command, "--case", case.name], cwd=root, capture_output=True, text=True, check=True
+    )
+    found = re.search(r"([\d,]+)/s", done.stdout)
+    if found is None:
+        raise SystemExit(f"the other version says: {done.stdout}")
+    return float(found[1].replace(",", ""))
+
+
+def beside(name: str, chosen: argparse.Namespace, case: Case) -> None:
+    """Rounds of both versions in turn, and the median of the ratios."""
+    ratios = []
+    for _ in range(ROUNDS):
+        before = other(chosen.before.resolve(), name, chosen, case)
+        (now,) = measure(name == "sqlite", chosen.people, chosen.workers, [case])
+        ratios.append(now / before)
+        print(f"  the other version {before:,.0f}/s, ratio {ratios[-1]:.2f}", flush=True)
+    print(f"{case.name}: {statistics.median(ratios):.2f} times the other version", flush=True)
 
 
 def main() -> None:
@@ -124,11 +159,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--case", default="", help="only cases whose name begins like this")
+    parser.add_argument("--before", type=Path, help="where another version is checked out")
     chosen = parser.parse_args()
     cases = [case for case in CASES if case.name.startswith(chosen.case)]
     for name in ("postgres", "sqlite"):
-        if chosen.only in (None, name):
+        if chosen.only not in (None, name):
+            continue
+        if chosen.before is None:
             measure(name == "sqlite", chosen.people, chosen.workers, cases)
+            continue
+        for case in cases:
+            beside(name, chosen, case)
 
 
 if __name__ == "__main__":
