@@ -21,6 +21,7 @@ _TYPES = {
     "BOOL": "boolean",
     "DATETIME": "timestamp",
     "INT": "integer",
+    "JSON": "jsonb",
     "TEXT": "text",
     "VARCHAR": "text",
 }

@@ -31,8 +31,11 @@ from obidient.stopping import stopping
 
 #: Sheets decided in one transaction.
 CHUNK = 1_000
-#: On SQLite, which has one writer: fewer, and then a rest in which those who wait get their turn.
-SQLITE_CHUNK, REST = 250, 0.02
+#: SQLite has one writer, for whom everybody waits who brings sheets: there a transaction begins
+#: with so many, is kept near HOLD seconds, and then rests while those who wait get their turn.
+SQLITE_CHUNK, LEAST, HOLD, REST = 50, 25, 0.08, 0.02
+#: Seconds that a job decides before it is queued again.
+SLICE = 20.0
 #: PostgreSQL's lock of those who decide, in common, and of who waits for all of them. Any number.
 DECIDING = 6_174_002
 #: Of an agent's name in `Submission.agent`.
@@ -45,39 +48,41 @@ class Outcome(NamedTuple):
     message: str = ""
 
 
-def process_waiting(most: int = 20) -> int:
-    """Decide received sheets, up to `most` chunks; returns how many were decided."""
-    done = 0
-    for _ in range(most):
-        number = _process_chunk()
+def process_waiting(seconds: float = SLICE) -> int:
+    """Decide received sheets for about so long, a chunk at least; returns how many were decided."""
+    end = time.monotonic() + seconds
+    some, done = CHUNK if is_postgres() else SQLITE_CHUNK, 0
+    while True:
+        number, held = _process_chunk(some)
         done += number
-        if number == 0 or stopping.is_set():
-            break
+        if number == 0 or stopping.is_set() or time.monotonic() > end:
+            return done
         if not is_postgres():
+            some = int(min(CHUNK, max(LEAST, some * min(2.0, HOLD / held))))
             time.sleep(REST)
-    return done
 
 
 def sweep() -> None:
     """Received sheets whose hint was lost; while no queue takes hints they are decided here."""
     waiting = Submission.select().where(Submission.status == "received").exists()
     if waiting and not queues.current().enqueue(queues.RESULTS_SYNC, "process"):
-        process_waiting(most=1)
+        process_waiting(0)
 
 
-def _process_chunk() -> int:
+def _process_chunk(some: int) -> tuple[int, float]:
+    """Decide the next `some` sheets; returns how many there were, and the transaction's seconds."""
     waiting = Submission.select().where(Submission.status == "received").order_by(Submission.id)
     with db.atomic():
+        began = time.monotonic()
         share()
         first = waiting.first()
         if first is None:
-            return 0
+            return 0, 0.0
         election = tally.lock_election(first.election_id)
-        some = CHUNK if is_postgres() else SQLITE_CHUNK
         rows = list(waiting.where(Submission.election_id == first.election_id).limit(some))
         if rows:
             decide(rows, election)
-    return len(rows)
+    return len(rows), time.monotonic() - began
 
 
 def share() -> None:

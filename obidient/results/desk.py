@@ -1,18 +1,24 @@
 """The desk on which a chunk of sheets is decided: what is known, what changes, written at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from peewee import chunked
 
 from obidient.areas import parent_of
-from obidient.bulk import put
+from obidient.bulk import insert, put, rows_sql
 from obidient.config import settings
+from obidient.database import db, mark
 from obidient.results import flags, neighbours
 from obidient.results.models import AgentSheet, Election, ReviewFlag, UnitResult
+from obidient.results.received import encode
 from obidient.results.sheets import Figures
 from obidient.results.tally import Book, Total, worth
+
+#: Columns of flags that are changed together.
+_LOWERED = {"unit_code": "text", "kind": "text"}
+_RESTATED = _LOWERED | {"evidence": "jsonb"}
 
 
 @dataclass
@@ -173,7 +179,7 @@ class Desk:
         patterns = self._old_patterns | {self._units[code].pattern for code in self._recounted}
         alike = neighbours.alike(self.election_id, patterns - {""}, self._before, self._units)
         self.load_more([*high, *neighbours.worth_a_look(alike)])
-        twins = {code for codes in alike.values() for code in codes} & set(self._units)
+        twins = {code for codes in alike.after.values() for code in codes} & set(self._units)
         for code in sorted((self._recounted | set(high) | twins) & set(self._units)):
             result = self._units[code]
             if result.settled or not result.figures:
@@ -188,7 +194,7 @@ class Desk:
                 self._doubt(code, flags.TURNOUT, flags.turnout(figures, listed, bound))
                 self._doubt(code, flags.LANDSLIDE, flags.landslide(figures, listed))
             if code in self._recounted or code in twins:
-                others = sorted(alike.get(result.pattern, set()) - {code})[:10]
+                others = alike.others(result.pattern, code)
                 self._doubt(code, flags.SAME_VOTES, {"units": others} if others else None)
 
     def _stake(self, result: UnitResult) -> int:
@@ -229,29 +235,36 @@ class Desk:
         put(AgentSheet, [self.sheets[unit][agent].__data__ for unit, agent in changed])
 
     def _save_flags(self, book: Book) -> None:
-        flag = ReviewFlag
-        if self._raised:
-            rows = [
-                {
-                    "election_id": self.election_id,
-                    "unit_code": code,
-                    "kind": kind,
-                    "evidence": self._open[code][kind],
-                    "opened_at": book.moment,
-                }
-                for code, kind in sorted(self._raised)
-            ]
-            flag.insert_many(rows).execute()
-        for code, kind in sorted(self._restated):
-            flag.update(evidence=self._open[code][kind]).where(self._is_open(code, kind)).execute()
-        for code, kind in sorted(self._lowered):
-            flag.update(closed_at=book.moment).where(self._is_open(code, kind)).execute()
+        rows = [
+            {
+                "election_id": self.election_id,
+                "unit_code": code,
+                "kind": kind,
+                "evidence": encode(self._open[code][kind]),
+                "opened_at": book.moment,
+            }
+            for code, kind in sorted(self._raised)
+        ]
+        if rows:
+            insert(ReviewFlag, list(rows[0]), rows, "")
+        restated = [(*key, encode(self._open[key[0]][key[1]])) for key in sorted(self._restated)]
+        self._change_open("evidence = v.evidence", [], _RESTATED, restated)
+        self._change_open(f"closed_at = {mark()}", [book.moment], _LOWERED, sorted(self._lowered))
 
-    def _is_open(self, code: str, kind: str) -> Any:
-        flag = ReviewFlag
-        return (
-            (flag.election_id == self.election_id)
-            & (flag.unit_code == code)
-            & (flag.kind == kind)
-            & flag.closed_at.is_null()
-        )
+    def _change_open(
+        self,
+        change: str,
+        given: Sequence[Any],
+        columns: Mapping[str, str],
+        rows: Sequence[Sequence[Any]],
+    ) -> None:
+        """Do the same to many open flags at once."""
+        for some in chunked(rows, 500):
+            values, params = rows_sql(columns, some)
+            db.execute_sql(
+                f"WITH {values} UPDATE review_flag SET {change} FROM v "
+                f"WHERE review_flag.election_id = {mark()} "
+                "AND review_flag.unit_code = v.unit_code AND review_flag.kind = v.kind "
+                "AND review_flag.closed_at IS NULL",
+                (*params, *given, self.election_id),
+            )

@@ -1,7 +1,7 @@
 """Units that are compared with each other: those of one ward, and those with equal votes."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import SQL, chunked, fn
 
@@ -11,6 +11,8 @@ from obidient.results.tally import Book, Total, worth
 
 #: Units with the same votes that are told of each other; among more, one more or less is no news.
 MOST_ALIKE = 50
+#: Of so many of them a unit is told.
+TOLD = 10
 
 
 def _turnout(total: Total) -> Total:
@@ -46,27 +48,45 @@ def high_units(election_id: str, wards: Iterable[str]) -> list[str]:
     return found
 
 
+class Alike(NamedTuple):
+    """Pattern -> the units that have it, before and after what changes now."""
+
+    before: dict[str, set[str]]
+    after: dict[str, set[str]]
+
+    def others(self, pattern: str, code: str) -> list[str]:
+        """The units that one is told of."""
+        return sorted(self.after.get(pattern, set()) - {code})[:TOLD]
+
+
 def alike(
     election_id: str,
     patterns: Collection[str],
     changing: Collection[str],
     units: Mapping[str, UnitResult],
-) -> dict[str, set[str]]:
-    """Pattern -> the units that have it, with those that are `changing` as they will be."""
-    found: dict[str, set[str]] = {}
+) -> Alike:
+    """The units of some patterns; those `changing` are `units` afterwards."""
+    found = Alike({}, {})
     for some in chunked(sorted(patterns), 500):
         rows: Any = UnitResult.select(UnitResult.pattern, UnitResult.unit_code).where(
             UnitResult.election_id == election_id, UnitResult.pattern.in_(some)
         )
         for pattern, code in rows.tuples():
+            found.before.setdefault(pattern, set()).add(code)
             if code not in changing:
-                found.setdefault(pattern, set()).add(code)
+                found.after.setdefault(pattern, set()).add(code)
     for code in changing:
         if units[code].pattern in patterns:
-            found.setdefault(units[code].pattern, set()).add(code)
+            found.after.setdefault(units[code].pattern, set()).add(code)
     return found
 
 
-def worth_a_look(alike: Mapping[str, set[str]]) -> list[str]:
-    """The units of which others with the same votes came or went."""
-    return [code for codes in alike.values() for code in sorted(codes)[:MOST_ALIKE]]
+def worth_a_look(alike: Alike) -> list[str]:
+    """The units of which others with the same votes came or went, if they are told of those."""
+    found = []
+    for pattern, after in alike.after.items():
+        codes = sorted(after)
+        # Nobody is told of more than these: who is one of them is told of one more.
+        if codes[: TOLD + 1] != sorted(alike.before.get(pattern, ()))[: TOLD + 1]:
+            found += codes[:MOST_ALIKE]
+    return found

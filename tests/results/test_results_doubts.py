@@ -170,6 +170,27 @@ def test_both_of_two_units_with_the_same_votes_are_flagged_and_both_are_cleared(
     assert recount.differences("abc123") == []
 
 
+def test_each_of_many_alike_is_told_of_the_first_ten_others_whatever_came_first(
+    world: Election,
+) -> None:
+    same = "Another polling unit has exactly the same votes"
+    order = [*UNITS[12:18], *UNITS[6:12], *UNITS[18:24], *UNITS[:6]]
+    alike: set[str] = set()
+
+    def told() -> dict[str, list[str]]:
+        others = {unit: sorted(alike - {unit})[:10] for unit in alike}
+        return {unit: [f"{same}: {', '.join(those)}."] for unit, those in others.items() if those}
+
+    for unit in order:
+        take(sheet(unit, unit))
+        alike.add(unit)
+        assert reasons() == told()
+    for number, unit in enumerate([UNITS[3], UNITS[20], UNITS[0]]):
+        take(sheet(f"{unit}-2", unit, 2, votes={"LP": 119 - number, "APC": 46, "PDP": 33}))
+        alike.discard(unit)
+        assert reasons() == told()
+
+
 def test_what_a_reviewer_settled_is_not_doubted_again_for_its_neighbours(world: Election) -> None:
     take(sheet("a", UNITS[0]), sheet("b", UNITS[1]))
     first = Submission.get(Submission.submission_id == "a").id
