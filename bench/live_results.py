@@ -139,10 +139,10 @@ def gunicorn(rig: Rig, target: str | None = None) -> Iterator[Web]:
     port = free_port()
     environ = {"PORT": str(port), "WEB_CONCURRENCY": "2", "LOG_LEVEL": "info"}
     environ |= {"LOG_DIR": str(folder), "PYTHONPATH": str(ROOT / "bench")}
+    config = "bench/served_gunicorn.py" if target else "gunicorn.conf.py"
     with (folder / "output").open("wb") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
-            + ([target] if target else []),
+            [sys.executable, "-m", "gunicorn", "-c", config] + ([target] if target else []),
             env=dict(os.environ) | rig.environ | environ,
             cwd=ROOT,
             stdout=out,

@@ -1,6 +1,6 @@
 """What the live count is measured against: answers with nothing behind them.
 
-`gunicorn -c gunicorn.conf.py served:bare` is the most that these settings can serve;
+`gunicorn -c bench/served_gunicorn.py served:bare` is the most that these settings can serve;
 `served:flask_redis` is what a Flask view that asks Redis for each request reaches.
 """
 

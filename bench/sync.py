@@ -143,8 +143,9 @@ def serving(
 ) -> list[float]:
     """Run `work` against a gunicorn of ours."""
     port = free_port()
+    config = "bench/served_gunicorn.py" if application.startswith("served") else "gunicorn.conf.py"
     child = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), application],
+        [sys.executable, "-m", "gunicorn", "-c", config, application],
         env=dict(os.environ) | environ | {"PORT": str(port), "PYTHONPATH": f"{ROOT}:{ROOT}/bench"},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
