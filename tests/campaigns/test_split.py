@@ -20,7 +20,7 @@ from obidient.campaigns import approval, control
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.planning import estimates
-from obidient.campaigns.sending import lifecycle, sweeper
+from obidient.campaigns.sending import lifecycle, states, sweeper
 from obidient.campaigns.split import chance, deciding, results, terms
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
@@ -76,6 +76,7 @@ def test_replies_choose_the_text_for_the_rest_once(handed: list[tuple[str, str]]
     a, b = got(handed, "He"), got(handed, "Hi")
     # Drawn by lot: about a fifth each, the same whenever it is staged.
     assert 20 <= len(a) <= 52 and 20 <= len(b) <= 52 and campaign.queued == MORE - len(a + b)
+    states.reopen_batches(campaign.id)
     held = [one for one in batches(campaign.id) if one.state == "held"]
     assert held and all(not one.trial and not one.variant for one in held)
     for _ in range(2):

@@ -100,6 +100,10 @@ class SplitMachine(RuleBasedStateMachine):
         with contextlib.suppress(Conflict):
             action(self.campaign_id)
 
+    @rule()
+    def a_move_or_a_retry_reopens_batches(self) -> None:
+        states.reopen_batches(self.campaign_id)
+
     @rule(letter=st.sampled_from("AB"), sure=st.sampled_from([True, False, False]))
     def choose(self, letter: str, sure: bool) -> None:
         if sure:
