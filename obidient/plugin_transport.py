@@ -13,6 +13,7 @@ import select
 import ssl
 import time
 import weakref
+import zlib
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -240,7 +241,23 @@ def _answer(connection: _Http | _Https, give_up: float) -> HttpResponse:
         if answer.length:
             raise Uncertain("The connection broke before the answer was complete")
         headers = cast("Mapping[str, str]", answer.headers)
-        return HttpResponse(answer.status, headers, body.decode("utf-8", "replace"))
+        text = _unpacked(body, headers).decode("utf-8", "replace")
+        return HttpResponse(answer.status, headers, text)
+
+
+def _unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """We ask for plain answers; some gateways compress theirs all the same."""
+    if headers.get("Content-Encoding", "").strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    # 32 above the usual window: zlib and gzip are told apart by their first bytes.
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        plain = unpacking.decompress(body, LARGEST)
+    except zlib.error:
+        raise Uncertain("The answer could not be unpacked") from None
+    if not unpacking.eof:
+        raise Uncertain("The answer had no end")
+    return plain
 
 
 def _how(

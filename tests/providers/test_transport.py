@@ -1,11 +1,14 @@
 """What a transport makes of answers and addresses that are not as they should be."""
 
+import gzip
 import socket
 import threading
+import zlib
 
 import pytest
 
 from obidient.plugin import ProviderStopped, RequestRetry, Transport, Uncertain
+from obidient.plugin_transport import LARGEST
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -56,6 +59,29 @@ def test_only_a_whole_answer_is_one_and_a_request_leaves_in_one_piece() -> None:
         with pytest.raises(Uncertain):
             transport.exchange("GET", url)
     far.close()
+
+
+def test_an_answer_that_is_compressed_unasked_is_read_and_never_without_end() -> None:
+    bomb = gzip.compress(b" " * (LARGEST + 1))
+    far = Far(
+        packed(gzip.compress(b"ok")),
+        packed(zlib.compress(b"ok"), "Deflate"),
+        packed(gzip.compress(b"ok")[:-9]),
+        packed(b"ok"),
+        packed(bomb),
+    )
+    transport = Transport("The network", 2, 5.0)
+    assert [transport.exchange("GET", far.url).text for _ in range(2)] == ["ok", "ok"]
+    assert b"Accept-Encoding: identity" in far.requests[0]
+    for _ in range(3):
+        with pytest.raises(Uncertain):
+            transport.exchange("GET", far.url)
+    far.close()
+
+
+def packed(body: bytes, how: str = "gzip") -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {how}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def test_nothing_left_when_nobody_listens_or_the_address_is_none() -> None:
