@@ -58,7 +58,7 @@ def process_waiting(seconds: float = SLICE) -> int:
         if number == 0 or stopping.is_set() or time.monotonic() > end:
             return done
         if not is_postgres():
-            some = int(min(CHUNK, max(LEAST, some * min(2.0, HOLD / held))))
+            some = int(min(CHUNK, max(LEAST, some * min(2.0, HOLD / max(held, 0.001)))))
             time.sleep(REST)
 
 
