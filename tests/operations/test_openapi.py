@@ -104,6 +104,7 @@ def test_every_api_route_is_described(app: Flask) -> None:
             assert path in described, rule.rule
 
 
+@pytest.mark.usefixtures("app")
 def test_no_two_models_share_a_name_in_the_document() -> None:
     found: list[type] = [ApiModel]
     for model in found:

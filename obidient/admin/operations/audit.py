@@ -23,7 +23,16 @@ KINDS = {
     "election": ("Elections", ("election.", "register.")),
     "results": (
         "Results and agents",
-        ("results.", "collation.", "quickcount.", "text.", "agent.", "agents.", "device."),
+        (
+            "results.",
+            "collation.",
+            "quickcount.",
+            "photos.",
+            "text.",
+            "agent.",
+            "agents.",
+            "device.",
+        ),
     ),
     "user": ("People", ("user.",)),
     "token": ("Tokens", ("token.",)),

@@ -74,7 +74,7 @@ class ReleasedPhotoOut(ApiModel):
     )
 
 
-class UnitOut(PlaceOut):
+class PublicUnitOut(PlaceOut):
     election_id: str
     registered_voters: int | None = Field(description="As in the register")
     status: Status
@@ -114,7 +114,7 @@ def find_units(path: ElectionPath, query: UnitsQuery) -> Response:
     return cached(json_response(found))
 
 
-@results_api.get("/elections/<id>/units/<code>", responses={200: UnitOut})
+@results_api.get("/elections/<id>/units/<code>", responses={200: PublicUnitOut})
 @public
 def one_unit(path: UnitPath) -> Response:
     """One polling unit: what counts there, since when, and photos of its sheet if released."""
