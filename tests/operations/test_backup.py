@@ -288,6 +288,8 @@ def test_sqlite_is_backed_up_whole_while_it_is_written_to(
                 other.execute("UPDATE pair SET a = a + 1")
                 other.execute("UPDATE pair SET b = b + 1")
                 other.execute("COMMIT")
+                # SQLite's locks are not fair: without a rest nobody else gets a turn for long.
+                stop.wait(0.002)
 
     writer = threading.Thread(target=write)
     writer.start()

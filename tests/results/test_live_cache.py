@@ -191,7 +191,9 @@ def test_an_invalidation_leaves_other_keys_alone(
     store.set("live-results:abc1234", "{}")
     store.set("bulk-communications:sms-broadcast:wait", "x")
     generation.invalidate("abc123")
-    assert sorted(store.keys("*")) == [
+    # What looks whether Redis takes anything has keys of its own, for moments.
+    kept = [key for key in store.keys("*") if b":probe:" not in key]
+    assert sorted(kept) == [
         b"bulk-communications:sms-broadcast:wait",
         b"live-results:abc1234",
     ]
