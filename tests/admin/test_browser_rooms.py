@@ -7,17 +7,19 @@ import admin_world
 import pytest
 from browser_site import DESKTOP, Witness, sign_in, site
 from flask import Flask
+from one_turn import launch, people, provider, work
 from playwright.sync_api import Browser, Page, expect
 
 from obidient import database
 from obidient.accounts.models import ApiToken, User
 from obidient.admin.base import SecureModelView
+from obidient.plugin import Provider
 from obidient.results import elections
 from obidient.results.models import Decision
 from obidient.workers import failed_jobs
 from obidient.workers.models import FailedJob
 
-__all__ = ["site"]
+__all__ = ["people", "provider", "site"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -319,3 +321,32 @@ def add_and_delete_inline(page: Page, admin: User) -> None:
     page.get_by_role("button", name=re.compile("^Save")).first.click()
     expect(page.get_by_role("heading", name="Every person")).to_be_visible()
     assert not ApiToken.select().where(ApiToken.name == "inline").exists()
+
+
+#: Keeps the last chart that a page draws where a test can look at it.
+LAST_CHART = """
+Object.defineProperty(window, "uPlot", {
+  get() { return this.kept; },
+  set(made) {
+    const construct = (Chart, given) => (window.lastChart = new Chart(...given));
+    this.kept = new Proxy(made, { construct });
+  },
+});
+"""
+
+
+@pytest.mark.usefixtures("people")
+def test_a_chart_of_one_figure_shows_a_minute_and_not_three_years(
+    provider: Provider, site: tuple[Page, Witness], make_user: Callable[..., User]
+) -> None:
+    campaign_id = launch()
+    work(campaign_id)
+    page, _ = site
+    page.add_init_script(LAST_CHART)
+    sign_in(page, make_user("organiser"))
+    page.goto(f"/admin/campaigns/{campaign_id}/")
+    page.wait_for_function("window.lastChart")
+    page.wait_for_load_state("networkidle")
+    shown = page.evaluate("[lastChart.scales.x.min, lastChart.scales.x.max, ...lastChart.data[0]]")
+    assert shown[0] <= shown[2] <= shown[1]
+    assert shown[1] - shown[0] <= 120

@@ -6,6 +6,17 @@
   const plots = new Map();
   const token = (name) => window.getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  // What the axis of time shows, in seconds. Of a single figure uPlot makes nearly three years: it
+  // takes a day to be 86,400,000 seconds.
+  function span(figures, bars, from, to) {
+    if (bars) {
+      // They begin at their time; the first and the last keep their whole width.
+      const half = figures < 2 ? 1800 : (to - from) / (2 * figures);
+      return [from - half, (figures < 2 ? from : to) + half];
+    }
+    return figures < 2 || to - from < 60 ? [from - 5, from + 60] : [from, to];
+  }
+
   function draw(place, answer) {
     plots.get(place)?.destroy();
     place.replaceChildren();
@@ -21,8 +32,7 @@
       padding: [8, 28, 0, 0],
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zone),
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-      // Bars begin at their time; the first and the last keep their whole width.
-      scales: { x: bars ? { range: (_plot, from, to) => [from - (to - from) / (2 * answer.x.length), to + (to - from) / (2 * answer.x.length)] } : { range: (_plot, from, to) => (to - from < 60 ? [from - 5, from + 60] : [from, to]) }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+      scales: { x: { range: (_plot, from, to) => span(answer.x.length, bars, from, to) }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: ["x", "y"].map((side) => ({
         stroke: token("--muted"),
         font: "12px system-ui, sans-serif",
