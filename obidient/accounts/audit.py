@@ -23,6 +23,12 @@ def actor() -> User | None:
     return None
 
 
+def actor_name() -> str:
+    """The acting user's e-mail address, or what acts in nobody's name."""
+    user = actor()
+    return str(user.email if user else g.get("audit_actor", "system"))
+
+
 def record(
     action: str, summary: str, subject_type: str = "", subject_id: object = "", **details: Any
 ) -> None:
@@ -32,10 +38,9 @@ def record(
     may hold a phone number.
     """
     user = actor()
-    name = user.email if user else g.get("audit_actor", "system")
     AuditEntry.create(
         user_id=user.id if user else None,
-        actor=name,
+        actor=actor_name(),
         action=action,
         subject_type=subject_type,
         subject_id=str(subject_id),

@@ -5,7 +5,7 @@ Only what stands here is public: a photo that comes later is not, until somebody
 
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from peewee import SQL, Value, fn
 
 from obidient.accounts import audit
@@ -72,7 +72,7 @@ def release(election_id: str, photo_id: str) -> None:
                 unit_code=sheet.unit_code,
                 submission=sheet.id,
                 released_at=utcnow(),
-                released_by=_who(),
+                released_by=audit.actor_name(),
             )
         )
         if added:
@@ -185,7 +185,7 @@ def _due(election_id: str, area: str, now: Any) -> Any:
             unit.unit_code,
             Submission.id,
             Value(now),
-            Value(_who()),
+            Value(audit.actor_name()),
         )
         .join(Submission, on=(Submission.id == unit.submission))
         .join(Photo, on=_shows())
@@ -207,11 +207,6 @@ def _insert(query: Any) -> int:
 def _released_in(election_id: str, area: str) -> tuple[Any, Any]:
     table = ReleasedPhoto
     return table.election_id == election_id, table.unit_code.between(*unit_bounds(area))
-
-
-def _who() -> str:
-    user = audit.actor()
-    return str(user.email if user else g.get("audit_actor", "system"))
 
 
 def _note(what: str, number: int, election: str, area: str, election_id: str) -> None:

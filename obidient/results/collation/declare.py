@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from flask import g
 from peewee import chunked
 
 from obidient.accounts import audit
@@ -43,7 +42,7 @@ def declare(
         if lock_election(election_id) is None:
             raise NotFound("There is no such election.")
         revision: CollationRevision = CollationRevision.create(
-            election_id=election_id, by=_who(), source=_short(source), areas=len(values)
+            election_id=election_id, by=audit.actor_name(), source=_short(source), areas=len(values)
         )
         table = DeclaredFigure
         for some in chunked(values, 200):
@@ -62,11 +61,6 @@ def declare(
             source=_short(source),
         )
     return revision
-
-
-def _who() -> str:
-    user = audit.actor()
-    return user.email if user else g.get("audit_actor", "system")
 
 
 def _short(text: object) -> str:
