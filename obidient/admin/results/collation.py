@@ -6,7 +6,8 @@ import orjson
 from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from obidient.admin.base import PAGE, SecureView, done, expose
+from obidient.admin.base import PAGE, done, expose
+from obidient.admin.results.choice import ElectionChoice
 from obidient.areas import LEVELS, ROOT_CODE, Area, ancestors, area_name, level_of
 from obidient.errors import Invalid, NotFound, Problem
 from obidient.results import elections, tally
@@ -28,17 +29,14 @@ KIND_WORDS = {
 }
 
 
-class Collation(SecureView):
+class Collation(ElectionChoice):
     scopes = ("results:review",)
     icon = "list"
     lead = (
         "What was declared, beside what the result sheets say: where the sum stops being the sum."
     )
-
-    @expose("/")
-    def index(self) -> Any:
-        rows = list(Election.select().order_by(Election.created_at.desc()).limit(200))
-        return self.render("admin/results/collation_elections.html", elections=rows)
+    opens = "differences"
+    without = "Declared figures are entered once there is an election."
 
     @expose("/<election_id>/")
     def differences(self, election_id: str) -> Any:

@@ -5,23 +5,19 @@ from typing import Any
 from flask import flash, redirect, request
 from werkzeug.wrappers import Response
 
-from obidient.admin.base import SecureView, done, expose
+from obidient.admin.base import done, expose
+from obidient.admin.results.choice import ElectionChoice
 from obidient.areas import area_name
 from obidient.errors import NotFound, Problem
 from obidient.results import elections
-from obidient.results.models import Election
 from obidient.sync import release
 
 
-class SheetPhotos(SecureView):
+class SheetPhotos(ElectionChoice):
     scopes = ("admin",)
     icon = "eye"
     lead = "Photos of sheets that the public sees on the page of their polling unit."
-
-    @expose("/")
-    def index(self) -> Any:
-        rows = list(Election.select().order_by(Election.created_at.desc()).limit(200))
-        return self.render("admin/results/photos_elections.html", elections=rows)
+    without = "Photos belong to the sheets of an election."
 
     @expose("/<election_id>/")
     def election(self, election_id: str) -> Any:

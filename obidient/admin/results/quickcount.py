@@ -5,22 +5,18 @@ from typing import Any
 from flask import request
 from werkzeug.wrappers import Response
 
-from obidient.admin.base import SecureView, done, expose, needs
+from obidient.admin.base import done, expose, needs
+from obidient.admin.results.choice import ElectionChoice
 from obidient.errors import Invalid, NotFound
 from obidient.results import elections
-from obidient.results.models import Election
 from obidient.results.quickcount import design, follow
 
 
-class QuickCounts(SecureView):
+class QuickCounts(ElectionChoice):
     scopes = ("results:review",)
     icon = "gauge"
     lead = "A sample of polling units that says early who leads, and how surely."
-
-    @expose("/")
-    def index(self) -> Any:
-        rows = list(Election.select().order_by(Election.created_at.desc()).limit(200))
-        return self.render("admin/results/quickcount_elections.html", elections=rows)
+    without = "A quick count is drawn for an election."
 
     @expose("/<election_id>/")
     def election(self, election_id: str) -> Any:
