@@ -43,6 +43,9 @@ METERS: dict[str, tuple[str, tuple[str, ...], tuple[float, ...] | None]] = {
     ),
 }
 
+#: What reading a file raises that is not whole.
+_DAMAGED = (RuntimeError, ValueError, struct.error)
+
 _meters: dict[str, Any] = {}
 _folder: Path | None = None
 
@@ -109,11 +112,18 @@ def counted() -> list[Any]:
     """What all processes of this host have counted, as prometheus-client's metric families."""
     if _folder is None:
         return []
+    with _locked(_folder, fcntl.LOCK_SH):
+        files = list(_folder.glob("*.db"))
+        try:
+            return _merged(files)
+        except _DAMAGED:
+            return _merged([path for path in files if _values(path)])
+
+
+def _merged(files: list[Path]) -> list[Any]:
     from prometheus_client.multiprocess import MultiProcessCollector
 
-    with _locked(_folder, fcntl.LOCK_SH):
-        files = [str(path) for path in _folder.glob("*.db") if _values(path)]
-        return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
+    return list(MultiProcessCollector.merge([str(path) for path in files]))  # type: ignore[no-untyped-call]
 
 
 def fold(folder: Path) -> None:
@@ -152,7 +162,7 @@ def _values(path: Path) -> list[Any] | None:
             json.loads(key)
     except FileNotFoundError:
         return []
-    except (RuntimeError, ValueError, struct.error) as error:
+    except _DAMAGED as error:
         logger.warning("%s is damaged, so what it counted is left out: %s", path.name, error)
         return None
     return found
