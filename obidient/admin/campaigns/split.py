@@ -90,22 +90,23 @@ def shown(campaign: Campaign) -> dict[str, Any]:
         return {"arms": []}
     # A campaign that is over has nobody left to choose for.
     may_choose = terms.is_open(campaign) and campaign.status in ("sending", "paused")
+    held = results.held(campaign)
     return {
         "arms": arms,
         "verdict": results.verdict(arms),
         "split_asks": terms.asks(campaign),
-        "split_words": _state(campaign),
-        "may_choose": may_choose and campaign.staged and results.held(campaign) > 0,
-        "held": results.held(campaign),
+        "split_words": _state(campaign, held),
+        "may_choose": may_choose and campaign.staged and held > 0,
+        "held": held,
     }
 
 
-def _state(campaign: Campaign) -> str:
+def _state(campaign: Campaign, held: int) -> str:
     """Which text the rest get, or what decides that."""
     if campaign.winner:
         return f"The rest get text {campaign.winner}."
     if words := terms.words(campaign):
         return words
-    if campaign.status in ("sending", "paused") and results.held(campaign):
+    if campaign.status in ("sending", "paused") and held:
         return "The trial is being sent; the rest wait."
     return "Nobody waits for the winner."
