@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psycopg
 from flask import Flask
@@ -23,6 +24,27 @@ from standin_africastalking import API_KEY  # noqa: E402
 
 from obidient import create_app, database  # noqa: E402
 from obidient.workers.living import living_workers  # noqa: E402
+
+
+def sheet(
+    submission_id: str, election_id: str, unit: str, votes: dict[str, int], device: str = "DEV-1"
+) -> dict[str, Any]:
+    """A result sheet as a phone sends it, whose figures agree."""
+    valid = sum(votes.values())
+    return {
+        "submissionId": submission_id,
+        "electionId": election_id,
+        "pollingUnitCode": unit,
+        "revision": 1,
+        "submittedAt": "2027-02-25T15:30:45Z",
+        "deviceId": device,
+        "registeredVoters": 600,
+        "accreditedVoters": valid + 9,
+        "votes": votes,
+        "validVotes": valid,
+        "rejectedVotes": 4,
+        "votesCast": valid + 4,
+    }
 
 
 class Rig:

@@ -33,7 +33,7 @@ from typing import Any
 
 import psycopg
 from installation import PATIENCE, Client, Site
-from rig import ROOT, network_settings
+from rig import ROOT, network_settings, sheet
 from servers import PostgresServer, RedisServer, wait_for
 from standin_africastalking import StandIn
 
@@ -150,7 +150,7 @@ class Trial:
         for number in range(UNITS):
             if self.over.wait(EVERY * 3):
                 return
-            body = json.dumps({"submissions": [sheet(number)]}).encode()
+            body = json.dumps({"submissions": [sheet_of(number)]}).encode()
             said = self.client.ask("POST", "/api/sync/submissions", body, 202, **headers)
             if b"received" in said:
                 self.sent.append(f"rolling-{number}")
@@ -273,23 +273,9 @@ def unit(number: int) -> str:
     return f"24-11-{number // 200 + 1:02d}-{number % 200 + 1:03d}"
 
 
-def sheet(number: int) -> dict[str, Any]:
+def sheet_of(number: int) -> dict[str, Any]:
     votes = {"LP": 100 + number % 50, "APC": 45, "PDP": number % 30}
-    valid = sum(votes.values())
-    return {
-        "submissionId": f"rolling-{number}",
-        "electionId": ELECTION,
-        "pollingUnitCode": unit(number),
-        "revision": 1,
-        "submittedAt": "2027-02-25T15:30:45Z",
-        "deviceId": "DEV-1",
-        "registeredVoters": 600,
-        "accreditedVoters": valid + 9,
-        "votes": votes,
-        "validVotes": valid,
-        "rejectedVotes": 4,
-        "votesCast": valid + 4,
-    }
+    return sheet(f"rolling-{number}", ELECTION, unit(number), votes)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from rig import ROOT, Rig
+from rig import ROOT, Rig, sheet
 from servers import free_port, listening, wait_for
 
 from obidient.accounts import tokens
@@ -76,22 +76,8 @@ def body(device: int, reports: int) -> bytes:
     sheets = []
     for number in range(device * reports, (device + 1) * reports):
         votes = {"LP": 100 + number % 50, "APC": 45, "PDP": number % 30, "NNPP": 3}
-        valid = sum(votes.values())
         sheets.append(
-            {
-                "submissionId": f"bench-{number}",
-                "electionId": ELECTION,
-                "pollingUnitCode": unit(number),
-                "revision": 1,
-                "submittedAt": "2027-02-25T15:30:45Z",
-                "deviceId": f"DEV-{device}",
-                "registeredVoters": 600,
-                "accreditedVoters": valid + 9,
-                "votes": votes,
-                "validVotes": valid,
-                "rejectedVotes": 4,
-                "votesCast": valid + 4,
-            }
+            sheet(f"bench-{number}", ELECTION, unit(number), votes, device=f"DEV-{device}")
         )
     return gzip.compress(json.dumps({"submissions": sheets}).encode())
 
