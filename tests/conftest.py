@@ -20,6 +20,7 @@ import psycopg
 import pytest
 import quick_apps
 import redis
+import whole_parse
 from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
@@ -46,6 +47,7 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("obidient")
 quick_apps.install()
+whole_parse.install()
 # Nor is a page that takes its time while others work beside it.
 expect.set_options(timeout=30_000)
 

@@ -205,20 +205,17 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.letters: list[bytes] = []
-        self._loop = asyncio.new_event_loop()
-        ready = threading.Event()
         self.port = 0
+        ready = threading.Event()
 
         async def serve() -> None:
-            self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-            self.port = self._server.sockets[0].getsockname()[1]
-            ready.set()
+            self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+            async with await asyncio.start_server(self._talk, "127.0.0.1", 0) as server:
+                self.port = server.sockets[0].getsockname()[1]
+                ready.set()
+                await self._ended.wait()
 
-        def run() -> None:
-            self._loop.run_until_complete(serve())
-            self._loop.run_forever()
-
-        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         self._thread.start()
         assert ready.wait(10)
 
@@ -236,10 +233,8 @@ class Mailbox:
         writer.close()
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(5)
-        self._loop.close()
 
 
 def test_mail_sms_and_webhook_all_get_it(environ: dict[str, str], hook: Hook) -> None:

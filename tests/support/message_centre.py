@@ -41,10 +41,8 @@ class MessageCentre:
         #: (destination, text) of everything accepted.
         self.accepted: list[tuple[str, bytes]] = []
         self.refused = 0
-        self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
-        self._thread.daemon = True
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> "MessageCentre":
         self._thread.start()
@@ -54,6 +52,7 @@ class MessageCentre:
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(10)
+        assert not self._thread.is_alive(), "the message centre did not end"
 
     def throttle(self, seconds: float = THROTTLED) -> None:
         self._throttled_until = time.monotonic() + seconds
@@ -61,11 +60,18 @@ class MessageCentre:
     def serve_forever(self) -> None:
         """In a process of its own."""
         signal.signal(signal.SIGUSR1, lambda *_: self.throttle())
-        self._loop.run_until_complete(self._run())
+        self._serve()
+
+    def _serve(self) -> None:
+        # `run` cancels the reports still on their way: one left over would end, loudly, in the
+        # middle of whichever test the collector runs in.
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._run())
 
     async def _run(self) -> None:
         import smpp34
 
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task() or asyncio.Task(asyncio.sleep(0))
         server = smpp34.Server("127.0.0.1", self.port, system_id="centre")
         await server.start()
