@@ -59,22 +59,28 @@ def known_titles(cells: Sequence[str]) -> int:
 
 def slug(title: str) -> str:
     """A title as the name of a field in texts: `Meeting place` is meeting_place."""
-    plain = without_marks(title.rpartition("/")[2] if "_" in title else title)
+    plain = without_marks(titles.spoken(title) or title)
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].strip("_")
 
 
 def recognise(header: Sequence[str], sample: Sequence[Row] = ()) -> Columns:
     """What each column is; `sample` are rows below the header, by which titles are checked."""
     cells = [_cells(sample, place) for place in range(len(header))]
-    said = [titles.meaning(title) for title in header]
-    found = Columns(phones=_phones(header, cells, said))
+    told = [titles.spoken(title) for title in header]
+    phones = _phones(told, cells)
+    for role in titles.ROLES:
+        if not phones:
+            told = [titles.without(role, title) for title in told]
+            phones = _phones(told, cells)
+    said = [titles.meaning(title) for title in told]
+    found = Columns(phones=phones)
     for name in FIELDS[1:]:
         wanted = [place for place, (meant, _) in enumerate(said) if meant == name]
         wanted = [place for place in wanted if place not in found.phones]
         if wanted:
             best = max(wanted, key=lambda place: (said[place][1], bool(cells[place]), -place))
             found.fields[name] = best
-    _by_cells(header, cells, found)
+    _by_cells(told, cells, found)
     for place, title in enumerate(header):
         if len(found.own) < MOST_OWN and not found.of(place) and _is_kept(title, cells[place]):
             found.own[place] = _free(slug(title), found)
@@ -86,10 +92,9 @@ def _cells(sample: Sequence[Row], place: int) -> list[str]:
     return [text for text in texts if text and not names.is_nothing(text)]
 
 
-def _phones(
-    header: Sequence[str], cells: list[list[str]], said: list[tuple[str, int]]
-) -> list[int]:
+def _phones(header: Sequence[str], cells: list[list[str]]) -> list[int]:
     """The columns of numbers, the one to write to first."""
+    said = [titles.meaning(title) for title in header]
     shares = [_share(texts, numbers.is_number) for texts in cells]
     named = [place for place, (meant, _) in enumerate(said) if meant == "phone"]
     # Cells decide; a title alone is enough where hardly any cell is filled in.

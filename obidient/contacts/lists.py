@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from obidient.contacts import columns, numbers
 from obidient.contacts.csvfile import CsvFile, Row
 from obidient.contacts.markup import Table
+from obidient.contacts.titles import is_made_up
 from obidient.contacts.vcards import VcardFile
 from obidient.contacts.workbook import Workbook
 from obidient.errors import Invalid
@@ -231,7 +232,10 @@ def find_titles(rows: list[list[str]]) -> tuple[int, int]:
     # The titles are in words of their own, such as a language that we don't know.
     filled = sum(bool(cell.strip()) for cell in rows[people])
     last = rows[people - 1]
-    named = sum(bool(cell.strip()) and not any(map(str.isdigit, cell)) for cell in last)
+    named = sum(
+        bool(cell.strip()) and (not any(map(str.isdigit, cell)) or is_made_up(cell))
+        for cell in last
+    )
     if 2 * named >= filled and (named > 1 or filled == 1):
         return people - 1, people
     begin = people

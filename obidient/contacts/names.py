@@ -16,7 +16,7 @@ HONORIFICS = frozenset(
     "prophet prophetess elder deacon deaconess dcn dcns comrade comr cde sen senator gov governor "
     "amb ambassador hrh hrm him hrm sir lady dame justice pharm nurse imam ustaz ust sheikh sheik "
     "shaykh gen col capt captain maj major lt sgt cpl insp dsp asp csp cp sp brig cmdr wg cdr "
-    "bro brother sis sister snr".split()
+    "bro brother sis sister snr h.e high ezeogo coach".split()
 )
 #: Titles that are first names as well: dropped only where two names are left.
 _PERHAPS = frozenset("prince princess queen king".split())
@@ -53,9 +53,14 @@ def _plain_words(text: str) -> list[str]:
     start, end = 0, len(words)
     while start < end and _is_title(words[start], end - start):
         start += 1
-    while end > start + 1 and _bare(words[end - 1]) in _BEHIND:
+    while end > start + 1 and _stands_behind(words[end - 1]):
         end -= 1
     return words[start:end]
+
+
+def _stands_behind(word: str) -> bool:
+    """A degree, an order, or a remark in brackets such as `(rtd)`."""
+    return _bare(word) in _BEHIND or (word.startswith("(") and word.endswith(")"))
 
 
 def _is_title(word: str, left: int) -> bool:
@@ -63,6 +68,8 @@ def _is_title(word: str, left: int) -> bool:
     if bare in _PERHAPS:
         return left > 2
     # `Alh/Dr` and `Mr&Mrs` are titles too.
+    if bare in HONORIFICS:
+        return True
     parts = [part for part in re.split(r"[/&+.]", bare) if part]
     return not parts or all(part in HONORIFICS for part in parts)
 
@@ -96,7 +103,7 @@ def _first(words: list[str]) -> str:
     for at, word in enumerate(words):
         if not _INITIAL.fullmatch(word):
             alone = at > 0 and at == len(words) - 1
-            return "" if alone else word.strip(",;")
+            return "" if alone else word.strip(",;\"'()")
     return ""
 
 

@@ -9,8 +9,9 @@ from obidient.contacts.phones import normalise
 _APART = re.compile(r":::|[;,|&\n\r]|\bor\b|\band\b|/(?=\s*[+0(\d])|\s-\s", re.IGNORECASE)
 #: What people write beside a number: its network, its kind.
 _BESIDE = re.compile(
-    r"\([^()A-Za-z]*[A-Za-z][^()]*\)|\b(?:mtn|glo|airtel|etisalat|9mobile|t2|mobile|cell|home|work|office"
-    r"|main|whats ?app|watsapp|tel|phone|gsm|call|calls|line|sms|text|only|no|nos|number)\b\.?:?",
+    r"\([^()A-Za-z]*[A-Za-z][^()]*\)|\b(?:mtn|glo|airtel|etisalat|9mobile|t2|mobile|cell|home|work"
+    r"|office|main|alt|alternate|alternative|also|second|other|whats ?app|watsapp|tel|phone|gsm"
+    r"|calls?|line|sms|text|only|nos?|number)\b\.?:?",
     re.IGNORECASE,
 )
 _PIECE = re.compile(r"\+?[\d().]+")

@@ -8,7 +8,7 @@ import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberType
 
 _PUNCTUATION = re.compile(r"[\s\u00a0.\-()/\u2010-\u2015]+")
-_EXCEL = re.compile(r"([0-9])[.,]?([0-9]*)[eE]\+?([0-9]{1,2})")
+_EXCEL = re.compile(r"([0-9])[.,]?([0-9]*)[eE](\+?)([0-9]{1,2})")
 #: A number that a program took for an amount: pandas writes 8031234567.0.
 _DECIMAL = re.compile(r"(\+?[0-9]+)\.([0-9]{1,2})")
 #: What is seen by nobody, such as the marks of writing direction around a pasted number.
@@ -31,12 +31,17 @@ def _nigerian_mobile() -> re.Pattern[str]:
 
 
 def _excel_digits(text: str) -> str | None:
-    """The digits behind Excel's `8.031234567E+09`; raises ValueError when it dropped some."""
+    """The digits behind Excel's `8.031234567E+09`; raises ValueError when it dropped some.
+
+    Only Java, which writes `8.03123456E9`, leaves out noughts at the end. Elsewhere what is missing
+    was rounded away, and a nought in its place would be somebody else's number.
+    """
     match = _EXCEL.fullmatch(text.strip())
     if not match:
         return None
-    first, rest, exponent = match.groups()
-    if len(rest.rstrip("0")) < int(exponent) - 1 and len(rest) < int(exponent):
+    first, rest, plus, exponent = match.groups()
+    whole = not plus and not exponent.startswith("0") and len(rest) >= int(exponent) - 1
+    if len(rest) < int(exponent) and not whole:
         raise ValueError(
             "Excel has shortened this number. Format the column as text, enter the numbers in "
             "full and export again."

@@ -25,7 +25,13 @@ _PHONE = frozenset(
 NOT_PHONE = frozenset(
     "type label network provider model brand kin guardian father mother spouse husband wife parent "
     "leader coordinator coord referee referrer referral sponsor emergency account bvn nin id vin "
-    "passport serial code owner have has own smartphone agent".split()
+    "passport serial code owner have has own smartphone agent supervisor".split()
+)
+#: Whom a list may be of: with no other number beside it, `Agent phone` is the agent's own.
+ROLES = ("agent", "coordinator", "leader", "supervisor")
+#: What programs call a column that has no title: Excel, pandas, SQL.
+_UNTITLED = re.compile(
+    r"(col(umn)?|field|unnamed:?|f|var)[ _]?([0-9]{1,3}|[a-z])|[a-z]", re.IGNORECASE
 )
 _LATER = {
     "alternative": 3, "alternate": 3, "alt": 3, "other": 3, "second": 3, "secondary": 3,
@@ -85,13 +91,34 @@ _RUNNING = re.compile(
 _TYPES = re.compile(r".+ - (type|label)", re.IGNORECASE)
 
 
+def spoken(title: str) -> str:
+    """The title as a person gave it: without a form's groups, nothing where a program made it up.
+
+    KoBo and ODK write the groups of a form before the question: `personal/phone_number`.
+    """
+    title = title.strip()
+    if is_made_up(title):
+        return ""
+    path = re.fullmatch(r"\w+(?:/\w+)+", title) and ("_" in title or title == title.lower())
+    return title.rpartition("/")[2] if path else title
+
+
+def is_made_up(title: str) -> bool:
+    """Whether a program named the column, since it had no title: `Column1`, `Unnamed: 0`."""
+    return bool(_UNTITLED.fullmatch(title.strip()))
+
+
+def without(role: str, title: str) -> str:
+    """The title in a list of people of that role: `Agent` is their name, `Agent phone` a phone."""
+    rest = re.sub(rf"\b{role}(?:'?s)?\b", " ", title, flags=re.IGNORECASE)
+    return " ".join(rest.split()) or ("Name" if title else "")
+
+
 def words(title: str) -> list[str]:
     """Its words: `group_a/phone_number` is phone, number; `FirstName` first, name."""
+    title = spoken(title)
     if not title.isascii():
         title = without_marks(title)
-    # KoBo and ODK write the groups of a form before the question.
-    path = re.fullmatch(r"\w+(?:/\w+)+", title)
-    title = title.rpartition("/")[2] if path and "_" in title else title
     title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title)
     title = re.sub(r"\b([A-Za-z])\.(?=[A-Za-z]\b)", r"\1", title)
     return re.findall(r"[a-z]+|[0-9]+", title.lower())

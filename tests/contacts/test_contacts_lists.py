@@ -59,6 +59,10 @@ def further() -> set[str]:
         ("Obi, Mrs. Ada", "Ada", "Obi"),
         ("A. B. Okafor", "", "Okafor"),
         ("A.B. Okafor", "", "Okafor"),
+        ("Capt. Ada Obi (rtd)", "Ada", "Obi"),
+        ("H.E. Ada Obi", "Ada", "Obi"),
+        ("High Chief Ada Obi", "Ada", "Obi"),
+        ("'Ada' Obi", "Ada", "Obi"),
     ]
     + [(one, "", "") for one in ("Mr.", "Alhaji", "DR", "N/A", "NIL", "-", "null", "#N/A", "0")]
     + [("08035551234", "", ""), ("  ", "", "")],
@@ -128,6 +132,12 @@ def test_every_natural_title_of_a_phone_number_is_found(
         ("Jina,Simu", "Ada,08035550001", ""),
         ("Name,Next of kin phone,Phone", "Ada,08035550009,08035550001", "Ada"),
         ("NIN,Name,Phone", "12345678901,Ada,08035550001", "Ada"),
+        ("Agent,Agent Phone", "Ada,08035550001", "Ada"),
+        ("Agent,Agent Phone,Supervisor Phone", "Ada,08035550001,08035550009", "Ada"),
+        ("Name,Phone,Agent Phone", "Ada,08035550001,08035550009", "Ada"),
+        ("Coordinator's name,Coordinator's phone", "Ada,08035550001", "Ada"),
+        ("Column1,Column2", "Ada,08035550001", "Ada"),
+        ("personal/name,personal/phone", "Ada,08035550001", "Ada"),
     ],
 )
 def test_titles_and_cells_decide_together(

@@ -15,7 +15,8 @@ from obidient.contacts.phones import mask, normalise
     "given_as",
     ["08035550001", "8035550001", "2348035550001", "+2348035550001", "002348035550001"]
     + ["0803 555 0001", "0803-555-0001", "(0803) 555.0001", "+234 (0) 803 555 0001"]
-    + ["tel:+2348035550001", "'08035550001", "8.035550001E+09", "8035550001.0", "2348035550001.0"],
+    + ["tel:+2348035550001", "'08035550001", "8.035550001E+09", "8035550001.0", "2348035550001.0"]
+    + ["2.348035550001E+12", "8.035550001E9", "2.348035550001e12"],
 )
 def test_every_usual_writing_of_a_number_is_understood(given_as: str) -> None:
     assert normalise(given_as) == "+2348035550001"
@@ -30,6 +31,16 @@ def test_every_usual_writing_of_a_number_is_understood(given_as: str) -> None:
 def test_a_wrong_number_says_what_to_do(given_as: str, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         normalise(given_as)
+
+
+@pytest.mark.parametrize("shortened", ["2.34803555123E+12", "8.03555123E+09", "8.0E9"])
+def test_a_digit_that_was_rounded_away_is_not_made_a_nought(shortened: str) -> None:
+    with pytest.raises(ValueError, match="Excel has shortened"):
+        normalise(shortened)
+
+
+def test_java_leaves_a_nought_at_the_end_out() -> None:
+    assert normalise("8.03555001E9") == "+2348035550010"
 
 
 @settings(max_examples=500, deadline=None)

@@ -171,6 +171,8 @@ def _clauses(text: str) -> list[list[str]]:
         for word in map(_spelt, _WORD.findall(part)):
             # "Stop I don't want this": nobody sets the full stop.
             goes_on = word not in ("i", "im") or words[-1:] == [] or words[-1] in _BEFORE_I
+            # Nor in "I am not interested stop".
+            goes_on &= words[-1:] != ["interested"] or _WORDS.get(word) not in ("S", "R")
             if words and (word in BREAKS or word in ("if", "idan") or not goes_on):
                 found.append(words)
                 words = []
