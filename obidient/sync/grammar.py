@@ -216,8 +216,11 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     """("word", "apc") and ("number", "45"), in order; nothing may be left between them."""
     clutter = _CLUTTER.search(text)
     if clutter:
+        before = re.search(r"\S*$", text[: clutter.start()])
+        behind = re.match(r"\S*", text[clutter.end() :])
+        whole = (before[0] if before else "") + clutter[0] + (behind[0] if behind else "")
         raise Unclear(
-            f"{clutter.group()!r} can be read in two ways. Write whole numbers without commas, "
+            f"'{whole[:12]}' can be read in two ways. Write whole numbers without commas, "
             "points or signs: LP 1200."
         )
     place = 0

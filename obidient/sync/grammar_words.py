@@ -4,15 +4,25 @@
 LABELS = {
     name: figure
     for figure, known in {
-        "accredited": ("acc", "accredited", "accredited voters", "total accredited voters"),
-        "registered": ("reg", "registered", "registered voters", "total registered voters"),
-        "rejected": ("rej", "rejected", "rejected votes", "rejected ballots", "invalid votes"),
+        "accredited": (
+            "acc", "accr", "accredited", "accreditation", "accredited voters",
+            "total accredited voters", "total accredited",
+        ),
+        "registered": (
+            "reg", "registered", "registered voters", "total registered voters", "total registered",
+        ),
+        # Not "spoilt": the form EC8A counts spoilt ballot papers apart from rejected ones.
+        "rejected": (
+            "rej", "rejected", "rejected votes", "rejected ballots", "rejected ballot papers",
+            "total rejected", "total rejected votes", "invalid", "invalid votes", "invalid ballots",
+            "void", "void votes",
+        ),
         "valid": ("valid", "valid votes", "total valid votes"),
         "cast": ("cast", "votes cast", "total votes cast"),
         "pin": ("pin", "pin no", "pin number", "pin code", "pin is"),
     }.items()
     for name in known
-}
+}  # fmt: skip
 #: Said before a polling unit's code.
 BEFORE_CODE = {"pu", "polling", "unit", "code"}
 #: Said around a result and behind a number; skipped unless it is a party's name or a label's part.

@@ -45,11 +45,18 @@ MARKS = "\u0300\u0301\u0304\u0323"
         "PU: 01 01 99 002. ACC 212 LP 100 APC 45 REJ 4",
         f"{UNIT} ACC 212 LP 100 APC 45 Rejected ballots 4",
         f"{UNIT} total accredited voters are 212, LP 100, APC 45, invalid votes 4",
+        f"{UNIT} accreditation 212, LP 100, APC 45, void votes 4",
+        f"{UNIT} Total accredited: 212. LP: 100. APC: 45. Rejected ballot papers: 4",
     ],
 )
 def test_these_say_the_same(text: str) -> None:
     assert read(text, PARTIES) == GOOD
     assert looks_like_report(text)
+
+
+def test_a_figure_that_is_refused_is_shown_whole() -> None:
+    with pytest.raises(Unclear, match="'1,250' can be read in two ways"):
+        read(f"{UNIT} ACC 1400 LP 1,250 APC 45 REJ 4", PARTIES)
 
 
 @pytest.mark.parametrize(
