@@ -51,7 +51,7 @@ def _prepare() -> None:
         _invent()
     if not User.select().exists():
         password = secrets.token_urlsafe(10)
-        users.create(FIRST_ADMIN, "admin", password, "First admin")
+        users.create(FIRST_ADMIN, "admin", password, "Administrator")
         click.echo("")
         click.echo("  Sign in with this; the password is shown only now:")
         click.echo(f"    email     {FIRST_ADMIN}")
