@@ -25,6 +25,9 @@ _MAGIC = {
     b"SQLite format 3": "a database. Export the table as CSV",
     b"\x89PNG": "a picture. Type the numbers into a spreadsheet",
     b"\xff\xd8\xff": "a picture. Type the numbers into a spreadsheet",
+    b"ID;P": "a SYLK file (.slk). Save the table as .xlsx or CSV",
+    b"TABLE\r\n0,1": "a DIF file (.dif). Save the table as .xlsx or CSV",
+    b"TABLE\n0,1": "a DIF file (.dif). Save the table as .xlsx or CSV",
     b"{\\rtf": "a text document. Copy the table into a spreadsheet",
 }
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"

@@ -34,6 +34,32 @@ def test_a_workbook_is_read_on_the_sheet_with_people(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
+    "file",
+    ["saved.xlsx", "utf-8.csv", "macintosh.csv", "dos-437.csv", "dos-850.csv", "unicode-text.txt"]
+    + ["table.html"],
+)
+def test_a_list_saved_by_libreoffice_is_read_in_each_of_its_ways(app: Flask, file: str) -> None:
+    report = imports.run(LISTS / "libreoffice" / file)
+    assert (report.new, report.understood["headings"]) == (4, ["LAGOS STATE SUPPORTERS"])
+    assert phones() == ["0001", "0002", "0003", "0004"]
+    assert further() == {"0014"}
+    assert names() == [("Ada", "Obi"), ("René", "Adébáyo"), ("Ike", "Eze"), ("Ngozi", "Núñez")]
+    people = list(Contact.select().order_by(Contact.phone))
+    assert people[0].fields == {"joined": "2026-11-02", "meeting_place": "Town hall, Opebi"}
+    assert people[1].fields["meeting_place"] == 'Café "Chez Ada"'
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("saved.xls", "old Excel workbook"), ("saved.ods", "OpenDocument"), ("saved.slk", "SYLK")]
+    + [("saved.dif", "DIF")],
+)
+def test_what_is_not_read_is_called_what_it_is(app: Flask, file: str, what: str) -> None:
+    with pytest.raises(Invalid, match=what):
+        imports.run(LISTS / "libreoffice" / file)
+
+
+@pytest.mark.parametrize(
     ("file", "numbers", "name"),
     [
         ("android-2.1.vcf", ["0201", "0203"], "Ṣolá Oluwaseyi Adébáyò"),

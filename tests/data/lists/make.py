@@ -1,8 +1,13 @@
-"""Makes the workbooks beside it; run by hand: python tests/data/lists/make.py
+"""Makes the files beside it; run by hand: python tests/data/lists/make.py
+
+Those of libreoffice/ need `soffice` of LibreOffice Calc (made with 7.4.7).
 
 All names and numbers are invented (0803 555 0000 to 0999 is used for inventions only).
 """
 
+import shutil
+import subprocess
+import tempfile
 from datetime import date, datetime
 from pathlib import Path
 
@@ -30,5 +35,49 @@ def people() -> None:
     book.save(HERE / "people.xlsx")
 
 
+#: File -> LibreOffice's filter; a CSV's are separator, quote, number of its encoding, first line.
+LIBREOFFICE = {
+    "saved.xlsx": "xlsx:Calc MS Excel 2007 XML",
+    "saved.xls": "xls:MS Excel 97",
+    "utf-8.csv": "csv:Text - txt - csv (StarCalc):44,34,76,1",
+    "macintosh.csv": "csv:Text - txt - csv (StarCalc):44,34,2,1",
+    "dos-437.csv": "csv:Text - txt - csv (StarCalc):59,34,3,1",
+    "dos-850.csv": "csv:Text - txt - csv (StarCalc):59,34,4,1",
+    "unicode-text.txt": "csv:Text - txt - csv (StarCalc):9,34,65535,1",
+    "table.html": "html:HTML (StarCalc)",
+    "saved.ods": "ods",
+    "saved.slk": "slk",
+    "saved.dif": "dif",
+}
+
+
+def libreoffice() -> None:
+    """One small list, saved by LibreOffice in each of its ways."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (
+        ["LAGOS STATE SUPPORTERS"],
+        ["S/N", "Name", "GSM No", "LGA", "Joined", "Meeting place"],
+        [1, "Hon. Ada Obi", 8035550001, "Ikeja", date(2026, 11, 2), "Town hall, Opebi"],
+        [2, "René Adébáyo", "0803 555 0002", "Epe", date(2026, 11, 3), 'Café "Chez Ada"'],
+        [3, "Eze, Ike", 2348035550003, "Badagry", None, "N/A"],
+        [4, "Ngozi Núñez", "08035550004/08035550014", "Eti-Osa", date(2026, 11, 4), ""],
+    ):
+        sheet.append(row)
+    with tempfile.TemporaryDirectory() as folder:
+        book.save(Path(folder) / "list.xlsx")
+        for name, way in LIBREOFFICE.items():
+            subprocess.run(
+                ["soffice", "--headless", "--norestore", f"-env:UserInstallation=file://{folder}/p"]
+                + ["--convert-to", way, "--outdir", f"{folder}/out", f"{folder}/list.xlsx"],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            (made,) = Path(folder, "out").iterdir()
+            shutil.move(made, HERE / "libreoffice" / name)
+
+
 if __name__ == "__main__":
     people()
+    libreoffice()
