@@ -28,7 +28,7 @@ class ImportForm(BaseModel):
     could say of its other fields what is right."""
 
     file: FileStorage = Field(
-        description="CSV or other text, .xlsx, .vcf, or a table of HTML, XML or JSON"
+        description="CSV or other text, .xlsx, .xls, .ods, .vcf, or a table of HTML, XML or JSON"
     )
 
 

@@ -1,5 +1,6 @@
 """A list of people in whatever file it comes: opened, and its titles found."""
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -9,9 +10,10 @@ from typing import Any, Protocol
 from obidient.contacts import columns, numbers
 from obidient.contacts.csvfile import CsvFile, Row
 from obidient.contacts.markup import Table
+from obidient.contacts.other_workbook import OtherWorkbook
 from obidient.contacts.titles import is_made_up
 from obidient.contacts.vcards import VcardFile
-from obidient.contacts.workbook import Workbook
+from obidient.contacts.workbook import MACROS, PROTECTED, Workbook, kind_of
 from obidient.errors import Invalid
 
 #: Rows by whose cells columns are told.
@@ -31,9 +33,12 @@ _MAGIC = {
     b"{\\rtf": "a text document. Copy the table into a spreadsheet",
 }
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_ZIP = b"PK\x03\x04"
 KINDS = {
     "csv": "Text (CSV)",
     "xlsx": "Excel workbook",
+    "xls": "Old Excel workbook",
+    "ods": "OpenDocument workbook",
     "vcard": "Phone book (vCard)",
     "html": "HTML table",
     "xml": "XML spreadsheet",
@@ -88,10 +93,8 @@ def _open(path: Path, reading: Reading) -> Source:
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             raise Invalid(f"This is no list but {what}.")
-    if head.startswith(_OLD_EXCEL):
-        raise Invalid(_old_excel(path))
-    if head.startswith(b"PK\x03\x04"):
-        return Workbook(path, reading.sheet)
+    if head.startswith((_OLD_EXCEL, _ZIP)):
+        return _open_workbook(path, head, reading.sheet)
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if start.startswith(b"begin:vcard"):
         return VcardFile(path, reading.encoding)
@@ -104,16 +107,18 @@ def _open(path: Path, reading: Reading) -> Source:
     return CsvFile(path, reading.encoding, reading.delimiter)
 
 
-def _old_excel(path: Path) -> str:
-    """What an OLE file is: an encrypted workbook has a stream of that name, in UTF-16."""
-    with path.open("rb") as file:
-        held = file.read(1 << 20)
-    if "EncryptedPackage".encode("utf-16-le") in held:
-        return "This workbook is protected with a password. Remove it in Excel and save again."
-    return (
-        "This is no list but an old Excel workbook (.xls). "
-        "In Excel choose File, Save as, Excel workbook (.xlsx)."
-    )
+def _open_workbook(path: Path, head: bytes, sheet: str) -> Source:
+    if head.startswith(_ZIP):
+        if kind_of(path) == "ods":
+            return OtherWorkbook(path, "ods", sheet)
+        return Workbook(path, sheet)
+    # An encrypted workbook, and one with macros, has a stream of that name.
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+        if held.find("EncryptedPackage".encode("utf-16-le")) >= 0:
+            raise Invalid(PROTECTED)
+        if held.find("_VBA_PROJECT".encode("utf-16-le")) >= 0:
+            raise Invalid(MACROS)
+    return OtherWorkbook(path, "xls", sheet)
 
 
 class ListFile:
@@ -136,7 +141,7 @@ class ListFile:
     def _choose_sheet(self) -> None:
         """The first sheet that holds numbers, unless a person chose one."""
         source = self.source
-        if isinstance(source, Workbook) and not self.reading.sheet:
+        if isinstance(source, Workbook | OtherWorkbook) and not self.reading.sheet:
             for sheet in source.sheets[:20]:
                 source.choose(sheet)
                 if any(numbers.any_in(row.cells) for row in islice(iter(source), SAMPLE)):
@@ -206,8 +211,8 @@ class ListFile:
             "encoding": source.encoding.removesuffix("-sig"),
             "doubt": list(source.doubt),
             "delimiter": source.delimiter,
-            "sheet": source.sheet if isinstance(source, Workbook) else "",
-            "sheets": source.sheets if isinstance(source, Workbook) else [],
+            "sheet": getattr(source, "sheet", ""),
+            "sheets": getattr(source, "sheets", []),
             "titles": self.titles,
             "headings": self.headings,
         }

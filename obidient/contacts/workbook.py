@@ -26,7 +26,8 @@ MOST_SECONDS = 3_600
 MOST_COLUMNS = 200
 #: Empty rows one after another that end a sheet: some programs mark all million rows as used.
 MOST_EMPTY = 5_000
-_MACROS = "This workbook has macros. Save it as an Excel workbook (.xlsx) and try again."
+PROTECTED = "This workbook is protected with a password. Remove it and save again."
+MACROS = "This workbook has macros. Save it as an Excel workbook (.xlsx) and try again."
 
 
 class Workbook:
@@ -42,7 +43,6 @@ class Workbook:
         from openpyxl.utils.exceptions import InvalidFileException
 
         self.size = path.stat().st_size
-        _check(path)
         try:
             # Not the path: openpyxl goes by the ending of its name.
             self._file = path.open("rb")
@@ -94,8 +94,11 @@ class Workbook:
                 return
 
 
-def _check(path: Path) -> None:
-    """Refuse what is no workbook, or one that would fill the memory or run something."""
+def kind_of(path: Path) -> str:
+    """`xlsx` or `ods` of a zip file.
+
+    Raises Invalid for what is no workbook, or one that would fill the memory or run something.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
@@ -103,19 +106,19 @@ def _check(path: Path) -> None:
         raise Invalid("This workbook is damaged or cut off. Save it again.") from None
     names = {part.filename for part in parts}
     if any(name.endswith("vbaProject.bin") for name in names):
-        raise Invalid(_MACROS)
+        raise Invalid(MACROS)
     if any(part.flag_bits & 1 for part in parts):
-        raise Invalid("This file is protected with a password. Remove it and save again.")
+        raise Invalid(PROTECTED)
     if any(name.startswith("Index/") for name in names):
         raise Invalid("This is a Numbers document: export it as Excel or CSV.")
-    if "content.xml" in names:
-        raise Invalid("This is an OpenDocument file: save it as .xlsx or CSV.")
-    if "xl/workbook.xml" not in names:
+    kind = "xlsx" if "xl/workbook.xml" in names else "ods" if "content.xml" in names else ""
+    if not kind:
         raise Invalid("This is a zip file, not an Excel workbook: unpack it first.")
     unpacked = sum(part.file_size for part in parts)
     packed = sum(part.compress_size for part in parts)
     if unpacked > MOST_UNPACKED or unpacked > MOST_RATIO * max(packed, 100_000):
         raise Invalid("This workbook is too large when unpacked. Cut it into several files.")
+    return kind
 
 
 def as_text(value: Any) -> str:

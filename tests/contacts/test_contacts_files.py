@@ -29,14 +29,14 @@ def test_a_workbook_is_read_on_the_sheet_with_people(app: Flask) -> None:
     assert names()[:2] == [("Ada", "Obi"), ("Bola", "Obi")]
     first = Contact.select().order_by(Contact.phone).get()
     assert first.fields == {"date_of_birth": "1990-03-01", "children": "0", "card": "yes"}
-    with pytest.raises(Invalid, match="no sheet 'Other'"):
+    with pytest.raises(Invalid, match=r"no sheet 'Other'"):
         imports.run(LISTS / "people.xlsx", reading=Reading(sheet="Other"))
 
 
 @pytest.mark.parametrize(
     "file",
     ["saved.xlsx", "utf-8.csv", "macintosh.csv", "dos-437.csv", "dos-850.csv", "unicode-text.txt"]
-    + ["table.html"],
+    + ["table.html", "saved.xls", "saved.ods"],
 )
 def test_a_list_saved_by_libreoffice_is_read_in_each_of_its_ways(app: Flask, file: str) -> None:
     report = imports.run(LISTS / "libreoffice" / file)
@@ -49,10 +49,22 @@ def test_a_list_saved_by_libreoffice_is_read_in_each_of_its_ways(app: Flask, fil
     assert people[1].fields["meeting_place"] == 'Café "Chez Ada"'
 
 
+@pytest.mark.parametrize("kind", ["xls", "ods"])
+def test_a_person_may_choose_the_sheet_of_any_workbook(app: Flask, kind: str) -> None:
+    file = LISTS / "libreoffice" / f"sheets.{kind}"
+    report = imports.run(file, dry_run=True)
+    assert (report.understood["kind"], report.understood["sheet"]) == (kind, "Epe")
+    # "Old" is hidden: whoever hid it did not mean it to be read.
+    assert report.understood["sheets"] == ["Read me", "Epe", "Ikeja"]
+    imports.run(file, reading=Reading(sheet="Ikeja"))
+    assert phones() == ["0022"]
+    with pytest.raises(Invalid, match=r"no sheet 'Other'.* Read me, Epe, Ikeja"):
+        imports.run(file, reading=Reading(sheet="Other"))
+
+
 @pytest.mark.parametrize(
     ("file", "what"),
-    [("saved.xls", "old Excel workbook"), ("saved.ods", "OpenDocument"), ("saved.slk", "SYLK")]
-    + [("saved.dif", "DIF")],
+    [("saved.slk", "SYLK"), ("saved.dif", "DIF")],
 )
 def test_what_is_not_read_is_called_what_it_is(app: Flask, file: str, what: str) -> None:
     with pytest.raises(Invalid, match=what):
@@ -102,7 +114,8 @@ def test_other_tables_saved_as_xls_are_read(app: Flask, tmp_path: Path, content:
     ("content", "word"),
     [
         (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "password"),
-        (b"\xd0\xcf\x11\xe0old", "old Excel workbook"),
+        (b"\xd0\xcf\x11\xe0old", "old Excel workbook can't be read"),
+        (b"\xd0\xcf\x11\xe0" + "_VBA_PROJECT".encode("utf-16-le"), "macros"),
         (b"<html><p>No table here</p></html>", "web page without a table"),
         (b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "entities"),
         (b'{"a": [1, 2', "damaged"),

@@ -52,7 +52,7 @@ LIBREOFFICE = {
 
 
 def libreoffice() -> None:
-    """One small list, saved by LibreOffice in each of its ways."""
+    """One small list, saved by LibreOffice in each of its ways, and one of several sheets."""
     book = openpyxl.Workbook()
     sheet = book.active
     for row in (
@@ -64,18 +64,32 @@ def libreoffice() -> None:
         [4, "Ngozi Núñez", "08035550004/08035550014", "Eti-Osa", date(2026, 11, 4), ""],
     ):
         sheet.append(row)
+    for name, way in LIBREOFFICE.items():
+        save_with_libreoffice(book, name, way)
+    several = openpyxl.Workbook()
+    several.active.title = "Read me"
+    several.active.append(["Collected at two markets"])
+    for title, number in (("Epe", 8035550021), ("Ikeja", 8035550022), ("Old", 8035550023)):
+        sheet = several.create_sheet(title)
+        sheet.append(["Name", "Phone"])
+        sheet.append(["Ada Obi", number])
+    several["Old"].sheet_state = "hidden"
+    save_with_libreoffice(several, "sheets.xls", LIBREOFFICE["saved.xls"])
+    save_with_libreoffice(several, "sheets.ods", LIBREOFFICE["saved.ods"])
+
+
+def save_with_libreoffice(book: openpyxl.Workbook, name: str, way: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         book.save(Path(folder) / "list.xlsx")
-        for name, way in LIBREOFFICE.items():
-            subprocess.run(
-                ["soffice", "--headless", "--norestore", f"-env:UserInstallation=file://{folder}/p"]
-                + ["--convert-to", way, "--outdir", f"{folder}/out", f"{folder}/list.xlsx"],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            (made,) = Path(folder, "out").iterdir()
-            shutil.move(made, HERE / "libreoffice" / name)
+        subprocess.run(
+            ["soffice", "--headless", "--norestore", f"-env:UserInstallation=file://{folder}/p"]
+            + ["--convert-to", way, "--outdir", f"{folder}/out", f"{folder}/list.xlsx"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        (made,) = Path(folder, "out").iterdir()
+        shutil.move(made, HERE / "libreoffice" / name)
 
 
 if __name__ == "__main__":

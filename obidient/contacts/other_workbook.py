@@ -1,0 +1,120 @@
+"""Workbooks of old Excel (.xls) and of OpenDocument (.ods), read by a child process with limits.
+
+python-calamine holds a whole sheet in memory, and both forms can claim far more cells than they
+have; so a process of its own reads them (see `other_workbook_child`), and ends with them.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from obidient.contacts.csvfile import Row
+from obidient.contacts.workbook import MOST_COLUMNS, PROTECTED, as_text
+from obidient.errors import Invalid
+
+_CHILD = Path(__file__).with_name("other_workbook_child.py")
+KINDS = {"xls": "old Excel workbook", "ods": "OpenDocument workbook"}
+#: Seconds until it is given up.
+PATIENCE = 120
+
+logger = logging.getLogger(__name__)
+
+
+class OtherWorkbook:
+    """One sheet of such a workbook; `sheets` names all of them. Raises Invalid."""
+
+    encoding = delimiter = ""
+    doubt: tuple[str, ...] = ()
+
+    def __init__(self, path: Path, kind: str, sheet: str = "") -> None:
+        self.kind, self.size = kind, path.stat().st_size
+        self._rows = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
+        try:
+            _convert(path, KINDS[kind], self._rows)
+            self._written = self._rows.seek(0, 2)
+            #: Name of a sheet -> where its rows begin.
+            self._begins = self._find_sheets()
+        except BaseException:
+            self._rows.close()
+            raise
+        if not self._begins:
+            raise Invalid("There is no sheet with cells in this workbook.")
+        if sheet and sheet not in self._begins:
+            raise Invalid(f"There is no sheet {sheet[:40]!r}. There are: {', '.join(self.sheets)}.")
+        self.sheet = sheet or self.sheets[0]
+        self._done = 0
+
+    def _find_sheets(self) -> dict[str, int]:
+        found, place = {}, 0
+        self._rows.seek(0)
+        for line in self._rows:
+            place += len(line)
+            if line.startswith(b"{"):
+                found[json.loads(line)["sheet"]] = place
+        return found
+
+    @property
+    def sheets(self) -> list[str]:
+        return list(self._begins)
+
+    @property
+    def position(self) -> int:
+        return self.size * self._done // max(self._written, 1)
+
+    def choose(self, sheet: str) -> None:
+        self.sheet = sheet
+
+    def close(self) -> None:
+        self._rows.close()
+
+    def __iter__(self) -> Iterator[Row]:
+        self._done = self._begins[self.sheet]
+        self._rows.seek(self._done)
+        for number, line in enumerate(self._rows, 1):
+            if line.startswith(b"{"):
+                return
+            self._done += len(line)
+            cells = [as_text(_value(one)) for one in json.loads(line)[:MOST_COLUMNS]]
+            while cells and not cells[-1]:
+                cells.pop()
+            if cells:
+                yield Row(number, cells)
+
+
+def _value(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    day = given["day"]
+    return datetime.fromisoformat(day) if "T" in day else date.fromisoformat(day)
+
+
+def _convert(path: Path, what: str, target: IO[bytes]) -> None:
+    """Have the child write the sheets to a file."""
+    command = [sys.executable, "-I", str(_CHILD)]
+    try:
+        with path.open("rb") as source:
+            done = subprocess.run(
+                command,
+                stdin=source,
+                stdout=target,
+                stderr=subprocess.PIPE,
+                env={},
+                timeout=PATIENCE,
+            )
+    except subprocess.TimeoutExpired:
+        raise Invalid("Reading this workbook takes too long. Save it as .xlsx.") from None
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:300]
+        logger.info("a workbook could not be read (%s): %s", done.returncode, told)
+        if "password" in told.lower():
+            raise Invalid(PROTECTED)
+        raise Invalid(
+            f"This {what} can't be read: it is damaged, too large, or no list at all. Save the "
+            "list as .xlsx and try again."
+        )
