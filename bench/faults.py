@@ -8,12 +8,16 @@ it tidy up), and makes the stand-in stall, reset connections, or answer 429, 500
 the stand-in logged is then compared with our rows:
 
     accepted twice = 0, lost = 0,
-    accepted but unrecorded ⊆ unconfirmed ⊆ claimed when a fault struck,
+    accepted but unrecorded ⊆ unconfirmed,
+    unconfirmed ⊆ left without an answer by the network, or in hand when a worker was killed,
 
 and no fault may cost more than one call to the network: what a killed worker had claimed is counted
 claim by claim, each of at most a call's worth, one for each of its threads at the most.
 
 Exits 1 at the first seed that breaks one of these.
+
+`--sabotage double|person` breaks one on purpose, to show that it is seen: such a run has to exit 1.
+It exits 2 when that went unnoticed.
 """
 
 import argparse
@@ -28,9 +32,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from rig import Rig, invite, network_settings
+from sabotage import KINDS, at_most, exit_code, spoil
 from servers import wait_for
 from standin_africastalking import StandIn
 
@@ -46,6 +52,8 @@ WORKERS, THREADS, CALL = 2, 4, 100
 PATIENCE, STALL = 4.0, 6.0
 #: Seconds in which the faults strike, and by which everything must be over.
 STORM, LONGEST = 12.0, 240.0
+#: Seconds for what comes before and after, and for ending everything.
+AROUND = 180.0
 
 
 @dataclass
@@ -62,6 +70,9 @@ class Storm:
     problems: list[str] = field(default_factory=list)
     accepted: int = 0
     unconfirmed: int = 0
+    #: of these, whom the kills left in doubt, and of those again whose request had not begun
+    parked: int = 0
+    not_begun: int = 0
     kills: int = 0
     #: the most claims that were new at a kill
     most_claims: int = 0
@@ -75,7 +86,8 @@ class Storm:
         verdict = "; ".join(self.problems) or "holds"
         return (
             f"seed {self.seed:>3}: {verdict}: accepted {self.accepted:,}, unconfirmed "
-            f"{self.unconfirmed:,} of {len(self.claimed):,} in hand at {self.kills} kills, "
+            f"{self.unconfirmed - self.parked:,} by the network's silence, {self.parked:,} of "
+            f"{len(self.claimed):,} in hand at {self.kills} kills ({self.not_begun:,} not begun), "
             f"resumed {len(self.resumed)}×, {self.seconds:.0f} s ({struck})"
         )
 
@@ -187,7 +199,14 @@ VOICE = {
 }
 
 
-def run(seed: int, people: int, embedded: bool, rate: int = 1500, channel: str = "sms") -> Storm:
+def run(
+    seed: int,
+    people: int,
+    embedded: bool,
+    rate: int = 1500,
+    channel: str = "sms",
+    sabotage: str = "",
+) -> Storm:
     """One campaign through one storm, at `rate` messages a second."""
     chance = random.Random(seed)
     storm = Storm(seed, channel)
@@ -226,7 +245,7 @@ def run(seed: int, people: int, embedded: bool, rate: int = 1500, channel: str =
             weather.start_worker()
         rig.wait_for_workers()
         began = time.monotonic()
-        sail(campaign.id, weather, began)
+        sail(campaign.id, weather, began, spoil=partial(spoil, campaign.id, sabotage))
         storm.seconds = time.monotonic() - began
         judge(campaign.id, people, network, storm)
     return storm
@@ -238,6 +257,7 @@ def sail(
     began: float,
     strikes: tuple[int, int] = (5, 9),
     spoil: Callable[[], bool] | None = None,
+    longest: float = LONGEST,
 ) -> None:
     """Faults at random moments, a person who resumes what paused itself, until it is over.
 
@@ -245,7 +265,8 @@ def sail(
     """
     number = weather.chance.randint(*strikes)
     times = sorted(weather.chance.uniform(1.0, STORM) for _ in range(number))
-    while time.monotonic() - began < LONGEST:
+    mark, marked = 0, began
+    while time.monotonic() - began < longest:
         if times and time.monotonic() - began >= times[0]:
             times.pop(0)
             weather.strike()
@@ -254,12 +275,17 @@ def sail(
         campaign = look(campaign_id)
         if campaign.status == "completed":
             return
+        if time.monotonic() - marked > 10:
+            mark, marked = campaign.queued, time.monotonic()
         if campaign.status == "paused":
             weather.storm.resumed.append(campaign.status_reason)
             with contextlib.suppress(Conflict):
                 safely(lambda: control.resume(campaign_id))
         time.sleep(0.1)
-    weather.storm.problems.append("did not finish")
+    weather.storm.problems.append(
+        f"did not finish: {campaign.status}, {campaign.queued:,} are queued, "
+        f"{mark:,} were some seconds before"
+    )
 
 
 def judge(campaign_id: int, people: int, network: StandIn, storm: Storm) -> None:
@@ -277,8 +303,10 @@ def judge(campaign_id: int, people: int, network: StandIn, storm: Storm) -> None
     # What the network left in doubt is not the kills' doing.
     parked = unconfirmed - network.doubtful
     stray = Counter(why[phone] for phone in parked - storm.claimed)
+    asked = {phone for form in network.requests for phone in form.get("to", "").split(",")}
+    storm.parked, storm.not_begun = len(parked), len(parked - asked)
     checks = {
-        "somebody was written to twice": all(times == 1 for times in taken.values()),
+        "people were accepted twice": all(times == 1 for times in taken.values()),
         "somebody was lost": len(rows) == people and recorded | unconfirmed == {r[0] for r in rows},
         "recorded without having been sent": recorded <= set(taken),
         "accepted, unrecorded and not unconfirmed": set(taken) - recorded <= unconfirmed,
@@ -301,14 +329,23 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--embedded", action="store_true", help="SQLite and a file for the queue")
     parser.add_argument("--channel", choices=["sms", "voice"], default="sms")
+    parser.add_argument("--sabotage", choices=KINDS[:2], default="")
     chosen = parser.parse_args()
     where = "SQLite, queue in a file" if chosen.embedded else "PostgreSQL, Redis"
     print(f"{chosen.people:,} recipients, two workers, {where}", flush=True)
     for seed in range(chosen.first, chosen.first + chosen.seeds):
-        storm = run(seed, chosen.people, chosen.embedded, channel=chosen.channel)
+        with at_most(LONGEST + AROUND):
+            storm = run(
+                seed,
+                chosen.people,
+                chosen.embedded,
+                channel=chosen.channel,
+                sabotage=chosen.sabotage,
+            )
         print(storm.line(), flush=True)
-        if storm.problems:
-            sys.exit(1)
+        ends = exit_code(storm.problems, chosen.sabotage)
+        if ends:
+            sys.exit(ends)
 
 
 if __name__ == "__main__":

@@ -69,10 +69,9 @@ def decline(election_id: str, proposal_id: int, reason: str) -> None:
     """Put a proposed decision aside; nothing changes."""
     if not reason.strip():
         raise Invalid("Write the reason: it goes into the unit's history.")
-    user = audit.actor()
     with db.atomic():
         row = _proposal(election_id, proposal_id)
-        _close(row, "declined", user.email if user else "command line", reason.strip())
+        _close(row, "declined", review.decider(), reason.strip())
         sentence = f"Declined what {row.by} proposed for {row.unit_code}. {reason.strip()}"
         audit.record("results.declined", sentence, "polling unit", row.unit_code)
 
@@ -94,7 +93,6 @@ def undo(election_id: str, unit_code: str, reason: str) -> None:
     """Take the last decision on a unit back: what held before it holds again, doubts and all."""
     if not reason.strip():
         raise Invalid("Write the reason: it goes into the unit's history.")
-    user = audit.actor()
     with db.atomic():
         election, desk = review.desk_for(election_id, unit_code)
         held = of_unit(election_id, unit_code)
@@ -104,7 +102,7 @@ def undo(election_id: str, unit_code: str, reason: str) -> None:
         Decision.create(
             election_id=election_id,
             unit_code=unit_code,
-            by=user.email if user else "command line",
+            by=review.decider(),
             reason=reason.strip(),
             undoes=last.id,
         )

@@ -306,6 +306,12 @@ def choose(
     return Chosen(chosen, agent, submission, flags.impossible(chosen, desk.listed[unit_code]))
 
 
+def decider() -> str:
+    """Who decides now, as it is kept: an email, or the command line."""
+    user = audit.actor()
+    return str(user.email) if user else "command line"
+
+
 def carry_out(
     election: Election,
     desk: Desk,
@@ -316,12 +322,11 @@ def carry_out(
     confirmed_by: str | None = None,
 ) -> None:
     """Let it count, and keep who decided it and why."""
-    user = audit.actor()
-    decider = by or (user.email if user else "command line")
+    who = by or decider()
     Decision.create(
         election_id=election.id,
         unit_code=unit_code,
-        by=decider,
+        by=who,
         reason=reason,
         submission=chosen.submission,
         figures=chosen.figures.dumps() if chosen.figures else "",
@@ -330,7 +335,7 @@ def carry_out(
     put_down(desk, unit_code, chosen)
     desk.save()
     Proposal.update(
-        state="declined", closed_at=utcnow(), closed_by=decider, closed_why="Decided otherwise."
+        state="declined", closed_at=utcnow(), closed_by=who, closed_why="Decided otherwise."
     ).where(
         Proposal.election_id == election.id,
         Proposal.unit_code == unit_code,
@@ -367,7 +372,7 @@ def _propose(
     Proposal.create(
         election_id=election.id,
         unit_code=unit_code,
-        by=user.email if user else "command line",
+        by=decider(),
         user_id=user.id if user else None,
         reason=reason,
         submission=chosen.submission,
