@@ -225,30 +225,34 @@ def run(
         weather = Weather(rig, network, storm, chance)
         network.behave(latency=weather.latency)
         invite(people)
-        template = "Hello" if seed % 2 else "Hello {{first_name}}"
-        campaign = control.create(
-            {
-                "channel": channel,
-                "title": "Storm",
-                "message_template": template,
-                "audience": {"everyone": True},
-            }
-        )
-        # Now and then nobody hears of the launch: its job is lost with Redis.
-        deaf = not embedded and seed % 5 == 0
-        if deaf:
-            rig.redis.stop()
-        control.launch(campaign.id)
-        if deaf:
-            rig.redis.start()
+        campaign_id = launch(rig, seed, channel)
         for _ in range(WORKERS):
             weather.start_worker()
         rig.wait_for_workers()
         began = time.monotonic()
-        sail(campaign.id, weather, began, spoil=partial(spoil, campaign.id, sabotage))
+        sail(campaign_id, weather, began, spoil=partial(spoil, campaign_id, sabotage))
         storm.seconds = time.monotonic() - began
-        judge(campaign.id, people, network, storm)
+        judge(campaign_id, people, network, storm)
     return storm
+
+
+def launch(rig: Rig, seed: int, channel: str) -> int:
+    """A campaign to everyone. Now and then nobody hears of it: its job is lost with Redis."""
+    campaign = control.create(
+        {
+            "channel": channel,
+            "title": "Storm",
+            "message_template": "Hello" if seed % 2 else "Hello {{first_name}}",
+            "audience": {"everyone": True},
+        }
+    )
+    deaf = not rig.embedded and seed % 5 == 0
+    if deaf:
+        rig.redis.stop()
+    control.launch(campaign.id)
+    if deaf:
+        rig.redis.start()
+    return int(campaign.id)
 
 
 def sail(

@@ -50,8 +50,9 @@ from obidient.campaigns.models.campaign import (
 )
 from obidient.clock import utcnow
 
-#: Seconds in which the last reports must be in, and how many of them are surely taken a second.
-REPORTS, TAKEN = 120.0, 50
+#: Seconds without any report after which no more are waited for, and people whose reports are
+#: surely taken in a second, on a busy machine.
+REPORTS, TAKEN = 60.0, 15
 #: Rounds of 0.3 s without a new report after which all are in: Kannel says nothing of its queue.
 QUIET = 30
 
@@ -155,8 +156,7 @@ def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
         broken = partial(spoil, campaign_id, sabotage)
         # Each message has some three reports, which cost more than sending it.
         sail(campaign_id, weather, began, (6, 12), broken, LONGEST + people / TAKEN)
-        if not storm.problems:
-            settle(postman, REPORTS + people / TAKEN)
+        storm.problems += settle(postman)
         storm.seconds = time.monotonic() - began
         conclude(campaign_id, people, ends, postman, storm)
     return storm
@@ -175,10 +175,15 @@ def longest(people: int) -> float:
     return LONGEST + REPORTS + 2 * people / TAKEN + AROUND
 
 
-def settle(postman: Postman, seconds: float) -> None:
-    """Until all reports have been made and read; what waits for its person waits no longer."""
-    end, quiet, before = time.monotonic() + seconds, 0, -1
-    while time.monotonic() < end and quiet < QUIET:
+def settle(postman: Postman) -> list[str]:
+    """Until all reports have been made and read; what waits for its person waits no longer.
+
+    Returns what is wrong when they come to a stand before.
+    """
+    moved, quiet, before = time.monotonic(), 0, (-1, -1)
+    while quiet < QUIET:
+        if time.monotonic() - moved > REPORTS:
+            return [f"reports came to a stand: {before[1]:,} of {before[0]:,} are not read"]
         safely(
             lambda: (
                 RawCallback.update(due_at=utcnow()).where(RawCallback.state == "waiting").execute()
@@ -189,9 +194,12 @@ def settle(postman: Postman, seconds: float) -> None:
         )
         number = safely(lambda: RawCallback.select().count())
         database.release()
-        still = postman.is_done() and not open_ones and number == before
-        quiet, before = quiet + 1 if still else 0, number
+        if (number, open_ones) != before:
+            moved, before, quiet = time.monotonic(), (number, open_ones), 0
+        elif postman.is_done() and not open_ones:
+            quiet += 1
         time.sleep(0.3)
+    return []
 
 
 def conclude(campaign_id: int, people: int, ends: FarEnds, postman: Postman, storm: Storm) -> None:

@@ -22,7 +22,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from obidient.plugin_messages import ProviderStopped, RequestRetry
 
@@ -260,6 +260,17 @@ def _unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
     return plain
 
 
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    """Most of a request is in the next one as well, and quoting is a fifth of what one costs."""
+    return quote_plus(text)
+
+
+def _form(fields: Mapping[str, str]) -> str:
+    """As `urlencode` writes it."""
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in fields.items())
+
+
 def _how(
     method: str, path: str, fields: Mapping[str, Any] | None, json: Any
 ) -> tuple[str, bytes | None, dict[str, str]]:
@@ -270,9 +281,9 @@ def _how(
         return path, body.encode(), headers | {"Content-Type": "application/json"}
     given = {name: str(value) for name, value in (fields or {}).items() if value is not None}
     if method == "POST":
-        return path, urlencode(given).encode(), headers | {"Content-Type": FORM}
+        return path, _form(given).encode(), headers | {"Content-Type": FORM}
     if given:
-        path += ("&" if "?" in path else "?") + urlencode(given)
+        path += ("&" if "?" in path else "?") + _form(given)
     return path, None, headers
 
 

@@ -1,12 +1,13 @@
 """Delivery by phone company and by provider: what came of what each of them was given."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from obidient.campaigns.costly import Costly
 from obidient.campaigns.models.campaign import Campaign, CampaignProvider, RecipientStatus
 from obidient.campaigns.sending import routes
+from obidient.campaigns.sending.rest import is_left
 from obidient.database import db, mark
 
 #: Country and network code, as networks report them -> the name people know.
@@ -61,6 +62,8 @@ class Share:
     returned: int = 0
     #: Why it was last left.
     reason: str = ""
+    #: Whether others are preferred to it now.
+    is_left: bool = False
 
     @property
     def taken(self) -> int:
@@ -71,6 +74,11 @@ class Share:
         """What one that was taken cost on average."""
         return self.cost_e4 // self.taken if self.taken else 0
 
+    @property
+    def tells_no_cost(self) -> bool:
+        """Whether what it took cost something that only its bill says."""
+        return self.taken > 0 and not self.cost_e4
+
     def of(self, status: str) -> int:
         return self.statuses[RecipientStatus[status.upper()]]
 
@@ -79,8 +87,27 @@ _shared: Costly[list[Share]] = Costly()
 
 
 def by_provider(campaign: Campaign) -> list[Share]:
-    """A share for each provider that has had something, in the order of the campaign's list."""
-    return _shared.get(campaign.id, lambda: _shares_of(campaign))
+    """A share for each provider that has had something, in the order of the campaign's list.
+
+    What takes long is counted now and then, and at once when a provider is left or new: who looks
+    while a network dies sees which, why, and who has taken over.
+    """
+    told = {
+        row.provider: row
+        for row in CampaignProvider.select().where(CampaignProvider.campaign_id == campaign.id)
+    }
+    state = tuple(sorted((name, row.reason) for name, row in told.items()))
+    counted = _shared.get((campaign.id, state), lambda: _shares_of(campaign))
+    found = {one.provider: replace(one) for one in counted}
+    for name, row in told.items():
+        share = found.setdefault(name, Share(name))
+        share.returned, share.reason = row.returned, row.reason
+        share.is_left = bool(row.reason) and campaign.status == "sending" and is_left(name)
+    order = routes.names_of(campaign)
+    return sorted(
+        (one for one in found.values() if one.provider),
+        key=lambda one: order.index(one.provider) if one.provider in order else len(order),
+    )
 
 
 def _shares_of(campaign: Campaign) -> list[Share]:
@@ -98,11 +125,4 @@ def _shares_of(campaign: Campaign) -> list[Share]:
         share.cost_e4 += int(cost)
         if code and status in _AMISS:
             share.codes[code] += int(number)
-    for row in CampaignProvider.select().where(CampaignProvider.campaign_id == campaign.id):
-        share = found.setdefault(row.provider, Share(row.provider))
-        share.returned, share.reason = row.returned, row.reason
-    order = routes.names_of(campaign)
-    return sorted(
-        (one for one in found.values() if one.provider),
-        key=lambda one: order.index(one.provider) if one.provider in order else len(order),
-    )
+    return list(found.values())

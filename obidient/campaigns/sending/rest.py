@@ -35,6 +35,15 @@ def is_troubled(provider: str) -> bool:
     )
 
 
+def is_left(provider: str) -> bool:
+    """Whether others are preferred to it until it has proved itself, or it rests."""
+    now = utcnow()
+    mine = (ProviderState.provider == provider) & (
+        ProviderState.left_until.is_null(False) | (ProviderState.resting_until > now)
+    )
+    return bool(ProviderState.select().where(mine).exists())
+
+
 def is_resting(provider: str) -> bool:
     mine = (ProviderState.provider == provider) & (ProviderState.resting_until > utcnow())
     return bool(ProviderState.select().where(mine).exists())
