@@ -265,20 +265,22 @@ def sail(
 ) -> None:
     """Faults at random moments, a person who resumes what paused itself, until it is over.
 
-    `spoil` breaks a promise on purpose: from a third of the storm on it is asked until it could.
+    `spoil` breaks a promise on purpose: it is asked until it could, for a while after the end too.
     """
     number = weather.chance.randint(*strikes)
     times = sorted(weather.chance.uniform(1.0, STORM) for _ in range(number))
-    mark, marked = 0, began
+    mark, marked, over = 0, began, 0.0
     while time.monotonic() - began < longest:
         if times and time.monotonic() - began >= times[0]:
             times.pop(0)
             weather.strike()
-        if spoil is not None and time.monotonic() - began > STORM / 3 and spoil():
+        if spoil is not None and spoil():
             spoil = None
         campaign = look(campaign_id)
         if campaign.status == "completed":
-            return
+            over = over or time.monotonic()
+            if spoil is None or time.monotonic() > over + STORM:
+                return
         if time.monotonic() - marked > 10:
             mark, marked = campaign.queued, time.monotonic()
         if campaign.status == "paused":
