@@ -4,11 +4,12 @@ import gzip
 import socket
 import threading
 import zlib
+from urllib.parse import urlencode
 
 import pytest
 
 from obidient.plugin import ProviderStopped, RequestRetry, Transport, Uncertain
-from obidient.plugin_transport import LARGEST
+from obidient.plugin_transport import LARGEST, _form
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -94,3 +95,8 @@ def test_nothing_left_when_nobody_listens_or_the_address_is_none() -> None:
         with pytest.raises(ProviderStopped, match="NETWORK_URL is no address") as caught:
             transport.exchange("GET", address)
         assert "secret" not in str(caught.value)
+
+
+def test_forms_are_written_as_everybody_writes_them() -> None:
+    fields = {"text": "Ẹ káàbọ̀ & = % + ~ /\n", "to": "+2348030000001", "empty": ""}
+    assert _form(fields) == urlencode(fields)
