@@ -78,10 +78,11 @@ class Workbook:
     def __iter__(self) -> Iterator[Row]:
         sheet: Any = self._sheets[self.sheet]
         rows = sheet.max_row or 0
+        # What a sheet says of its own size is a hint: some programs write none, others A1.
+        sheet.reset_dimensions()
         end, cells, empty = time.monotonic() + MOST_SECONDS, 0, 0
-        for line, values in enumerate(
-            sheet.iter_rows(values_only=True, max_col=min(sheet.max_column or 1, MOST_COLUMNS)), 1
-        ):
+        for line, whole in enumerate(sheet.iter_rows(values_only=True), 1):
+            values = whole[:MOST_COLUMNS]
             cells += len(values)
             if cells > MOST_CELLS or time.monotonic() > end:
                 raise Invalid("This sheet is too large. Cut it into several files.")

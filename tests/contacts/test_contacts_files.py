@@ -1,5 +1,7 @@
 """Files as programs write them: workbooks, phone books, exports; and what can't be read."""
 
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,21 @@ def test_a_workbook_is_read_on_the_sheet_with_people(app: Flask) -> None:
     assert first.fields == {"date_of_birth": "1990-03-01", "children": "0", "card": "yes"}
     with pytest.raises(Invalid, match=r"no sheet 'Other'"):
         imports.run(LISTS / "people.xlsx", reading=Reading(sheet="Other"))
+
+
+@pytest.mark.parametrize("said", [b"", b'<dimension ref="A1"/>'], ids=["no size", "a wrong size"])
+def test_a_sheet_is_read_whole_whatever_it_says_of_its_size(
+    app: Flask, tmp_path: Path, said: bytes
+) -> None:
+    path = tmp_path / "people.xlsx"
+    with (
+        zipfile.ZipFile(LISTS / "people.xlsx") as whole,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made,
+    ):
+        for part in whole.infolist():
+            made.writestr(part, re.sub(rb"<dimension [^>]*/>", said, whole.read(part)))
+    report = imports.run(path)
+    assert (report.new, report.bad, phones()) == (4, 0, ["0101", "0102", "0103", "0104"])
 
 
 @pytest.mark.parametrize(
