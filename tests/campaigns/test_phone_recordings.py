@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from flask import Flask
 from flask.testing import FlaskClient
-from phone_sounds import KINDS, made, peak, tone
+from phone_sounds import KINDS, made, peak, tone, with_a_pause
 from recordings import kept, organiser, path, upload, wav
 from signed_in import sign_in
 
@@ -55,6 +55,13 @@ def test_every_kind_of_phone_is_read(name: str) -> None:
     found = conversion.convert(made(name), MP3, 600)
     assert found.seconds == pytest.approx(2.0, abs=0.1)
     assert found.content_type == "audio/mpeg"
+
+
+@pytest.mark.parametrize("kind", ["amr", "3gp"])
+def test_a_phone_that_sends_no_silence_keeps_its_pauses(kind: str) -> None:
+    plain = conversion.convert(with_a_pause(kind), ("audio/wav",), 600)
+    assert plain.seconds == pytest.approx(7.0, abs=0.1)
+    assert len(plain.body) == pytest.approx(7 * 16_000, rel=0.02)
 
 
 def test_lengths_are_decoded_not_believed() -> None:

@@ -34,14 +34,28 @@ def made(name: str, seconds: float = 2.0, level: int = 1000) -> bytes:
 
 def tone(kind: str, codec: str, rate: int, seconds: float = 2.0, level: int = 1000) -> bytes:
     """A tone of 440 Hz in any format and codec."""
-    file, samples = io.BytesIO(), int(rate * seconds)
-    wave = (int(level * math.sin(at * 2 * math.pi * 440 / rate)) for at in range(samples))
-    options = _STREAMED.get(kind, {})
-    with av.open(file, "w", format=kind, options=options) as target:
-        stream = target.add_stream(codec, rate=rate, layout="mono")
-        frame = av.AudioFrame(format="s16", layout="mono", samples=samples)
+    samples = range(int(rate * seconds))
+    wave = (int(level * math.sin(at * 2 * math.pi * 440 / rate)) for at in samples)
+    return _written(kind, codec, rate, array.array("h", wave))
+
+
+def with_a_pause(kind: str) -> bytes:
+    """Two seconds of a tone, three of nothing, two of a tone, as AMR that sends no silence."""
+    wave = (10_000 * math.sin(at * 2 * math.pi * 440 / 8000) for at in range(16_000))
+    spoken = array.array("h", map(int, wave))
+    whole = spoken + array.array("h", bytes(48_000)) + spoken
+    return _written(kind, "libopencore_amrnb", 8000, whole, {"dtx": "1"})
+
+
+def _written(
+    kind: str, codec: str, rate: int, wave: "array.array[int]", how: dict[str, str] | None = None
+) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind, options=_STREAMED.get(kind, {})) as target:
+        stream = target.add_stream(codec, rate=rate, layout="mono", options=how)
+        frame = av.AudioFrame(format="s16", layout="mono", samples=len(wave))
         frame.sample_rate = rate
-        frame.planes[0].update(array.array("h", wave).tobytes())
+        frame.planes[0].update(wave.tobytes())
         target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
     return file.getvalue()

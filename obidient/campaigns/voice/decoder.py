@@ -21,6 +21,9 @@ LOUDNESS = "f=500:g=15:p=0.9:m=10:r=0.2:b=1"
 WORKING = 16000
 #: Telephones carry 3.4 kHz, some networks 7: MP3 keeps both, WAV is what every switch knows.
 OUTPUTS = {"mp3": ("libmp3lame", 16000, 48000), "wav": ("pcm_s16le", 8000, None)}
+#: FFmpeg's own decoder of a phone's AMR -> the one that reads its pauses too. A phone that saves
+#: its battery writes a frame of noise now and then in place of silence; FFmpeg 8 refuses these.
+WITH_PAUSES = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
 #: What programs write for a size that they don't know yet: 2**31 - 1 or more.
 STREAMED = 0x7FFFFF00
 
@@ -47,9 +50,14 @@ def is_cut_off(body: bytes, demuxer: str) -> bool:
 def frames(av: Any, source: Any) -> Any:
     """The decoded sound, without the packets that can't be read. Raises ValueError for too many."""
     bad = good = 0
-    for packet in source.demux(source.streams.audio[0]):
+    stream = source.streams.audio[0]
+    decoder = WITH_PAUSES.get(stream.codec_context.name, "")
+    sound = stream.codec_context
+    if decoder in av.codecs_available:
+        sound = av.CodecContext.create(decoder, "r")
+    for packet in source.demux(stream):
         try:
-            decoded = packet.decode()
+            decoded = sound.decode(packet)
         except av.error.InvalidDataError:
             bad += 1
             continue
