@@ -26,9 +26,7 @@ cat > look.cjs <<'JS'
 const { PDU } = require("smpp");
 const text = "ada@example.org $5 [ward_7]";
 
-// Out: as a gateway hands it to a network. The text stands at the end of submit_sm.
-const whole = new PDU("submit_sm", { destination_addr: "2348035550001", short_message: text }).toBuffer();
-const written = whole.subarray(-whole.readUInt8(whole.length - text.length - 3));
+// Out: as a gateway hands it to a network.
 const sent = new PDU("submit_sm", { destination_addr: "2348035550001", short_message: text });
 const bytes = sent.toBuffer();
 const coding = new PDU(bytes).data_coding;
