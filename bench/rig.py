@@ -131,7 +131,7 @@ class Rig:
 
     def wait_for_workers(self) -> None:
         """Until each has been heard of: how long they take to start is not what is measured."""
-        wait_for(lambda: len(living_workers()) >= len(self.workers), 180, "the workers")
+        wait_for(lambda: len(living_workers()) >= len(self.workers), 300, "the workers")
         database.release()
 
     def _end_workers(self) -> None:

@@ -34,7 +34,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     ticker.register(app, "test-calls", trials.sweep, every=2.0)
     ticker.register(app, "calls-over", calls.forget_yesterday, every=600)
     ticker.register(app, "clean", sweeper.clean, every=3600)
-    ticker.register(app, "clean-receipts", applying.clean, every=3600)
+    ticker.register(app, "clean-receipts", applying.clean, every=10.0)
     afterwards.init_app(app)
     erasure.init_app(app)
     merging.init_app(app)

@@ -99,6 +99,11 @@ class PostgresServer:
     def url(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
+    @property
+    def pid(self) -> int:
+        """Of the server's first process, once it has started."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def _find(self) -> Path:
         on_path = shutil.which("initdb")
         installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
@@ -140,7 +145,8 @@ class PostgresServer:
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(self._folder)},
             stdout=log,
             stderr=log,
-            timeout=60,
+            # A busy machine takes its time.
+            timeout=300,
         )
         if check and done.returncode:
             text = (self._folder / "log").read_text(errors="replace")[-2000:]

@@ -46,6 +46,9 @@ STATUSES = ("sent", "delivered", "undelivered")
 #: came before it is tried for longer than that: 2, 4, 8 … seconds apart, 68 minutes in all.
 MOST_ATTEMPTS = 12
 KEPT = timedelta(days=30)
+#: Old callbacks are deleted so many at a time, and for about so many seconds in a round: three come
+#: with each message, and as many must go.
+CLEANED, CLEANING = 5_000, 0.2
 NO_SUCH_MESSAGE = "No recipient has a message with this id."
 
 
@@ -101,18 +104,22 @@ def sweep() -> None:
 
 
 def clean() -> None:
-    """Delete callbacks applied more than a month ago; failed ones stay until a person looks."""
-    old = (
-        RawCallback.select(RawCallback.id)
-        .where(
-            RawCallback.state.in_(["applied", "nothing"]),
-            RawCallback.received_at < utcnow() - KEPT,
-        )
-        .order_by(RawCallback.id)
-        .limit(5_000)
-    )
+    """Delete callbacks applied more than a month ago; failed ones stay until a person looks.
+
+    Only the oldest are looked at, a chunk at a time, and for a moment: a month's worth may be tens
+    of millions, and other sweeps wait meanwhile.
+    """
     table: Any = RawCallback
-    table.delete().where(table.id.in_(old)).execute()
+    long_ago, end = utcnow() - KEPT, time.monotonic() + CLEANING
+    oldest = (
+        table.select(table.id)
+        .where(table.state.in_(["applied", "nothing"]))
+        .order_by(table.id)
+        .limit(CLEANED)
+    )
+    old = table.id.in_(oldest) & (table.received_at < long_ago)
+    while table.delete().where(old).execute() == CLEANED and time.monotonic() < end:
+        pass
 
 
 def again(state: str) -> int:
