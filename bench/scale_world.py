@@ -1,4 +1,8 @@
-"""Millions of recipients and a national night by SQL, as they are once they have been sent."""
+"""Millions of people, and recipients as they are once they have been sent, by SQL.
+
+Numbers come in no order, as in any list of people: an index of them is then written all over, which
+is a good part of what a message costs.
+"""
 
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Campaign
@@ -9,6 +13,21 @@ from obidient.database import db
 #: Of a thousand: the status of a recipient, how many have it, and the campaign's counter.
 SHARES = ((6, 930, "delivered"), (5, 40, "undelivered"), (3, 20, "failed"), (2, 10, "unconfirmed"))
 PROVIDER = "simulator-sms"
+#: Nine digits for n, each once, in no order: the factor shares no divisor with 10^9.
+DIGITS = "lpad(mod(n::bigint * 618033989, 1000000000)::text, 9, '0')"
+
+
+def contacts(number: int) -> int:
+    """People who are not among those written to already; returns how many."""
+    db.execute_sql(
+        "INSERT INTO contact (phone, phone_invalid, first_name, last_name, full_name, ward_name, "
+        "polling_unit_name, state_code, lga_code, area_flag, created_at, updated_at) "
+        f"SELECT '+2347' || {DIGITS}, false, 'Ada' || n, '', '', '', '', '24', '24-11', false, "
+        "now() at time zone 'utc', now() at time zone 'utc' "
+        f"FROM generate_series(0, {int(number) - 1}) AS s(n)"
+    )
+    db.execute_sql("ANALYZE contact")
+    return number
 
 
 def sent(people: int, last: int) -> Campaign:
@@ -32,7 +51,7 @@ def sent(people: int, last: int) -> Campaign:
         "INSERT INTO recipient (campaign_id, contact_id, phone, batch, status, attempts, "
         "provider_id, provider, doubted, error_code, error_reason, cost_e4, parts, network, "
         f"sent_at, updated_at) SELECT {int(campaign.id)}, n + 1, '+2348' || "
-        f"lpad(n::text, 9, '0'), n / {int(size)}, {status} END, 1, CASE WHEN mod(n, 1000) < 970 "
+        f"{DIGITS}, n / {int(size)}, {status} END, 1, CASE WHEN mod(n, 1000) < 970 "
         f"THEN 'ATXid_' || md5(n::text) END, '{PROVIDER}', false, "
         "CASE WHEN mod(n, 1000) >= 930 THEN '403' ELSE '' END, '', 22000, 1, "
         "(ARRAY['62130', '62120', '62150', '62160'])[1 + mod(n, 4)], "
