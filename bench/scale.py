@@ -275,9 +275,9 @@ def sheets(number: int) -> None:
 
 
 def documents(rig: Rig) -> None:
-    """What Redis holds once every state, LGA and the nation of one election has been asked for."""
+    """What Redis holds once the nation and every state of one election have been asked for."""
     rows = db.execute_sql(
-        "SELECT area_code FROM tally WHERE election_id = 'big' AND length(area_code) < 6"
+        "SELECT area_code FROM tally WHERE election_id = 'big' AND length(area_code) = 2"
     ).fetchall()
     with redis.Redis.from_url(rig.redis.url) as store:
         before = store.info("memory")["used_memory"]
