@@ -107,7 +107,8 @@ def submit(body: SubmissionsIn) -> Response:
         if sender.agent is not None:
             devices.note_heard(user, str(sheets[-1].get("deviceId", "")))
 
-    group_commit.write(store)
+    with limits.storing():
+        group_commit.write(store)
     queues.hint(queues.RESULTS_SYNC, "process")
     items = [
         ReceivedOut(submission_id=sheet.submission_id, status="received")

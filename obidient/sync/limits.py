@@ -1,8 +1,15 @@
 """How often an agent may ask: plenty for phones that catch up, a stop for one that runs wild.
 
 Counted by request, never by sheet: a device that comes back after a day may send 500 at once. Each
-web process counts for itself, so nothing is slower or refused while Redis is away.
+web process counts for itself, so nothing is slower or refused while Redis is away. And when the
+database keeps sheets waiting, further ones are told to come back before their phones give up.
 """
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Iterator
 
 from flask import Flask, current_app, g
 from limits import RateLimitItem, parse
@@ -16,8 +23,15 @@ SHEETS = parse("600/5 minutes")
 #: A photo of 10 MB in pieces of 64 KB is 160 requests.
 PHOTOS = parse("600/minute")
 
+#: Seconds that a request may have waited to be stored before others are sent away. The agent page
+#: gives up after 60, and what waits at the door of the process is not seen here.
+PATIENCE = 5.0
+#: Key of `app.extensions`: thread -> since when it waits.
+STORING = "obidient.sync_storing"
+
 
 def init_app(app: Flask) -> None:
+    app.extensions[STORING] = {}
     app.extensions["obidient.sync_pace"] = SlidingWindowCounterRateLimiter(MemoryStorage())
 
 
@@ -32,3 +46,22 @@ def check(limit: RateLimitItem, kind: str) -> None:
             "in one request.",
             retry_after=15,
         )
+
+
+@contextlib.contextmanager
+def storing() -> Iterator[None]:
+    """Around storing sheets; raises 429, with the seconds to wait, while others wait too long."""
+    waiting: dict[int, float] = current_app.extensions[STORING]
+    now = time.monotonic()
+    if now - min(waiting.copy().values(), default=now) > PATIENCE:
+        raise TooManyRequests(
+            "Very many sheets come in just now. Nothing is lost: send again in a few seconds.",
+            # Not all at the same moment.
+            retry_after=5 + secrets.randbelow(11),
+        )
+    mine = threading.get_ident()
+    waiting[mine] = now
+    try:
+        yield
+    finally:
+        del waiting[mine]

@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from limits import parse
 from results_world import sheet
+from servers import wait_for
 
 from obidient import group_commit
 from obidient.results.models import Election, Submission
@@ -169,3 +170,30 @@ def test_whoever_sends_too_much_can_read_what_to_do(
     assert answer.status == 413
     assert b"Send it in smaller parts." in answer.read()
     line.close()
+
+
+def test_further_sheets_are_sent_away_while_others_wait_too_long(
+    world: Election,
+    app: Flask,
+    client: FlaskClient,
+    agent: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "PATIENCE", 0.0)
+    answers: list[int] = []
+
+    def first() -> None:
+        answers.append(send(app.test_client(), agent, sheet("first")).status_code)
+
+    # Whoever writes for all has not come back yet.
+    with app.extensions["obidient.together"]._turn:
+        waiting = threading.Thread(target=first)
+        waiting.start()
+        wait_for(lambda: app.extensions[limits.STORING], what="the first request")
+        away = send(client, agent, sheet("second"))
+    waiting.join()
+    assert (away.status_code, answers) == (429, [202])
+    assert 5 <= int(away.headers["Retry-After"]) <= 15
+    assert "Nothing is lost" in away.json["detail"]
+    assert send(client, agent, sheet("second")).status_code == 202
+    assert sorted(row.submission_id for row in Submission.select()) == ["first", "second"]
