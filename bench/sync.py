@@ -4,8 +4,10 @@
     python bench/sync.py --only postgres --devices 1000 --reports 50 --seconds 60
 
 Each device sends its reports in one gzipped request at a moment of its own. The time of each
-request is measured at the client, from the connection on. One worker process decides the sheets;
-afterwards every sheet must be accepted, every unit counted once, and the totals verified.
+request is measured at the client, from the connection on. Who is told 429 comes back after the
+seconds of its Retry-After, as the agent page does; how many were is printed. One worker process
+decides the sheets; afterwards every sheet must be accepted, every unit counted once, and the totals
+verified.
 The baseline is a server that reads the same bodies, under the same gunicorn settings and at the
 same pace, and answers {}: what the machine and the client cost by themselves.
 """
@@ -82,8 +84,8 @@ def body(device: int, reports: int) -> bytes:
     return gzip.compress(json.dumps({"submissions": sheets}).encode())
 
 
-def post(port: int, token: str, content: bytes) -> tuple[float, int]:
-    """How long one request took, and its status; sent again like a phone does when it failed."""
+def post(port: int, token: str, content: bytes) -> tuple[float, int, float]:
+    """How long one request took, its status, and the seconds after which to come back."""
     headers = {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
@@ -95,7 +97,8 @@ def post(port: int, token: str, content: bytes) -> tuple[float, int]:
         line.request("POST", "/api/sync/submissions", content, headers)
         answer = line.getresponse()
         answer.read()
-        return time.perf_counter() - began, answer.status
+        wait = float(answer.headers.get("Retry-After") or 1)
+        return time.perf_counter() - began, answer.status, wait
     finally:
         line.close()
 
@@ -111,14 +114,20 @@ def wave(port: int, made: list[str], bodies: list[bytes], seconds: float) -> lis
 
     def device(place: int) -> None:
         time.sleep(max(0.0, began + moments[place] - time.monotonic()))
-        took, status = post(port, made[place], bodies[place])
-        with lock:
-            times.append(took)
-            statuses.append(status)
+        status = 429
+        while status == 429:
+            took, status, wait = post(port, made[place], bodies[place])
+            with lock:
+                times.append(took)
+                statuses.append(status)
+            if status == 429:
+                time.sleep(wait)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(device, range(len(made))))
-    wrong = [status for status in statuses if status not in (200, 202)]
+    if 429 in statuses:
+        print(f"  told to come back later: {statuses.count(429)} of {len(statuses):,} requests")
+    wrong = [status for status in statuses if status not in (200, 202, 429)]
     if wrong:
         raise SystemExit(f"{len(wrong)} requests were answered {sorted(set(wrong))}")
     return times
