@@ -4,6 +4,7 @@ A package's own `api.py` makes a blueprint here and declares pydantic models. Ev
 Bearer token, checked before anything else; `accounts.tokens` says which.
 """
 
+import inspect
 import logging
 import math
 import re
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 import orjson
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from flask_login import AnonymousUserMixin
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
@@ -303,6 +304,23 @@ def _return_request_id(response: Response) -> Response:
     return response
 
 
+def refuse_query() -> Response | None:
+    """Before each GET of an endpoint that takes no query: nothing in one is ignored.
+
+    Those that take one refuse what they don't know by their model.
+    """
+    is_read = request.method in {"GET", "HEAD"} and request.path.startswith("/api/")
+    if not is_read or not request.args or request.endpoint is None:
+        return None
+    view = inspect.unwrap(current_app.view_functions[request.endpoint])
+    if request.path.startswith(WEBHOOKS) or "query" in view.__annotations__:
+        return None
+    name = next(iter(request.args))
+    told = _PLAIN["extra_forbidden"]
+    found = [{"field": name, "message": told}]
+    return problem(422, "Invalid request", f"Correct {name}: {told}.", found)
+
+
 def check_json_body() -> None:
     """Before each API request: a body that is no JSON is refused here, not found empty later."""
     if not request.path.startswith("/api/") or request.method not in {"POST", "PUT", "PATCH"}:
@@ -355,6 +373,7 @@ def build_app(settings: Settings) -> Flask:
     # In this order: who asks, how much may be sent, what was sent.
     app.before_request(tokens.admit)
     bodies.init_app(app)
+    app.before_request(refuse_query)
     app.before_request(check_json_body)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_crash)

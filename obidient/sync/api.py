@@ -53,6 +53,8 @@ class SubmissionPath(BaseModel):
 
 
 class SubmissionsQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     ids: str = Field(
         min_length=1,
         pattern=r"^[A-Za-z0-9_.:,-]+$",

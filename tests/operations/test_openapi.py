@@ -14,7 +14,7 @@ from hypothesis.errors import Unsatisfiable
 from results_world import make_world
 from schemathesis import GenerationMode
 
-from obidient.api import PROBLEM, ApiModel
+from obidient.api import PROBLEM, WEBHOOKS, ApiModel
 
 Auth = Callable[..., dict[str, str]]
 
@@ -102,6 +102,21 @@ def test_every_api_route_is_described(app: Flask) -> None:
                 path = path.replace(converter, "")
             path = path.replace("<", "{").replace(">", "}")
             assert path in described, rule.rule
+
+
+def test_no_get_of_the_api_ignores_a_parameter(app: Flask, client: FlaskClient, auth: Auth) -> None:
+    admin, asked = auth("admin"), 0
+    for rule in app.url_map.iter_rules():
+        # Networks may send whatever they like.
+        is_read = "GET" in (rule.methods or ()) and rule.rule.startswith("/api/")
+        if is_read and not rule.rule.startswith(WEBHOOKS):
+            with app.test_request_context():
+                built = rule.build(dict.fromkeys(rule.arguments, "1"))
+            assert built is not None
+            answer = client.get(f"{built[1]}?nosuch=1", headers=admin)
+            assert (answer.status_code, "nosuch" in answer.text) == (422, True), rule.rule
+            asked += 1
+    assert asked > 25
 
 
 @pytest.mark.usefixtures("app")
