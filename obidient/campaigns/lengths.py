@@ -35,12 +35,7 @@ def is_too_long(channel: str, message: str) -> bool:
     # Counting takes longer than sending otherwise: no character costs more than two units.
     if channel != "sms" or 2 * len(message) <= text.LEAST_UNITS:
         return False
-    if not text.is_gsm(message):
-        units = len(text.normal(message).encode("utf-16-le", "surrogatepass")) // 2
-        # A pair that does not fit leaves a unit of its part empty, so only the border is counted.
-        if units > text.LEAST_UNITS or units < text.LEAST_UNITS - text.MOST_PARTS:
-            return units > text.LEAST_UNITS
-    return text.segments(message).parts > text.MOST_PARTS
+    return text.has_more_parts(message)
 
 
 def fitting(channel: str, texts: list[str], keep_spelling: bool) -> list[str]:

@@ -39,7 +39,9 @@ _GSM = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_GSM_COST = {character: 1 for character in _GSM} | dict.fromkeys("^{}\\[~]|€\f", 2)
+_DOUBLE = "^{}\\[~]|€\f"
+_GSM_COST = {character: 1 for character in _GSM} | dict.fromkeys(_DOUBLE, 2)
+_GSM_SIGNS = frozenset(_GSM_COST)
 
 #: What a plain spelling puts in place of characters that decomposition does not reach: hooked
 #: letters of Hausa, Fulfulde and others, and what word processors put in place of plain signs.
@@ -101,7 +103,7 @@ def normal(text: str) -> str:
 
 
 def is_gsm(text: str) -> bool:
-    return all(character in _GSM_COST for character in text)
+    return _GSM_SIGNS.issuperset(text)
 
 
 def _fill(costs: list[int], single: int, part: int) -> tuple[int, int]:
@@ -130,21 +132,47 @@ def segments(text: str) -> Segments:
     return Segments(encoding, sum(costs), parts, single if parts == 1 else part, left)
 
 
+def has_more_parts(text: str, most: int = MOST_PARTS) -> bool:
+    """Whether a text has more parts than that, two or more; said without counting each character.
+
+    A part loses one unit at most, where a character of two does not fit: only between that many
+    units and all of them does it matter where these characters stand.
+    """
+    text = normal(text)
+    if is_gsm(text):
+        part, units = 153, len(text) + sum(map(text.count, _DOUBLE))
+    else:
+        part, units = 67, len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if units > most * part or units <= most * (part - 1) or units == len(text):
+        return units > most * part
+    return segments(text).parts > most
+
+
+class _Spellings(dict[int, str]):
+    """The plain spelling of each character, worked out when it first comes."""
+
+    #: Of the letters of any list of people; others are worked out anew.
+    MOST = 5_000
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        plain = character if character in _GSM_COST else _PLAIN.get(character)
+        if plain is None:
+            plain = "".join(_PLAIN.get(c, c) for c in without_marks(character))
+        if len(self) < self.MOST:
+            self[code] = plain
+        return plain
+
+
+_SPELLINGS = _Spellings()
+
+
 def plain_spelling(text: str) -> str:
     """The text in the cheap alphabet: tone marks and dots dropped, ₦ as N, quotes straight.
 
     Letters that have no plain form (emoji, Arabic) stay as they are.
     """
-    plain = []
-    for character in normal(text):
-        if character in _GSM_COST:
-            plain.append(character)
-            continue
-        swapped = _PLAIN.get(character)
-        if swapped is None:
-            swapped = "".join(_PLAIN.get(c, c) for c in without_marks(character))
-        plain.append(swapped)
-    return "".join(plain)
+    return normal(text).translate(_SPELLINGS)
 
 
 def _allowed(own: Collection[str]) -> str:
