@@ -16,7 +16,10 @@ from servers import free_port, wait_for
 from standin_africastalking import API_KEY, StandIn
 
 from obidient import create_app, database, queues
+from obidient.campaigns import control
 from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import Campaign
+from obidient.campaigns.sending import lifecycle
 from obidient.clock import utcnow
 from obidient.config import ConfigError, Settings
 from obidient.operations import heart
@@ -100,6 +103,27 @@ def test_what_lasts_is_told_once_repeated_and_cleared(app: Flask, hook: Hook) ->
     look(MINUTE)
     assert len(hook.got) == 3
     assert watching.open_alerts() == []
+
+
+def test_a_campaign_that_paused_itself_is_told_of_until_somebody_acts(
+    app: Flask, hook: Hook
+) -> None:
+    SweepRun.create(name="x", ran_at=utcnow())
+    going = {"status": "sending", "staged": True, "queued": 1_200, "total": 2_000}
+    rally, drive = (Campaign.create(title=title, **going) for title in ("Rally", "Drive"))
+    lifecycle.pause_with_reason(rally.id, "40% of its messages failed")
+    control.pause(drive.id)
+    for later in (timedelta(), MINUTE, MINUTE):
+        look(later)
+    # A person's own pause is no news.
+    assert hook.subjects == ["Needs you"]
+    said = "“Rally” paused itself: 40% of its messages failed. 1,200 people wait."
+    assert said in hook.got[0]["text"] and f"/campaigns/{rally.id}/" in hook.got[0]["text"]
+    # Resumed, and stopped again by hand: nothing of the first pause is left.
+    control.resume(rally.id)
+    control.pause(rally.id)
+    look(MINUTE)
+    assert hook.subjects[1:] == ["All clear"] and watching.open_alerts() == []
 
 
 def test_a_blip_is_nobodys_worry(app: Flask, hook: Hook) -> None:

@@ -79,6 +79,8 @@ class Campaign(BaseModel):
 
     status = CharField(default="draft", index=True)
     status_reason = TextField(default="")
+    #: Whether it is paused since the engine stopped it, and not a person.
+    paused_itself = BooleanField(default=False)
     created_by_id = IntegerField(null=True)
     created_at = UtcDateTimeField(default=utcnow)
     updated_at = UtcDateTimeField(default=utcnow)

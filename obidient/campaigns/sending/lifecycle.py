@@ -65,6 +65,7 @@ def begin(campaign: Campaign, frm: list[str], *conditions: Any) -> bool:
         "paused" if reason else "sending",
         *conditions,
         status_reason=reason,
+        paused_itself=bool(reason),
         provider=provider.name if provider else campaign.provider,
         route=campaign.route or _several(routes.launched(campaign.channel, campaign.provider)),
         launched_at=campaign.launched_at or now,
@@ -96,7 +97,8 @@ def pause_with_reason(campaign_id: int, reason: str) -> None:
     """The system pauses a campaign; nothing happens when it is not sending any more."""
     with db.atomic():
         campaign = get(campaign_id)
-        if states.move_campaign(campaign_id, ["sending"], "paused", status_reason=reason):
+        why = {"status_reason": reason, "paused_itself": True}
+        if states.move_campaign(campaign_id, ["sending"], "paused", **why):
             audited(campaign, "paused", f"Paused itself: {campaign.title!r}: {reason}")
 
 

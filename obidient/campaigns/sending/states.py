@@ -38,9 +38,13 @@ ERRORS_SEEN = {"recent_bad": 0, "recent_tried": 0}
 def move_campaign(
     campaign_id: int, frm: Sequence[str], to: str, *conditions: Any, **changes: Any
 ) -> bool:
-    """Move a campaign if it is in one of `frm` and `conditions` hold; False when they did not."""
+    """Move a campaign if it is in one of `frm` and `conditions` hold; False when they did not.
+
+    Whoever pauses it in the engine's name says so with `paused_itself`.
+    """
+    moved = {"paused_itself": False, "updated_at": utcnow()} | changes
     return bool(
-        Campaign.update(status=to, updated_at=utcnow(), **changes)
+        Campaign.update(status=to, **moved)
         .where(Campaign.id == campaign_id, Campaign.status.in_(list(frm)), *conditions)
         .execute()
     )

@@ -7,7 +7,9 @@ from datetime import timedelta
 from peewee import PeeweeException
 
 from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import Campaign
 from obidient.clock import utcnow
+from obidient.config import settings
 from obidient.operations.doctor import host, providers, redis, workers
 from obidient.operations.doctor.report import Line
 
@@ -23,6 +25,7 @@ def everywhere() -> Iterator[tuple[str, str]]:
     yield from _wrong(workers.backup(), ("backup",))
     yield from _providers()
     yield from _callbacks()
+    yield from _campaigns()
 
 
 def here() -> Iterator[tuple[str, str]]:
@@ -53,6 +56,23 @@ def _providers() -> Iterator[tuple[str, str]]:
             found.setdefault(line.name, []).append(f"{line.text} {line.cure}".strip())
     for name, sentences in found.items():
         yield name, " ".join(sentences)
+
+
+def _campaigns() -> Iterator[tuple[str, str]]:
+    """Campaigns that paused themselves; over once somebody resumes or cancels them."""
+    try:
+        found = list(Campaign.select().where(Campaign.status == "paused", Campaign.paused_itself))
+    except PeeweeException:
+        return
+    for one in found:
+        why = one.status_reason.rstrip(".") or "no reason is noted"
+        wait = "1 person waits" if one.queued == 1 else f"{one.queued:,} people wait"
+        page = f"{settings().public_url or ''}/admin/campaigns/{one.id}/"
+        yield (
+            f"campaign-{one.id}",
+            f"The campaign “{one.title[:80]}” paused itself: {why}. {wait}. Mend the cause, then "
+            f"resume or cancel it: {page}",
+        )
 
 
 def _callbacks() -> Iterator[tuple[str, str]]:
