@@ -110,8 +110,12 @@ def _values(body: CampaignIn) -> dict[str, Any]:
     values["audience"] = body.audience.model_dump(by_alias=True)
     if not body.message_template.strip() and body.audio_asset_id is None:
         raise Invalid("Write a messageTemplate, or name an audioAssetId for a voice campaign.")
-    if body.audio_asset_id is not None and not _is_audio(body.audio_asset_id):
-        raise Invalid(f"There is no audio asset {body.audio_asset_id}. Add it first.")
+    second = body.split
+    if second is not None and not second.text.strip() and second.audio_asset_id is None:
+        raise Invalid("Write a text in split, or name an audioAssetId for a voice campaign.")
+    for played in (body.audio_asset_id, second.audio_asset_id if second else None):
+        if played is not None and not _is_audio(played):
+            raise Invalid(f"There is no audio asset {played}. Add it first.")
     if body.launch and body.scheduled_at is not None:
         control.check_not_passed(control.check_time(body.scheduled_at))
     return values
@@ -223,7 +227,7 @@ def list_recipients(path: CampaignPath, query: RecipientQuery) -> Response:
 
 
 def _recipients(campaign: Campaign, query: RecipientQuery) -> tuple[list[Recipient], str | None]:
-    asked = {name: getattr(query, name) or "" for name in ("code", "key", "reply")}
+    asked = {name: getattr(query, name) or "" for name in ("code", "key", "reply", "variant")}
     found: ModelSelect[Recipient] = chosen.query_of(campaign, chosen.Filter(**asked))[0]
     if query.status is None:
         return api.page(found, Recipient.id, query)

@@ -176,10 +176,12 @@ def refusal(campaign: Campaign, word: str) -> Conflict:
 
 def check_content(campaign: Campaign) -> None:
     """Raises Invalid when people would get or hear nothing."""
-    if campaign.audio_asset_id is not None and registry.current().is_spoken(campaign.channel):
-        recordings.check_playable(campaign.audio_asset_id, lifecycle.carrier(campaign)[0])
-    elif not campaign.message_template:
-        raise Invalid("Write a message first.")
+    for variant in terms.texts_of(campaign) or ("",):
+        played = terms.audio_for(campaign, variant)
+        if played is not None and registry.current().is_spoken(campaign.channel):
+            recordings.check_playable(played, lifecycle.carrier(campaign)[0])
+        elif variant != terms.B and not campaign.message_template:
+            raise Invalid("Write a message first.")
     terms.check_written(campaign)
 
 

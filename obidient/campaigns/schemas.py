@@ -205,6 +205,7 @@ class RecipientQuery(api.PageQuery):
     reply: Literal["any", "words", "stop", "start", "help"] | None = Field(
         None, description="Replied by text; words: in words of their own"
     )
+    variant: Literal["A", "B"] | None = Field(None, description="Of a split test")
 
 
 class Counts(api.ApiModel):

@@ -12,7 +12,9 @@ from one_turn import provider, rows, work
 from obidient.campaigns import costly
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import InboundText, TextAnswer
+from obidient.campaigns.models.voice import AudioAsset, TrialCall
 from obidient.campaigns.sending import lifecycle, staging, sweeper
+from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.plugin import Provider
 
@@ -131,6 +133,62 @@ def who_got_what_is_told_afterwards(campaign_id: int, person: Person) -> None:
     assert "chosen for the rest" in person.get(here)
 
 
-def campaign_rows(campaign_id: int, person: Person) -> list[dict[str, str]]:
-    text = person.get(f"/admin/campaigns/{campaign_id}/recipients.csv").lstrip("\ufeff")
+def campaign_rows(campaign_id: int, person: Person, asked: str = "") -> list[dict[str, str]]:
+    text = person.get(f"/admin/campaigns/{campaign_id}/recipients.csv{asked}").lstrip("\ufeff")
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_two_calls_are_written_heard_and_told_apart(
+    people: None, sign_in: Callable[..., Person]
+) -> None:
+    person = sign_in("organiser")
+    person.post("/admin/compose/", title="Calls", channel="voice")
+    draft = Campaign.get(Campaign.title == "Calls")
+    page = f"/admin/compose/{draft.id}/"
+    recording = AudioAsset.create(
+        title="Radio voice", url="https://example.org/b.mp3", looked_at=utcnow()
+    )
+    form = FORM | {
+        "title": "Calls", "split_text": "", "split_by": "keys", "split_keys": "1",
+        "prompt": "", "key_1": "answer", "label_1": "I will come", "key_9": "stop",
+    }  # fmt: skip
+    assert "Choose a recording or write a text for B" in person.post(page, **form)
+    form |= {"split_audio": str(recording.id)}
+    assert "Key 9 opts people out" in person.post(page, **form | {"split_keys": "9"})
+    shown = person.post(page, **form)
+    assert "Recording of call B" in shown and "Recording “Radio voice”" in shown
+    assert lifecycle.get(draft.id).split == {
+        "text": "", "share": 25, "decide_by": "keys", "after_minutes": 30,
+        "audio_asset_id": recording.id, "keys": ["1"],
+    }  # fmt: skip
+    review = person.get(f"{page}review")
+    assert "Call B, as its people will hear it" in review and "<b>Call A</b>" in review
+    assert "the call in which more people pressed key 1. A tie or no key waits" in review
+    assert "large difference in keys pressed" in review and "Call me with B" in review
+    for letter, phone in (("A", "0803 555 0001"), ("B", "0803 555 0002")):
+        assert "is on its way" in person.post(f"{page}try", phone=phone, variant=letter)
+    tried = [(row.variant, row.text[:4]) for row in TrialCall.select().order_by(TrialCall.id)]
+    assert tried == [("A", "Come"), ("B", "")]
+    assert "Call B" in person.get(f"{page}trials")
+    person.post(f"{page}send", people=str(PEOPLE))
+    while not staging.stage_chunk(draft.id, 500):
+        pass
+    here = f"/admin/campaigns/{draft.id}/"
+    overview = person.get(here)
+    assert "Calls A and B" in overview and "Pressed key 1" in overview
+    assert "Send call B to the rest?" in overview
+    b = next(one for one in campaign_rows(draft.id, person) if one["variant"] == "B")
+    of_b = person.get(f"{here}recipients?variant=B")
+    number = sum(one["variant"] == "B" for one in campaign_rows(draft.id, person))
+    assert f"<b>Call B</b> · {number} people" in of_b and "Make a list of them" in of_b
+    assert len(campaign_rows(draft.id, person, "?variant=B")) == number
+    row = next(one for one in rows(draft.id) if one.phone == b["phone"])
+    theirs = person.get(f"{here}recipients/{row.id}")
+    assert "Recording “Radio voice”" in theirs and '<span class="muted">Call B</span>' in theirs
+    assert "What counts: key 1" in person.get(f"{here}message")
+    report = person.get(f"{here}report") + person.get(f"{here}report.csv")
+    assert "Calls A and B in the trial" in report and "Call B: Recording “Radio voice”" in report
+    assert person.client.get(f"{here}report.pdf").data.startswith(b"%PDF")
+    assert "The rest get call B." in person.post(f"{here}choose", winner="B")
+    assert "The rest get call B." in person.post(f"{here}choose", winner="B")
+    assert "Call B was chosen already" in person.post(f"{here}choose", winner="A")

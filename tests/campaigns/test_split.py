@@ -192,7 +192,9 @@ def test_a_split_test_is_checked_approved_and_reckoned_with_both_texts(
         assert answer.status_code == 422
         return answer.text
 
-    assert "calls have none" in refused(channel="voice", split=terms_given)
+    replies = terms_given | {"decideBy": "replies"}
+    assert "Calls get no replies" in refused(channel="voice", split=replies)
+    assert "Texts have no keys" in refused(split=terms_given | {"decideBy": "keys"})
     both = refused(split=terms_given, translations={"yo": "Báwo ni"})
     assert "either a split test or texts in other languages" in both
     assert "Text B: There is no field" in refused(split=terms_given | {"text": "{{nobody}}"})
@@ -202,6 +204,7 @@ def test_a_split_test_is_checked_approved_and_reckoned_with_both_texts(
     campaign = lifecycle.get(made["id"])
     page = f"{BASE}/{campaign.id}"
     shown = {"winner": None, "trialEndedAt": None, "decidesAt": None, "needsDecision": False}
+    shown |= {"audioAssetId": None, "keys": []}
     assert made["split"] == terms_given | shown | {"reason": ""}
     # Both texts are part of what is approved, and the longer one of what it may cost.
     before, cheap = approval.digest(campaign), estimates.of(campaign).parts
@@ -239,6 +242,11 @@ def test_both_texts_are_compared_and_one_is_chosen_over_the_api(
         assert answer.status_code == status, answer.json
     listed = client.get(f"{page}/recipients?limit=200", headers=organiser).json["items"]
     assert {one["variant"] for one in listed} == {"A", "B"}
+    of_b = [one["id"] for one in listed if one["variant"] == "B"]
+    for more in ("", "&status=sent"):
+        asked = client.get(f"{page}/recipients?limit=200&variant=B{more}", headers=organiser)
+        assert [one["id"] for one in asked.json["items"]] == of_b
+    assert client.get(f"{page}/recipients?variant=C", headers=organiser).status_code == 422
     plain = create()
     assert plain["split"] is None
     assert client.get(f"{BASE}/{plain['id']}/split", headers=organiser).status_code == 404

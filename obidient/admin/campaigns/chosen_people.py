@@ -19,7 +19,7 @@ from obidient.campaigns.followup.chosen import NO_CODE, NOT_REACHED, Filter
 from obidient.campaigns.followup.networks import NETWORKS
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import again, lifecycle
-from obidient.campaigns.split import results
+from obidient.campaigns.split import results, terms
 from obidient.campaigns.voice import keys
 from obidient.contacts.models import Contact, ContactList
 from obidient.errors import Problem
@@ -56,6 +56,7 @@ class PeoplePages:
             shown=shown,
             names=names,
             variants=results.variants(campaign, {row.batch for row in shown.rows}),
+            word=terms.word(campaign),
             wanted=wanted,
             wrong=wrong,
             after=after,
@@ -202,6 +203,8 @@ def described(campaign: Campaign, wanted: Filter) -> str:
     if wanted.code:
         code = "" if wanted.code == NO_CODE else wanted.code
         said.append(reasons.words(campaign, code).meaning)
+    if wanted.variant:
+        said.append(f"{terms.word(campaign).capitalize()} {wanted.variant}")
     if wanted.key:
         labels = {one["key"]: one["label"] for one in keys.answers(campaign)}
         said.append(f"Pressed {wanted.key} ({labels.get(wanted.key, 'not in the menu')})")

@@ -116,6 +116,8 @@ class Composer(SecureView):
             audience=audience_words(campaign.audience, 20),
             samples=_samples(found),
             split_plan=split.plan(campaign, found.people),
+            word=terms.word(campaign),
+            played_all=split.are_played(campaign),
             segments=texts.segments,
             language_of=_language,
             most_parts=texts.MOST_PARTS,
@@ -141,7 +143,9 @@ class Composer(SecureView):
         """One message or call to the writer's own phone, before anybody else gets it."""
         return done(
             lambda: trial.send(
-                drafts.work_out(self._draft(campaign_id)), request.form.get("phone", "")
+                drafts.work_out(self._draft(campaign_id)),
+                request.form.get("phone", ""),
+                request.form.get("variant", ""),
             ),
             "The test is on its way. What comes of it shows below.",
             self.get_url(".review", campaign_id=campaign_id, _anchor="try"),
@@ -342,6 +346,7 @@ def _side(found: drafts.Draft) -> dict[str, Any]:
         "segments": shown,
         "to_save": _to_save(shown) if found.estimate else 0,
         "second": second,
+        "word": terms.word(found.campaign),
         "second_parts": texts.segments(second).parts,
         "is_sms": found.campaign.channel == "sms",
         "form": registry.current().form_of(found.campaign.channel),
@@ -358,8 +363,17 @@ def _to_save(shown: texts.Segments) -> int:
 
 
 def _samples(found: drafts.Draft) -> list[tuple[str, Contact | None, str]]:
-    """(text, reader, letter) of readers all over the audience; of a split test both their texts."""
-    letters = list(terms.texts_of(found.campaign)) or [""]
+    """(text, reader, letter) of readers all over the audience; of a split test both their texts.
+
+    What is played from a recording has no text of theirs.
+    """
+    letters = [
+        letter
+        for letter in terms.texts_of(found.campaign) or ("",)
+        if terms.audio_for(found.campaign, letter) is None
+    ]
+    if not letters:
+        return []
     places = _spread(found)[: SAMPLES_SHOWN // len(letters)]
     return [(*drafts.preview(found, one, letter), letter) for one in places for letter in letters]
 

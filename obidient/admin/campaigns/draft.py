@@ -314,17 +314,21 @@ def _count(draft: Draft, fresh: bool) -> None:
 
 def _estimate(draft: Draft, fresh: bool) -> None:
     campaign = draft.campaign
-    if not campaign.message_template.strip():
-        if campaign.audio_asset_id is None:
-            draft.problems.setdefault("message_template", "Write the message.")
+    written = campaign.message_template.strip()
+    if not written and campaign.audio_asset_id is None:
+        draft.problems.setdefault("message_template", "Write the message.")
         return
     try:
-        text.validate(campaign.message_template, own_fields.own())
+        if written:
+            text.validate(campaign.message_template, own_fields.own())
         translations.validate(campaign.translations or {})
     except Problem as error:
         draft.problems["message_template"] = error.detail
         return
     if campaign.split and not _both_written(draft):
+        return
+    if not written:
+        # A recording has no length in parts.
         return
     readers: list[Mapping[str, str]] = [field_values(person) for person in draft.samples]
     draft.exact = fresh

@@ -252,9 +252,9 @@ class Campaigns(PeoplePages, SecureView):
     @expose("/<int:campaign_id>/choose", methods=("POST",))
     @needs(WRITE, "send campaigns")
     def choose(self, campaign_id: int) -> WebResponse:
-        """The rest of a split test get one of its two texts."""
+        """The rest of a split test get A or B."""
         winner = request.form.get("winner", "")
-        sentence = f"The rest get text {winner}."
+        sentence = f"The rest get {split.word_of(campaign_id)} {winner}."
         return self._do(campaign_id, lambda found: deciding.choose(found, winner), sentence)
 
     @expose("/<int:campaign_id>/move", methods=("POST",))

@@ -96,12 +96,21 @@ def page(campaign: Campaign, row: Recipient) -> dict[str, Any]:
         if template
         else "",
         "variant": variant,
+        "word": terms.word(campaign),
+        "played": _played(campaign, variant),
         "is_personalised": is_personalised(template),
         "others": _others(campaign, row),
         "status_of": lambda one, other: formats.outcome(
             RecipientStatus(one.status).column, one.error_code, other.status
         ),
     }
+
+
+def _played(campaign: Campaign, variant: str) -> str:
+    """The title of the recording they hear; empty where a text is spoken, or not yet chosen."""
+    if (campaign.split and not variant) or terms.audio_for(campaign, variant) is None:
+        return ""
+    return results.said(campaign, variant)
 
 
 def carrier_of(campaign: Campaign, row: Recipient) -> str | None:

@@ -18,9 +18,10 @@ from obidient.admin import formats
 from obidient.admin.base import PAGE
 from obidient.areas import area_name
 from obidient.campaigns.followup import reasons
-from obidient.campaigns.followup.chosen import GROUPS, NO_NETWORK, Filter, query_of
+from obidient.campaigns.followup.chosen import GROUPS, NO_NETWORK, Filter, batches_of, query_of
 from obidient.campaigns.followup.networks import NETWORKS, UNKNOWN
 from obidient.campaigns.models.campaign import (
+    Batch,
     Campaign,
     CampaignError,
     Recipient,
@@ -119,6 +120,10 @@ def count(campaign: Campaign, wanted: Filter) -> int | None:
         statuses = GROUPS.get(wanted.status)
         columns = [one.column for one in statuses] if statuses else [wanted.status]
         return sum(int(getattr(campaign, column)) for column in columns)
+    if wanted.chosen.keys() == {"variant"}:
+        theirs = Batch.number.in_(batches_of(campaign, wanted.variant))
+        mine = (Batch.campaign_id == campaign.id) & theirs
+        return int(Batch.select(fn.SUM(Batch.size)).where(mine).scalar() or 0)
     if not wanted.is_indexed:
         return None
     query, _ = query_of(campaign, wanted)
@@ -129,7 +134,7 @@ def count(campaign: Campaign, wanted: Filter) -> int | None:
 def counted(campaign: Campaign, wanted: Filter) -> dict[str, Any]:
     """The number for the page, and whether there may be more."""
     number = count(campaign, wanted)
-    exact = wanted.chosen.keys() <= {"status"}
+    exact = len(wanted.chosen) <= 1 and wanted.chosen.keys() <= {"status", "variant"}
     return {"number": number, "is_least": number == MOST_COUNTED and not exact}
 
 

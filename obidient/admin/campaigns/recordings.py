@@ -14,6 +14,7 @@ from obidient.campaigns.followup import networks, said
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.sending import lifecycle
+from obidient.campaigns.split import terms
 from obidient.campaigns.voice import api, conversion, keys, links, recordings
 from obidient.clock import utcnow
 from obidient.errors import Invalid, Problem
@@ -44,8 +45,9 @@ def for_composer(campaign: Campaign) -> dict[str, Any]:
         return {}
     security.allow_microphone()
     rows = list(AudioAsset.select().order_by(AudioAsset.id.desc()).limit(200))
-    if campaign.audio_asset_id and all(row.id != campaign.audio_asset_id for row in rows):
-        rows += list(AudioAsset.select().where(AudioAsset.id == campaign.audio_asset_id))
+    chosen = {terms.audio_for(campaign, one) for one in (terms.A, terms.B)} - {None}
+    if missing := chosen - {row.id for row in rows}:
+        rows += list(AudioAsset.select().where(AudioAsset.id.in_(missing)))
     return {
         "audio_assets": rows,
         "recorder": {
@@ -57,9 +59,12 @@ def for_composer(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def played(campaign: Campaign) -> dict[str, Any] | None:
-    """What a voice campaign plays, for its review: `path` is empty for a file kept elsewhere."""
-    row = AudioAsset.get_or_none(AudioAsset.id == campaign.audio_asset_id)
+def played(campaign: Campaign, variant: str = "") -> dict[str, Any] | None:
+    """What a voice campaign plays, for its review: `path` is empty for a file kept elsewhere.
+
+    `variant` is call A or B of a split test.
+    """
+    row = AudioAsset.get_or_none(AudioAsset.id == terms.audio_for(campaign, variant))
     if row is None:
         return None
     path = recordings.local_path(row) if row.secret else ""

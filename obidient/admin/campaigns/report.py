@@ -68,7 +68,8 @@ def of(campaign: Campaign) -> Report:
         parts=shown.parts,
         total=campaign.total,
         message="\n\n".join(
-            f"Text {letter}: {said}" for letter, said in terms.texts_of(campaign).items()
+            f"{terms.word(campaign).capitalize()} {letter}: {results.said(campaign, letter)}"
+            for letter in terms.texts_of(campaign)
         )
         or campaign.message_template,
         tables=[one for one in _tables(shown) if one.rows],
@@ -104,7 +105,7 @@ def _tables(shown: Look) -> list[Table]:
     sent_by_network = [one for one in networks.delivery(c) if one["code"]]
     return [
         Table("What became of it", ("State", "People", "Share"), _shares(states, c.total)),
-        Table("Texts A and B in the trial", _ARMS, _both_texts(c)),
+        Table(f"{terms.word(c).capitalize()}s A and B in the trial", _arms(c), _both(c)),
         Table("Not reached, by reason", ("Reason", "What to do", "People"), _reasons(c)),
         Table(
             "Keys people pressed",
@@ -131,23 +132,28 @@ def _tables(shown: Look) -> list[Table]:
     ]
 
 
-_ARMS = ("Text", "What it says", "Sent", "Delivered", "Replied", "Of 100", "Opted out")
+def _arms(campaign: Campaign) -> tuple[str, ...]:
+    shown = "Text", "What it says", "Sent", "Delivered", "Replied"
+    if terms.word(campaign) == "call":
+        shown = "Call", "What it says", "Made", "Answered", f"Pressed {terms.keys_words(campaign)}"
+    return (*shown, "Of 100", "Opted out")
 
 
-def _both_texts(campaign: Campaign) -> list[tuple[str, ...]]:
-    """A line a text, and what they say together."""
+def _both(campaign: Campaign) -> list[tuple[str, ...]]:
+    """A line for A, one for B, and what they say together."""
     arms = results.arms(campaign)
     rows: list[tuple[str, ...]] = [
         (
             one.variant,
             one.text,
-            *(formats.number(n) for n in (one.sent, one.delivered, one.replies)),
+            *(formats.number(n) for n in (one.sent, one.delivered, one.answers)),
             f"{one.rate:.1f}",
             formats.number(one.opted_out),
         )
         for one in arms
     ]
-    chosen = f"For the rest, text {campaign.winner} was chosen. " if campaign.winner else ""
+    chosen = f"For the rest, {terms.word(campaign)} {campaign.winner} was chosen. "
+    chosen = chosen if campaign.winner else ""
     return [*rows, ("", chosen + results.verdict(arms), "", "", "", "", "")] if arms else []
 
 

@@ -53,10 +53,11 @@ def phone() -> str:
     return str(session.get(REMEMBERED) or (user.phone if user else "") or "")
 
 
-def send(found: drafts.Draft, given: str) -> str:
+def send(found: drafts.Draft, given: str, variant: str = "") -> str:
     """Queue the message as its first reader or listener gets it; both texts of a split test.
 
-    It stays outside of any campaign's counts. Returns the number, masked.
+    A phone takes one call at a time: `variant` says which of a split test, A unless it is B. It
+    stays outside of any campaign's counts. Returns the number, masked.
     """
     campaign = found.campaign
     spoken = registry.current().is_spoken(campaign.channel)
@@ -65,11 +66,14 @@ def send(found: drafts.Draft, given: str) -> str:
     for name in ("message_template", "split"):
         if name in found.problems:
             raise Conflict(found.problems[name])
+    letters = list(terms.texts_of(campaign)) or [""]
+    if spoken and campaign.split:
+        letters = [terms.B if variant == terms.B else terms.A]
     with db.atomic():
-        for variant in terms.texts_of(campaign) or {"": ""}:
-            bubble, _ = drafts.preview(found, 0, variant)
+        for letter in letters:
+            bubble, _ = drafts.preview(found, 0, letter)
             made = (
-                trials.ask(campaign, given, bubble)
+                trials.ask(campaign, given, bubble, letter)
                 if spoken
                 else answers.send_one(answers.TRIAL, given, bubble, campaign.id)
             )
@@ -96,7 +100,8 @@ def of_text(row: TextAnswer) -> Trial:
 
 def _call(row: TrialCall, campaign: Campaign) -> Trial:
     state, word = _CALLS.get(row.state, (row.state, formats.status_word(row.state)))
-    said = [row.error] if row.error else []
+    said = [f"Call {row.variant}"] if row.variant else []
+    said += [row.error] if row.error else []
     if row.state == "delivered" and row.duration:
         said.append(f"Listened for {formats.plural(row.duration, 'second')}")
     said += [one[0].upper() + one[1:] for one in trials.pressed(row, campaign)]

@@ -1,4 +1,4 @@
-"""Some of a campaign's recipients: by outcome, reason, network, place, key pressed or reply."""
+"""Some of a campaign's recipients: by outcome, reason, network, place, variant, key or reply."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from peewee import SQL, fn
 
 from obidient.areas import LGAS, STATES
 from obidient.campaigns.followup.networks import NETWORKS
-from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.models.voice import KeyPress
 from obidient.campaigns.voice.menu import KEYS
@@ -46,6 +46,8 @@ class Filter:
     key: str = ""
     reply: str = ""
     said: str = ""
+    #: A or B of a split test, also of those who waited and then got it.
+    variant: str = ""
 
     @classmethod
     def of(cls, given: Any, by_number: bool) -> "Filter":
@@ -63,6 +65,7 @@ class Filter:
             "state": STATES,
             "key": set(KEYS),
             "reply": REPLIES,
+            "variant": {"A", "B"},
         }
         text |= {name: "" for name, values in known.items() if text[name] not in values}
         if text["lga"] not in LGAS or not text["lga"].startswith(text["state"]):
@@ -106,6 +109,8 @@ class Filter:
             shown["phone"] = "one number"
         if "key" in shown:
             shown["key"] = f"key {self.key}"
+        if "variant" in shown:
+            shown["variant"] = f"variant {self.variant}"
         return ", ".join(shown.values()) or "all"
 
     def lgas(self) -> dict[str, str]:
@@ -133,9 +138,17 @@ def query_of(campaign: Campaign, wanted: Filter) -> tuple[Any, str]:
     if wanted.network:
         code = "" if wanted.network == NO_NETWORK else wanted.network
         query = query.where(Recipient.network == code)
+    if wanted.variant:
+        query = query.where(Recipient.batch.in_(batches_of(campaign, wanted.variant)))
     if wanted.is_answer:
         query = _where_they_answered(query, campaign, wanted)
     return _where_they_live(query, wanted), ""
+
+
+def batches_of(campaign: Campaign, variant: str) -> Any:
+    """The query for the numbers of the batches that get A or B."""
+    mine = (Batch.campaign_id == campaign.id) & (Batch.variant == variant)
+    return Batch.select(Batch.number).where(mine)
 
 
 def _where_they_live(query: Any, wanted: Filter) -> Any:

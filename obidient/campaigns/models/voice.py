@@ -80,6 +80,8 @@ class TrialCall(BaseModel):
     phone = CharField(max_length=16)
     #: What is spoken where no recording is played, with its fields filled in.
     text = TextField(default="")
+    #: Of a split test: which call it is, A or B.
+    variant = CharField(max_length=1, default="")
     #: queued, calling, ringing, answered; then delivered, undelivered, failed or unconfirmed.
     state = CharField(max_length=12, default="queued")
     error = TextField(default="")

@@ -46,8 +46,11 @@ class Channel:
         """Write what came of the claimed; see `states.record`."""
         states.record(campaign.id, results, lease_until, provider.name)
 
-    def sound(self, campaign: Campaign) -> str | None:
-        """The address of the recording that goes along with each message, if any."""
+    def sound(self, campaign: Campaign, variant: str = "") -> str | None:
+        """The address of the recording that goes along with each message, if any.
+
+        `variant` is A or B of a split test.
+        """
         return None
 
     def lock(self, provider: str, ids: Iterable[str]) -> None:

@@ -22,7 +22,7 @@ def messages(
     `variant` is their batch's text in a split test. Whose text would have more parts than networks
     take is not in it: what to record of them is second.
     """
-    sound = channels.of(campaign.channel).sound(campaign)
+    sound = channels.of(campaign.channel).sound(campaign, variant)
     made, too_long = [], []
     found = _texts(campaign, claimed, terms.text_for(campaign, variant))
     # Many have the same text: each is measured once.

@@ -1,1 +1,1 @@
-"""Two texts in one campaign: some people try them out, the rest wait for the better one."""
+"""Two texts or calls in a campaign: some people try them, the rest wait for the better one."""

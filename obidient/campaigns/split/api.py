@@ -1,4 +1,4 @@
-"""Split tests over HTTP: what came of both texts, and choosing the one for the rest."""
+"""Split tests over HTTP: what came of A and B, and choosing the one for the rest."""
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -23,15 +23,15 @@ def register(blueprint: APIBlueprint) -> None:
 
 
 def split_result(path: CampaignPath) -> Response:
-    """What came of texts A and B in the trial, and whether the difference could be chance."""
+    """What came of A and B in the trial, and whether the difference could be chance."""
     campaign = lifecycle.get(path.id)
     if not campaign.split:
-        raise NotFound("This campaign has one text, and no split test.")
+        raise NotFound("This campaign has no split test.")
     return api.json_response(result_out(campaign))
 
 
 def decide_split(path: CampaignPath, body: DecideIn) -> Response:
-    """Send one of both texts to the rest; the same choice again changes nothing."""
+    """Send A or B to the rest; the same choice again changes nothing."""
     campaign = deciding.choose(path.id, body.winner)
     rate = progress.rate(campaign)
     answer = campaign_out(campaign, rate, progress.eta(campaign, rate))

@@ -1,4 +1,4 @@
-"""The end of a split test: one text is chosen for the rest, once, by replies or by a person.
+"""The end of a split test: A or B is chosen for the rest, once, by replies, keys or a person.
 
 The choice is one guarded update of the campaign's row in the transaction that opens the held
 batches: however many sweepers, clicks and repeats there are, the first one counts.
@@ -7,7 +7,7 @@ batches: however many sweepers, clicks and repeats there are, the first one coun
 from typing import Any
 
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import lifecycle, states
+from obidient.campaigns.sending import channels, lifecycle, states
 from obidient.campaigns.split import results, terms
 from obidient.clock import utcnow
 from obidient.database import db
@@ -18,7 +18,7 @@ UNDER_WAY = ("sending", "paused")
 
 def look(campaign: Campaign) -> None:
     """The sweeper's part, for a staged campaign whose winner is open: end the trial, decide."""
-    if campaign.sending or _has_ready_batch(campaign.id):
+    if campaign.sending or _has_ready_batch(campaign.id) or _is_calling(campaign):
         if campaign.trial_ended_at is not None:
             # Somebody has tried those again who were not reached.
             _note(campaign, trial_ended_at=None, winner_asked="")
@@ -29,11 +29,11 @@ def look(campaign: Campaign) -> None:
     else:
         moment = terms.due_at(campaign)
         if moment is not None and moment <= utcnow():
-            _by_replies(campaign)
+            _by_answers(campaign)
 
 
 def choose(campaign_id: int, winner: str) -> Campaign:
-    """A person has the rest get text A or B; the same choice again changes nothing.
+    """A person has the rest get A or B; the same choice again changes nothing.
 
     Raises Invalid for another letter, Conflict where nothing can be chosen (any more).
     """
@@ -41,17 +41,18 @@ def choose(campaign_id: int, winner: str) -> Campaign:
         raise Invalid("Choose text A or B.")
     campaign = lifecycle.get(campaign_id)
     if not campaign.split:
-        raise Conflict("This campaign has one text: there is nothing to choose.")
+        raise Conflict("This campaign has no split test: there is nothing to choose.")
     if campaign.winner == winner:
         return campaign
     if campaign.status in UNDER_WAY and not campaign.staged:
         raise Conflict("The audience is still being gathered: wait a moment.")
-    if not _choose(campaign, winner, f"Chose text {winner} for the rest of {campaign.title!r}"):
+    word = terms.word(campaign)
+    if not _choose(campaign, winner, f"Chose {word} {winner} for the rest of {campaign.title!r}"):
         now = lifecycle.get(campaign_id)
         if now.winner == winner:
             return now
         if now.winner:
-            raise Conflict(f"Text {now.winner} was chosen already: the rest get that.")
+            raise Conflict(f"{word.capitalize()} {now.winner} was chosen already: the rest get it.")
         if now.status in UNDER_WAY:
             raise Conflict("Everybody is in the trial: nobody waits for the winner.")
         raise Conflict(f"A campaign that is {now.status} can't be decided: nobody waits.")
@@ -59,7 +60,7 @@ def choose(campaign_id: int, winner: str) -> Campaign:
 
 
 def waiting() -> list[Campaign]:
-    """Campaigns whose people wait until somebody chooses a text, the longest waiting first."""
+    """Campaigns whose people wait until somebody chooses, the longest waiting first."""
     found = Campaign.select().where(
         Campaign.status.in_(UNDER_WAY),
         Campaign.winner == "",
@@ -68,21 +69,22 @@ def waiting() -> list[Campaign]:
     return [one for one in found.order_by(Campaign.trial_ended_at) if terms.asks(one)]
 
 
-def _by_replies(campaign: Campaign) -> None:
+def _by_answers(campaign: Campaign) -> None:
     found = results.count(campaign)
-    winner = results.ahead(found)
+    winner, word, by = results.ahead(found), terms.word(campaign), campaign.split["decide_by"]
     unchanged = (Campaign.status == "sending", Campaign.trial_ended_at == campaign.trial_ended_at)
     if winner:
         a, b = found
         sentence = (
-            f"Replies chose text {winner} for the rest of {campaign.title!r}: A {a.replies:,} of "
-            f"{a.sent:,}, B {b.replies:,} of {b.sent:,}"
+            f"{by.capitalize()} chose {word} {winner} for the rest of {campaign.title!r}: A "
+            f"{a.answers:,} of {a.sent:,}, B {b.answers:,} of {b.sent:,}"
         )
         _choose(campaign, winner, sentence, *unchanged, Campaign.winner_asked == "")
         return
-    why = "Neither text of the split test is ahead in replies."
-    if not any(one.replies for one in found):
-        why = "Nobody has replied to either text of the split test."
+    why = f"Neither {word} of the split test is ahead in {by}."
+    if not any(one.answers for one in found):
+        did = f"pressed {terms.keys_words(campaign)} in" if by == terms.KEYS else "replied to"
+        why = f"Nobody has {did} either {word} of the split test."
     with db.atomic():
         if _note(campaign, *unchanged, Campaign.winner_asked == "", winner_asked=why):
             lifecycle.audited(campaign, "undecided", f"{campaign.title!r} waits: {why}")
@@ -119,6 +121,12 @@ def _note(campaign: Campaign, *conditions: Any, **changes: Any) -> bool:
 def _has_ready_batch(campaign_id: int) -> bool:
     ready = (Batch.campaign_id == campaign_id) & (Batch.state == "ready")
     return bool(Batch.select().where(ready).exists())
+
+
+def _is_calling(campaign: Campaign) -> bool:
+    """Whether a call goes on, in which a key may yet be pressed."""
+    going_on = channels.of(campaign.channel).unfinished(campaign.id)
+    return going_on is not None and bool(going_on.exists())
 
 
 def _left_behind(campaign_id: int) -> bool:

@@ -1,4 +1,4 @@
-"""What came of each text of a split test among the people who tried it, and what that says."""
+"""What came of A and B of a split test among the people who tried them, and what that says."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,18 +7,23 @@ from peewee import fn
 
 from obidient.campaigns.costly import Costly
 from obidient.campaigns.models.campaign import Batch, Campaign, RecipientStatus
+from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.split import chance, terms
 from obidient.database import db, mark
 
 #: What the network has taken: who got, or may get, the text.
 TAKEN = (RecipientStatus.SENT, RecipientStatus.UNDELIVERED, RecipientStatus.DELIVERED)
 #: How people say themselves that they want no more; what the team enters is no verdict on a text.
-OWN_WORD = ("stop-reply", "read", "provider", "network")
+OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "network")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One text in the trial, in people: `sent` the network took; `replies` said more than STOP."""
+    """One text or call in the trial, in people.
+
+    `sent` the network took; `replies` said more than STOP. `pressed`, of a call, pressed a key that
+    counts: `answers` are these, or else the replies.
+    """
 
     variant: str
     text: str
@@ -27,11 +32,16 @@ class Arm:
     delivered: int = 0
     replies: int = 0
     opted_out: int = 0
+    pressed: int | None = None
+
+    @property
+    def answers(self) -> int:
+        return self.replies if self.pressed is None else self.pressed
 
     @property
     def rate(self) -> float:
-        """Replies of a hundred people who were sent it."""
-        return 100 * self.replies / self.sent if self.sent else 0.0
+        """Answers of a hundred people who were sent it."""
+        return 100 * self.answers / self.sent if self.sent else 0.0
 
 
 _counted: Costly[list[Arm]] = Costly()
@@ -47,19 +57,27 @@ def arms(campaign: Campaign) -> list[Arm]:
 def count(campaign: Campaign) -> list[Arm]:
     """A and B counted anew."""
     statuses = _statuses(campaign.id)
-    replies, out = _replies(campaign.id), _opted_out(campaign)
+    replies, out, pressed = _replies(campaign.id), _opted_out(campaign), _pressed(campaign)
     return [
         Arm(
             variant,
-            template,
+            said(campaign, variant),
             people=sum(statuses.get((variant, int(one)), 0) for one in RecipientStatus),
             sent=sum(statuses.get((variant, int(one)), 0) for one in TAKEN),
             delivered=statuses.get((variant, int(RecipientStatus.DELIVERED)), 0),
             replies=replies.get(variant, 0),
             opted_out=out.get(variant, 0),
+            pressed=pressed.get(variant, 0) if terms.word(campaign) == "call" else None,
         )
-        for variant, template in terms.texts_of(campaign).items()
+        for variant in terms.texts_of(campaign)
     ]
+
+
+def said(campaign: Campaign, variant: str) -> str:
+    """What A or B says, as it is written; the title of a recording."""
+    played = terms.audio_for(campaign, variant)
+    row = AudioAsset.get_or_none(AudioAsset.id == played) if played else None
+    return f"Recording “{row.title}”" if row else terms.text_for(campaign, variant)
 
 
 def _listed(statuses: Iterable[RecipientStatus]) -> str:
@@ -87,6 +105,23 @@ def _replies(campaign_id: int) -> Mapping[str, int]:
         f"WHERE t.campaign_id = {mark()} AND t.keyword <> 'stop' AND b.trial "
         f"AND r.status IN ({_listed(TAKEN)}) GROUP BY b.variant",
         (campaign_id,),
+    ).fetchall()
+    return {variant: int(number) for variant, number in rows}
+
+
+def _pressed(campaign: Campaign) -> Mapping[str, int]:
+    """People who pressed a key that counts, once each, however many keys that is."""
+    counting = terms.keys_of(campaign)
+    if not counting or terms.word(campaign) != "call":
+        return {}
+    m, marks = mark(), ", ".join([mark()] * len(counting))
+    rows = db.execute_sql(
+        "SELECT b.variant, count(DISTINCT r.id) FROM key_press k "
+        "JOIN recipient r ON r.id = k.recipient_id "
+        "JOIN batch b ON b.campaign_id = r.campaign_id AND b.number = r.batch "
+        f"WHERE k.campaign_id = {m} AND k.key IN ({marks}) AND r.campaign_id = {m} AND b.trial "
+        f"AND r.status IN ({_listed(TAKEN)}) GROUP BY b.variant",
+        (campaign.id, *counting, campaign.id),
     ).fetchall()
     return {variant: int(number) for variant, number in rows}
 
@@ -125,27 +160,30 @@ def held(campaign: Campaign) -> int:
 
 
 def ahead(found: list[Arm]) -> str:
-    """The text with more replies in number and in share, A or B; empty where neither has both."""
+    """The one with more answers in number and in share, A or B; empty where neither has both."""
     a, b = found
-    number, share = a.replies - b.replies, a.replies * b.sent - b.replies * a.sent
+    number, share = a.answers - b.answers, a.answers * b.sent - b.answers * a.sent
     if number > 0 and share > 0:
         return a.variant
     return b.variant if number < 0 and share < 0 else ""
 
 
 def verdict(found: list[Arm]) -> str:
-    """What the replies so far say, in a sentence that promises no more than they do."""
+    """What the answers so far say, in a sentence that promises no more than they do."""
     a, b = found
+    word = "text" if a.pressed is None else "call"
     if not a.sent or not b.sent:
-        return "Nothing can be said yet: both texts have to be sent first."
-    if not a.replies and not b.replies:
-        return "Nobody has replied yet: nothing can be said."
+        done = "sent" if word == "text" else "made"
+        return f"Nothing can be said yet: both {word}s have to be {done} first."
+    if not a.answers and not b.answers:
+        what = "replied" if word == "text" else "pressed a key that counts"
+        return f"Nobody has {what} yet: nothing can be said."
     first = ahead(found)
     if not first:
-        return "Neither text is ahead."
-    likely = chance.probability(a.replies, a.sent, b.replies, b.sent)
+        return f"Neither {word} is ahead."
+    likely = chance.probability(a.answers, a.sent, b.answers, b.sent)
     often = f"{likely:.0%}" if likely >= 0.01 else "less than 1%"
-    start = f"Text {first} is ahead, and that is probably not chance"
+    start = f"{word.capitalize()} {first} is ahead, and that is probably not chance"
     if likely >= chance.LINE:
-        start = f"Text {first} is ahead, but the difference could be chance"
-    return f"{start}: two equally good texts would differ this much in {often} of such tests."
+        start = f"{word.capitalize()} {first} is ahead, but the difference could be chance"
+    return f"{start}: two equally good {word}s would differ this much in {often} of such tests."

@@ -1,7 +1,9 @@
-"""What a writer sets for a split test, the two texts, and what the rest of the people wait for.
+"""What a writer sets for a split test, texts or calls A and B, and what the rest wait for.
 
 Kept in `Campaign.split`: text (B; A is the message itself), share (per cent of the people, of each
-text), decide_by (replies or hand) and after_minutes (from the last message of the trial on).
+text), decide_by (replies, keys or hand) and after_minutes (from the last message of the trial on);
+of calls besides audio_asset_id (the recording B plays, in place of the text) and keys (those that
+count as a yes, of the one menu that both calls have).
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,11 @@ from obidient.errors import Invalid
 from obidient.providers import registry
 
 A, B = "A", "B"
-REPLIES, HAND = "replies", "hand"
+REPLIES, KEYS, HAND = "replies", "keys", "hand"
+#: As on a phone.
+_DIGITS = "1234567890"
+#: What keys may do that says nothing for a call: they opt out, or play it again.
+_NO_ANSWERS = ("stop", "repeat")
 #: Per cent of the people that get each text in the trial.
 LEAST_SHARE, MOST_SHARE, USUAL_SHARE = 5, 50, 10
 #: Minutes from the last message of the trial to the decision.
@@ -38,9 +44,14 @@ def validate(given: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid(f"Let each text be tried on {LEAST_SHARE} to {MOST_SHARE} per cent.")
     if not isinstance(after, int) or not SOONEST <= after <= LATEST:
         raise Invalid("Decide 10 minutes to 7 days after the last message of the trial.")
-    if decide_by not in (REPLIES, HAND):
-        raise Invalid("A split test is decided by replies or by hand.")
-    return {"text": second, "share": share, "decide_by": decide_by, "after_minutes": after}
+    if decide_by not in (REPLIES, KEYS, HAND):
+        raise Invalid("A split test is decided by replies, by keys or by hand.")
+    found = {"text": second, "share": share, "decide_by": decide_by, "after_minutes": after}
+    if given.get("audio_asset_id"):
+        found["audio_asset_id"] = int(given["audio_asset_id"])
+    if given.get("keys"):
+        found["keys"] = [key for key in _DIGITS if key in given["keys"]]
+    return found
 
 
 def check(campaign: Campaign | Mapping[str, Any]) -> None:
@@ -48,8 +59,14 @@ def check(campaign: Campaign | Mapping[str, Any]) -> None:
     values = campaign if isinstance(campaign, Mapping) else campaign.__data__
     if not values.get("split"):
         return
+    split = values["split"]
     if registry.current().is_spoken(str(values.get("channel") or "sms")):
-        raise Invalid("A split test compares two texts: calls have none. Leave out the split test.")
+        if split["decide_by"] == REPLIES:
+            raise Invalid(
+                "Calls get no replies: let keys decide a split test of calls, or a person."
+            )
+    elif split["decide_by"] == KEYS or split.get("audio_asset_id") or split.get("keys"):
+        raise Invalid("Texts have no keys and no recordings: let replies decide, or a person.")
     if values.get("translations"):
         raise Invalid(
             "A campaign has either a split test or texts in other languages, since a test compares "
@@ -58,12 +75,28 @@ def check(campaign: Campaign | Mapping[str, Any]) -> None:
 
 
 def check_written(campaign: Campaign) -> None:
-    """Before a launch: raises Invalid while text B is missing, or says the same as A."""
+    """Before a launch: raises Invalid while B is missing or as A, or no key could decide."""
     check(campaign)
-    if campaign.split and not campaign.split["text"]:
-        raise Invalid("Write text B of the split test.")
-    if campaign.split and campaign.split["text"] == campaign.message_template:
-        raise Invalid("Texts A and B are the same: there is nothing to compare.")
+    if not campaign.split:
+        return
+    a, b = (audio_for(campaign, one) or text_for(campaign, one) for one in (A, B))
+    if not b:
+        what = (
+            "Choose a recording or write a text for" if word(campaign) == "call" else "Write text"
+        )
+        raise Invalid(f"{what} B of the split test.")
+    if a == b:
+        both = f"{word(campaign).capitalize()}s A and B"
+        raise Invalid(f"{both} are the same: there is nothing to compare.")
+    named = campaign.split.get("keys") or []
+    if campaign.split["decide_by"] == KEYS and not named:
+        raise Invalid("Say which keys decide the split test.")
+    actions = _actions(campaign)
+    for key in named:
+        if key not in actions:
+            raise Invalid(f"Key {key} decides the split test, but the menu has no such key.")
+        if actions[key] == "stop":
+            raise Invalid(f"Key {key} opts people out: it can't decide the split test.")
 
 
 def text_for(campaign: Campaign, variant: str) -> str:
@@ -71,6 +104,37 @@ def text_for(campaign: Campaign, variant: str) -> str:
     if variant == B and campaign.split:
         return str(campaign.split["text"])
     return campaign.message_template
+
+
+def audio_for(campaign: Campaign, variant: str = "") -> int | None:
+    """The id of the recording that people of a batch of this variant hear; None for none."""
+    if variant == B and campaign.split:
+        second: int | None = campaign.split.get("audio_asset_id")
+        return second
+    return campaign.audio_asset_id
+
+
+def word(campaign: Campaign) -> str:
+    """What A and B are: `text`, or `call`."""
+    return "call" if registry.current().is_spoken(campaign.channel) else "text"
+
+
+def keys_of(campaign: Campaign) -> list[str]:
+    """The keys that count for a call: those that were named, or all by which people answer."""
+    named = list(campaign.split.get("keys") or []) if campaign.split else []
+    return named or [key for key, does in _actions(campaign).items() if does not in _NO_ANSWERS]
+
+
+def _actions(campaign: Campaign) -> dict[str, str]:
+    """What each key of the menu does, in the order of a phone's."""
+    found = campaign.keypad["keys"] if campaign.keypad else {}
+    return {key: found[key]["action"] for key in _DIGITS if key in found}
+
+
+def keys_words(campaign: Campaign) -> str:
+    """`key 1`, `key 1 or 3`; `a key` where the menu has none that counts."""
+    found = keys_of(campaign)
+    return f"key {' or '.join(found)}" if found else "a key"
 
 
 def texts_of(campaign: Campaign) -> dict[str, str]:
@@ -94,7 +158,7 @@ def asks(campaign: Campaign) -> bool:
 
 
 def due_at(campaign: Campaign) -> datetime | None:
-    """When replies decide, naive UTC; None where a person does, or the trial still runs."""
+    """When replies or keys decide, naive UTC; None where a person does, or the trial still runs."""
     if not waits(campaign) or asks(campaign):
         return None
     ended: datetime = campaign.trial_ended_at
@@ -106,9 +170,13 @@ def words(campaign: Campaign) -> str:
     if not waits(campaign):
         return ""
     if campaign.winner_asked:
-        return f"{campaign.winner_asked} Choose the text for the rest."
+        return f"{campaign.winner_asked} Choose the {word(campaign)} for the rest."
     moment = due_at(campaign)
     if moment is None:
-        return "The trial of texts A and B is over. Choose the text for the rest."
+        return (
+            f"The trial of {word(campaign)}s A and B is over. Choose the {word(campaign)} for the "
+            "rest."
+        )
     when = clock_words(moment, settings().timezone)
-    return f"The rest wait for the winner of texts A and B; replies decide on {when}."
+    who = campaign.split["decide_by"]
+    return f"The rest wait for the winner of {word(campaign)}s A and B; {who} decide on {when}."

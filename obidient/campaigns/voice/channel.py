@@ -34,8 +34,8 @@ class Voice(Channel):
     ) -> None:
         calls.record(campaign.id, provider, results, lease_until)
 
-    def sound(self, campaign: Campaign) -> str | None:
-        return script.audio_url(campaign)
+    def sound(self, campaign: Campaign, variant: str = "") -> str | None:
+        return script.audio_url(campaign, variant)
 
     def lock(self, provider: str, ids: Iterable[str]) -> None:
         calls.lock_calls(provider, ids)

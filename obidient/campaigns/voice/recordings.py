@@ -220,13 +220,21 @@ def remove(asset_id: int) -> None:
     """Throw a recording away, unless a campaign plays it."""
     row = get(asset_id)
     with db.atomic():
-        if Campaign.select().where(Campaign.audio_asset_id == asset_id).exists():
+        if _is_played(asset_id):
             raise Conflict("A campaign plays this recording: it has to stay.")
         AudioAsset.delete().where(AudioAsset.id == asset_id).execute()
         audit.record("audio.removed", f"Removed the recording {row.title!r}", "audio", row.id)
     if row.secret:
         _path(row.secret, row.content_type).unlink(missing_ok=True)
         _original(row.secret).unlink(missing_ok=True)
+
+
+def _is_played(asset_id: int) -> bool:
+    """Whether a campaign has it, by itself or as call B of a split test."""
+    if Campaign.select().where(Campaign.audio_asset_id == asset_id).exists():
+        return True
+    tested = Campaign.select(Campaign.split).where(Campaign.split.is_null(False))
+    return any((row.split or {}).get("audio_asset_id") == asset_id for row in tested)
 
 
 def get(asset_id: int) -> AudioAsset:

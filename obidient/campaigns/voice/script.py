@@ -3,6 +3,7 @@
 from obidient.campaigns.fields import field_values
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.campaigns.models.voice import AudioAsset
+from obidient.campaigns.split import results, terms
 from obidient.campaigns.text import render
 from obidient.campaigns.voice import calls, recordings
 from obidient.campaigns.voice import menu as voice_menu
@@ -22,30 +23,36 @@ def find(provider: str, session: str, phone: str | None, reference: str) -> Scri
 
 def of(campaign: Campaign, recipient_id: int) -> Script:
     """A campaign's script for one recipient."""
-    text = ""
-    if campaign.message_template:
+    text, variant, row = "", "", None
+    if campaign.message_template or campaign.split:
         row = Recipient.get_or_none(Recipient.id == recipient_id)
+    if row and campaign.split:
+        variant = results.variants(campaign, [row.batch]).get(row.batch, "")
+    if template := terms.text_for(campaign, variant):
         contact_id = row.contact_id if row else None
         person = Contact.get_or_none(Contact.id == contact_id) if contact_id else None
-        text = render(campaign.message_template, field_values(person))
-    return for_text(campaign, text)
+        text = render(template, field_values(person))
+    return for_text(campaign, text, variant)
 
 
-def for_text(campaign: Campaign, text: str) -> Script:
-    """A campaign's script for somebody whose text is known."""
+def for_text(campaign: Campaign, text: str, variant: str = "") -> Script:
+    """A campaign's script for somebody whose text is known; `variant` is call A or B of a test."""
     menu = campaign.keypad
     return Script(
         text=text,
-        audio_url=audio_url(campaign),
+        audio_url=audio_url(campaign, variant),
         prompt=voice_menu.prompt(menu) if menu else "",
         choices=voice_menu.choices(menu),
     )
 
 
-def audio_url(campaign: Campaign) -> str | None:
+def audio_url(campaign: Campaign, variant: str = "") -> str | None:
     """Where the network fetches the campaign's recording; None when its text is spoken."""
-    spoken = registry.current().is_spoken(campaign.channel)
-    if not spoken or campaign.audio_asset_id is None:
+    spoken, played = (
+        registry.current().is_spoken(campaign.channel),
+        terms.audio_for(campaign, variant),
+    )
+    if not spoken or played is None:
         return None
-    row = AudioAsset.get_or_none(AudioAsset.id == campaign.audio_asset_id)
+    row = AudioAsset.get_or_none(AudioAsset.id == played)
     return recordings.address(row) if row else None

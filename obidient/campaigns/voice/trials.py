@@ -15,6 +15,7 @@ from obidient.campaigns.sending import lifecycle
 from obidient.campaigns.sending.counters import Counts
 from obidient.campaigns.sending.holds import TRANSACTIONAL
 from obidient.campaigns.sending.outcomes import Claimed, hand_over
+from obidient.campaigns.split import terms
 from obidient.campaigns.texts import answers
 from obidient.campaigns.voice import calls, recordings
 from obidient.campaigns.voice import menu as voice_menu
@@ -49,8 +50,10 @@ def register(registered: queues.Queues) -> None:
     registered.task(queues.Queues.of_channel("voice"), TASK, make)
 
 
-def ask(campaign: Campaign, phone: str, text: str) -> TrialCall:
+def ask(campaign: Campaign, phone: str, text: str, variant: str = "") -> TrialCall:
     """Queue a call to one phone, in the caller's transaction; `text` is spoken to it.
+
+    `variant` is call A or B of a split test: a phone rings for one of them at a time.
 
     Raises Invalid for what is no phone number or a recording that can't be played, Conflict for a
     number that opted out or is being called already, and after too many tests within an hour.
@@ -59,8 +62,8 @@ def ask(campaign: Campaign, phone: str, text: str) -> TrialCall:
     provider, why = lifecycle.carrier(campaign)
     if provider is None or why:
         raise Conflict(f"{why}.")
-    if campaign.audio_asset_id is not None:
-        recordings.check_playable(campaign.audio_asset_id, provider)
+    if (played := terms.audio_for(campaign, variant)) is not None:
+        recordings.check_playable(played, provider)
     under_way = TrialCall.state.in_(["queued", *OPEN])
     recent = TrialCall.created_at > utcnow() - timedelta(minutes=15)
     if TrialCall.select().where(TrialCall.phone == number, under_way, recent).exists():
@@ -70,6 +73,7 @@ def ask(campaign: Campaign, phone: str, text: str) -> TrialCall:
         campaign_id=campaign.id,
         phone=number,
         text=text,
+        variant=variant,
         created_by_id=user.id if user else None,
     )
     db.after_commit(lambda: hint(made.id))
@@ -101,7 +105,7 @@ def make(trialId: int) -> None:
         return
     if not _take_line(row, provider):
         return
-    audio = scripts.audio_url(campaign)
+    audio = scripts.audio_url(campaign, row.variant)
     database.release()
     one = Claimed(answers.FIRST_ID + row.id, row.phone, None, 1, utcnow())
     message = Message(one.id, row.phone, row.text, audio_url=audio, message_class=TRANSACTIONAL)
@@ -194,7 +198,7 @@ def script(provider: str, session: str, phone: str | None, reference: str) -> Sc
     campaign = Campaign.get_or_none(Campaign.id == row.campaign_id) if row else None
     if row is None or campaign is None:
         return found
-    return scripts.for_text(campaign, row.text)
+    return scripts.for_text(campaign, row.text, row.variant)
 
 
 def progress(provider: str, event: CallProgress) -> bool:
