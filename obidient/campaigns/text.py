@@ -172,7 +172,11 @@ def plain_spelling(text: str) -> str:
 
     Letters that have no plain form (emoji, Arabic) stay as they are.
     """
-    return normal(text).translate(_SPELLINGS)
+    text = normal(text)
+    # Few of its letters are others; what one is replaced by is never replaced again.
+    for character in set(text) - _GSM_SIGNS:
+        text = text.replace(character, _SPELLINGS[ord(character)])
+    return text
 
 
 def _allowed(own: Collection[str]) -> str:
