@@ -173,16 +173,20 @@ def test_two_calls_are_written_heard_and_told_apart(
     person.post(f"{page}send", people=str(PEOPLE))
     while not staging.stage_chunk(draft.id, 500):
         pass
-    here = f"/admin/campaigns/{draft.id}/"
+    calls_are_told_apart(person, int(draft.id))
+
+
+def calls_are_told_apart(person: Person, campaign_id: int) -> None:
+    here = f"/admin/campaigns/{campaign_id}/"
     overview = person.get(here)
     assert "Calls A and B" in overview and "Pressed key 1" in overview
     assert "Send call B to the rest?" in overview
-    b = next(one for one in campaign_rows(draft.id, person) if one["variant"] == "B")
+    b = next(one for one in campaign_rows(campaign_id, person) if one["variant"] == "B")
     of_b = person.get(f"{here}recipients?variant=B")
-    number = sum(one["variant"] == "B" for one in campaign_rows(draft.id, person))
+    number = sum(one["variant"] == "B" for one in campaign_rows(campaign_id, person))
     assert f"<b>Call B</b> · {number} people" in of_b and "Make a list of them" in of_b
-    assert len(campaign_rows(draft.id, person, "?variant=B")) == number
-    row = next(one for one in rows(draft.id) if one.phone == b["phone"])
+    assert len(campaign_rows(campaign_id, person, "?variant=B")) == number
+    row = next(one for one in rows(campaign_id) if one.phone == b["phone"])
     theirs = person.get(f"{here}recipients/{row.id}")
     assert "Recording “Radio voice”" in theirs and '<span class="muted">Call B</span>' in theirs
     assert "What counts: key 1" in person.get(f"{here}message")

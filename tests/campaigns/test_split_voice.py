@@ -53,15 +53,7 @@ def test_keys_choose_the_call_for_the_rest_once(
         recordings.remove(recording.id)
     a, b, rest = trial_of(campaign, "A"), trial_of(campaign, "B"), trial_of(campaign, "")
     assert len(a) + len(b) + len(rest) == PEOPLE and min(map(len, (a, b))) > 8
-    # Each hears their own: A is spoken, B is the recording; both have the menu.
-    of_a, of_b = script.of(campaign, a[0].id), script.of(campaign, b[0].id)
-    assert of_a.text.startswith("Hello Ada") and of_a.audio_url is None
-    assert (of_b.text, of_b.audio_url) == ("", recording.url)
-    assert of_a.choices == of_b.choices and len(of_a.choices) == 3
-    sound = {one.phone: one.audio_url for one in handed_to(campaign)}
-    assert {sound[one.phone] for one in a} == {None}
-    assert {sound[one.phone] for one in b} == {recording.url}
-
+    each_hears_their_own(campaign, a, b, recording.url)
     made = call_everybody(campaign)
     assert set(made) == {one.phone for one in (*a, *b)}
     for _ in range(2):
@@ -95,6 +87,25 @@ def test_keys_choose_the_call_for_the_rest_once(
     assert suppressed(a[8].phone, "voice") and lifecycle.get(campaign.id).winner == "B"
     assert results.count(lifecycle.get(campaign.id))[0].pressed == len(a) - 5
     assert {script.of(campaign, one.id).audio_url for one in rest} == {recording.url}
+    the_rest_is_called(campaign, client, rest)
+    told = [row.summary for row in AuditEntry.select().where(AuditEntry.action.contains("decided"))]
+    assert told == [f"Keys chose call B for the rest of 'Call': A 3 of {len(a)}, B 7 of {len(b)}"]
+
+
+def each_hears_their_own(
+    campaign: Campaign, a: list[Recipient], b: list[Recipient], url: str
+) -> None:
+    # Each hears their own: A is spoken, B is the recording; both have the menu.
+    of_a, of_b = script.of(campaign, a[0].id), script.of(campaign, b[0].id)
+    assert of_a.text.startswith("Hello Ada") and of_a.audio_url is None
+    assert (of_b.text, of_b.audio_url) == ("", url)
+    assert of_a.choices == of_b.choices and len(of_a.choices) == 3
+    sound = {one.phone: one.audio_url for one in handed_to(campaign)}
+    assert {sound[one.phone] for one in a} == {None}
+    assert {sound[one.phone] for one in b} == {url}
+
+
+def the_rest_is_called(campaign: Campaign, client: FlaskClient, rest: list[Recipient]) -> None:
     again = call_everybody(campaign)
     assert set(again) == {one.phone for one in rest}
     for session in again.values():
@@ -102,8 +113,6 @@ def test_keys_choose_the_call_for_the_rest_once(
     settled()
     sweeper.sweep()
     assert lifecycle.get(campaign.id).status == "completed"
-    told = [row.summary for row in AuditEntry.select().where(AuditEntry.action.contains("decided"))]
-    assert told == [f"Keys chose call B for the rest of 'Call': A 3 of {len(a)}, B 7 of {len(b)}"]
 
 
 def test_no_key_waits_for_a_person_and_who_was_out_is_called_again_first(
