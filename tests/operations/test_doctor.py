@@ -16,7 +16,7 @@ from servers import PostgresServer
 
 from obidient import database
 from obidient.operations import doctor
-from obidient.operations.doctor import postgres, redis, settings
+from obidient.operations.doctor import postgres, redis, report, settings
 from obidient.operations.doctor.report import clock_line
 
 Cli = Callable[..., Result]
@@ -185,6 +185,23 @@ def test_too_many_connections_are_reckoned(
     assert str(64 * 17 + 4 + 2 + 5) in line.text
     with at(environ, DATABASE_URL=url):
         assert named(postgres.lines)["database-connections"].state == "ok"
+
+
+def test_a_database_that_answers_late_is_told_with_the_cure(
+    environ: dict[str, str], durable: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never, always = 1e9, 0.0
+    with at(environ, DATABASE_URL=durable.url("postgres")):
+        for slow, very_slow, state in (
+            (never, never, "ok"),
+            (always, never, "warning"),
+            (always, always, "error"),
+        ):
+            monkeypatch.setattr(report, "SLOW", slow)
+            monkeypatch.setattr(report, "VERY_SLOW", very_slow)
+            line = named(postgres.lines)["database-latency"]
+            assert line.state == state
+            assert ("pg_stat_activity" in line.cure) == (state != "ok")
 
 
 def test_dead_rows_and_idle_transactions_are_told(

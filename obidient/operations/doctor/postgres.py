@@ -8,7 +8,14 @@ from typing import Any
 from obidient import database, queues
 from obidient.config import settings
 from obidient.database import db
-from obidient.operations.doctor.report import Line, clock_line, in_production, size, span
+from obidient.operations.doctor.report import (
+    Line,
+    clock_line,
+    in_production,
+    latency_line,
+    size,
+    span,
+)
 
 OLDEST = 14
 #: Tables whose rows change all evening.
@@ -99,6 +106,13 @@ def _postgres() -> Iterator[Line]:
     yield from _connections()
     yield from _idle()
     yield from _bloat()
+    yield latency_line(
+        "database-latency",
+        "PostgreSQL",
+        lambda: _one("SELECT 1"),
+        "Put it near the web servers and the workers, on the same network; see what keeps it busy: "
+        "SELECT query, state FROM pg_stat_activity.",
+    )
     now = float(_one("SELECT extract(epoch FROM clock_timestamp())"))
     yield from clock_line("database-clock", "PostgreSQL", time.time() - now)
 

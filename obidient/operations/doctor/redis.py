@@ -1,6 +1,5 @@
 """What would bite in Redis: open doors, jobs that may be thrown away, memory, a slow answer."""
 
-import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +12,17 @@ from obidient import breaker, redis_client
 from obidient.config import settings
 from obidient.database import describe_url
 from obidient.errors import first_line
-from obidient.operations.doctor.report import Line, clock_line, in_production, is_local, size, span
+from obidient.operations.doctor.report import (
+    Line,
+    clock_line,
+    in_production,
+    is_local,
+    latency_line,
+    size,
+    span,
+)
 
 OLDEST = (6, 0)
-#: Milliseconds of an answer, of which each message to send needs a few.
-SLOW, VERY_SLOW = 20.0, 200.0
 FULL, NEARLY_FULL = 0.95, 0.8
 
 
@@ -202,19 +207,9 @@ def _kept(connection: Redis, told: dict[str, Any]) -> Iterator[Line]:
 
 
 def _latency(connection: Redis) -> Iterator[Line]:
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        connection.ping()
-        took.append((time.perf_counter() - began) * 1000)
-    middle = statistics.median(took)
-    text = f"Redis answers in {middle:.1f} ms."
-    if middle < SLOW:
-        yield Line("ok", "redis-latency", text)
-        return
-    yield Line(
-        "error" if middle >= VERY_SLOW else "warning",
+    yield latency_line(
         "redis-latency",
-        f"{text} Each message waits for it.",
+        "Redis",
+        connection.ping,
         "Put Redis near the workers; look for slow commands: redis-cli SLOWLOG GET 10.",
     )

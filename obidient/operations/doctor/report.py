@@ -1,12 +1,16 @@
 """A line of the doctor: what was looked at, how it is, and the cure."""
 
-from collections.abc import Iterable, Iterator
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from obidient.config import settings
 
 State = Literal["ok", "warning", "error"]
+#: How often somebody is asked, and from how many milliseconds on an answer is slow.
+ASKED, SLOW, VERY_SLOW = 5, 20.0, 200.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,21 @@ def span(seconds: float) -> str:
             number = int(seconds // one)
             return f"{number} {unit}{'' if number == 1 else 's'}"
     return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"
+
+
+def latency_line(name: str, whose: str, ask: Callable[[], object], cure: str) -> Line:
+    """How soon somebody answers: the median of a few times that it is asked."""
+    took = []
+    for _ in range(ASKED):
+        began = time.perf_counter()
+        ask()
+        took.append((time.perf_counter() - began) * 1000)
+    middle = statistics.median(took)
+    text = f"{whose} answers in {middle:.1f} ms."
+    if middle < SLOW:
+        return Line("ok", name, text)
+    state: State = "error" if middle >= VERY_SLOW else "warning"
+    return Line(state, name, f"{text} Each message waits for it several times.", cure)
 
 
 def clock_line(name: str, whose: str, ahead: float) -> Iterator[Line]:
