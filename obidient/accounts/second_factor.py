@@ -6,7 +6,6 @@ import secrets
 import time
 
 import pyotp
-import segno
 
 from obidient.accounts import audit
 from obidient.accounts.models import RecoveryCode, User
@@ -33,6 +32,8 @@ def new_secret() -> str:
 
 def picture(user: User, secret: str) -> str:
     """The QR code that an app reads, as SVG."""
+    import segno
+
     uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=ISSUER)
     out = io.BytesIO()
     segno.make(uri, error="m").save(

@@ -15,6 +15,7 @@ from peewee import EXCLUDED, chunked
 
 from obidient.accounts import audit
 from obidient.accounts.models import User
+from obidient.accounts.passwords import nobodys
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import db, locked
@@ -107,7 +108,7 @@ def may_sign_in(user: User | None, pin: str) -> str:
 
 
 #: Checked for an unknown number, so that the answer takes as long as for a known one.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
+_NOBODY = nobodys(_hasher)
 
 
 def set_pin(user: User, pin: str | None = None) -> str:
