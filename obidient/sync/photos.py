@@ -9,9 +9,8 @@ import threading
 import warnings
 from datetime import timedelta
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
 from werkzeug.exceptions import TooManyRequests
 
 from obidient.accounts.models import User
@@ -20,6 +19,9 @@ from obidient.database import db, locked
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.sync import storage
 from obidient.sync.models import Photo
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LARGEST = 10 * 2**20
 PIECE = 2**20
@@ -187,7 +189,10 @@ class TooManyPixels(Exception):
         )
 
 
-def _open(data: bytes, kind: str) -> Image.Image:
+def _open(data: bytes, kind: str) -> "Image.Image":
+    """Pillow is loaded when the first photo comes."""
+    from PIL import Image
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
@@ -222,6 +227,8 @@ def shown(photo_id: str) -> bytes:
 
 def _redrawn(data: bytes, kind: str) -> bytes:
     """Upright, at most 2,000 pixels a side, pixels only."""
+    from PIL import Image, ImageOps
+
     picture = _open(data, kind)
     picture.draft("RGB", (SHOWN_SIDE, SHOWN_SIDE))
     upright = ImageOps.exif_transpose(picture).convert("RGB")

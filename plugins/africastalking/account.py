@@ -1,6 +1,7 @@
 """What all their services share: the account's settings, its balance, and one client for it."""
 
 import threading
+from typing import TYPE_CHECKING
 
 from wtforms import FloatField, IntegerField, PasswordField, StringField
 from wtforms.validators import Length, NumberRange, Optional, Regexp
@@ -20,7 +21,10 @@ from obidient.plugin import (
 )
 
 from . import mapping
-from .client import Account, Client
+from .credentials import Account
+
+if TYPE_CHECKING:
+    from .client import Client
 
 DEFAULT_CONCURRENCY = 128
 DEFAULT_READ_TIMEOUT = 25.0
@@ -70,8 +74,11 @@ class AccountProvider(Provider):
                 return f"{self.aliases[field]} is not set"
         return None
 
-    def client(self) -> Client:
+    def client(self) -> "Client":
         """One client, with its kept-alive connections, for as long as the settings stay."""
+        # The SDK brings `requests` along: 3 MB and a tenth of a second that many never need.
+        from .client import Client
+
         found = self.settings
         wanted = Account(
             found.get("username") or "",

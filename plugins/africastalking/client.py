@@ -5,7 +5,6 @@ only when its type is exactly `application/json`.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from africastalking.Application import ApplicationService
@@ -20,19 +19,10 @@ from obidient.plugin import (
     retry_after,
 )
 
+from .credentials import Account
+
 #: In place of parsed JSON: the night ban as an HTTP status.
 NIGHT: dict[str, Any] = {"night": True}
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whose account, and where; `sandbox` as the user name selects their sandbox."""
-
-    username: str
-    api_key: str
-    base_url: str = ""
-    connections: int = 64
-    read_timeout: float = 25.0
 
 
 class _Service:

@@ -8,8 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-import urllib3
-
 from .fate import NETWORKS
 from .postman import Courier
 
@@ -143,11 +141,13 @@ class Exchange(Courier[Step]):
 
     def _fetch(self, url: str) -> None:
         """Networks fetch recordings; this one does so from our own host alone."""
+        from urllib3.exceptions import HTTPError
+
         if urlsplit(url).netloc != urlsplit(self._address()).netloc:
             return
         try:
             answer = self._pool.request("GET", url, headers={"Range": "bytes=0-1023"}, timeout=10)
-        except urllib3.exceptions.HTTPError:
+        except HTTPError:
             return
         if answer.status >= 300:
             self._log.warning("our own recording can't be fetched: HTTP %s", answer.status)

@@ -5,11 +5,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
-
-import urllib3
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .fate import Report
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 THREADS = 4
 #: Reports kept in memory at once, some 30 MB; what is beyond goes to the channel's queue.
@@ -41,7 +43,13 @@ class Courier(Generic[T]):
         self._troubles = 0
         self._resting_until = 0.0
         self._closed = False
-        self._pool = urllib3.PoolManager(maxsize=THREADS, retries=False)
+
+    @cached_property
+    def _pool(self) -> "PoolManager":
+        """Loaded with the first errand: most commands and many processes have none."""
+        from urllib3 import PoolManager
+
+        return PoolManager(maxsize=THREADS, retries=False)
 
     def add(self, reports: list[T]) -> bool:
         """False when there is no room, or this process stops: nothing was taken."""
@@ -102,11 +110,13 @@ class Courier(Generic[T]):
 
     def ask(self, report: T, address: str, form: dict[str, str]) -> str | None:
         """Post a form: the answer, "" when refused for good, None to try again later."""
+        from urllib3.exceptions import HTTPError
+
         try:
             answer = self._pool.request(
                 "POST", address, fields=form, encode_multipart=False, timeout=10
             )
-        except urllib3.exceptions.HTTPError as error:
+        except HTTPError as error:
             return "" if self._trouble(report, type(error).__name__) else None
         if answer.status < 300:
             self._troubles = 0

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from obidient import create_app
-from obidient.accounts import tokens, users
+from obidient.accounts import passwords, tokens, users
 from obidient.accounts.login import safe_next
 from obidient.accounts.models import ApiToken, AuditEntry, User
 from obidient.clock import utcnow
@@ -30,6 +32,14 @@ def csrf(client: FlaskClient) -> str:
 def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, **more: str) -> object:
     form = {"email": email, "password": password, "csrf_token": csrf(client)}
     return client.post("/login", data=form, **more)  # type: ignore[arg-type]
+
+
+def test_a_hash_for_nobody_costs_what_others_cost_and_fits_no_password() -> None:
+    hasher = PasswordHasher(time_cost=2, memory_cost=64, parallelism=1)
+    text = passwords.nobodys(hasher)
+    assert not hasher.check_needs_rehash(text)
+    with pytest.raises(VerifyMismatchError):
+        hasher.verify(text, "nobody at all")
 
 
 def test_a_person_signs_in_and_out(client: FlaskClient, make_user: MakeUser) -> None:

@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import segno
 from flask import flash, redirect, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -221,4 +220,6 @@ def _address() -> str:
 
 def _picture(address: str) -> Markup:
     """The address as a QR code."""
+    import segno
+
     return Markup(segno.make(address, error="m").svg_inline(scale=3, border=2, light="#fff"))

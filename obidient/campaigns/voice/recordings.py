@@ -10,11 +10,6 @@ from typing import IO, Any
 
 from flask import Flask, Response, request, send_file
 from flask.blueprints import Blueprint
-from mutagen.mp3 import MP3
-from mutagen.oggflac import OggFLAC
-from mutagen.oggopus import OggOpus
-from mutagen.oggvorbis import OggVorbis
-from mutagen.wave import WAVE
 
 from obidient import files
 from obidient.accounts import actor, audit
@@ -38,11 +33,6 @@ KEPT_BY_NETWORKS = 30 * 24 * 3600
 UNREACHABLE = "The server can't be reached"
 NAMES = {"audio/mpeg": "MP3", "audio/wav": "WAV", "audio/ogg": "Ogg"}
 _ENDINGS = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg"}
-_PARSERS = {
-    "audio/mpeg": (MP3,),
-    "audio/wav": (WAVE,),
-    "audio/ogg": (OggVorbis, OggOpus, OggFLAC),
-}
 
 #: As much of the length that a file claims has to be in it; the rate of an MP3 is a guess at times.
 _LEAST = {"audio/mpeg": 0.5, "audio/wav": 0.98, "audio/ogg": 0.0}
@@ -102,13 +92,24 @@ def examine(file: IO[bytes]) -> Sound:
     return Sound(kind, seconds)
 
 
+def _parsers(kind: str) -> tuple[Any, ...]:
+    """Loaded when the first recording comes: most processes never see one."""
+    from mutagen.mp3 import MP3
+    from mutagen.oggflac import OggFLAC
+    from mutagen.oggopus import OggOpus
+    from mutagen.oggvorbis import OggVorbis
+    from mutagen.wave import WAVE
+
+    ogg = (OggVorbis, OggOpus, OggFLAC)
+    return {"audio/mpeg": (MP3,), "audio/wav": (WAVE,), "audio/ogg": ogg}[kind]
+
+
 def _seconds(file: IO[bytes], kind: str) -> float | None:
     size = file.seek(0, 2)
-    for parser in _PARSERS[kind]:
+    for parser in _parsers(kind):
         file.seek(0)
         try:
-            read: Any = parser
-            info = read(file).info
+            info = parser(file).info
             length, rate = float(info.length), int(getattr(info, "bitrate", 0) or 0)
         except Exception:  # noqa: BLE001 - the library trips over bad files in many ways
             logger.info("a file is no sound %s", parser.__name__)
