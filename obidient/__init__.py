@@ -58,7 +58,25 @@ def create_app(environ: Mapping[str, str] | None = None) -> "Flask":
     return app
 
 
+def queues_app() -> "Flask":
+    """What looks at the queues from outside needs: no page, no API, no job."""
+    from flask import Flask
+
+    from obidient import breaker, database, operations, queues
+    from obidient.config import Settings
+    from obidient.providers import registry
+
+    settings = Settings.load()
+    app = Flask("obidient", static_folder=None)
+    app.extensions["obidient.settings"] = settings
+    operations.init_logging(app, settings)
+    database.init_app(app, settings)
+    breaker.init_app(app, settings)
+    queues.init_app(app, settings, registry.init_app(app, settings).channels())
+    return app
+
+
 @functools.cache
-def consumer_app() -> "Flask":
-    """The one app of a worker process, shared by all queues of `obidient.queues`."""
+def process_app() -> "Flask":
+    """The one app of a process: of `wsgi`, of `obidient up` and its copies, of all queues."""
     return create_app()

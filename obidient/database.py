@@ -244,6 +244,13 @@ def release() -> None:
         db.close()
 
 
+def disconnect() -> None:
+    """Close every connection, before a fork: a copy of this process must not share one."""
+    release()
+    if isinstance(db.obj, PooledPostgresqlDatabase):
+        db.obj.close_all()
+
+
 @contextlib.contextmanager
 def upgrade_lock() -> Iterator[None]:
     """Hold off a second upgrade: an advisory lock on PostgreSQL, a lock file beside SQLite."""

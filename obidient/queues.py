@@ -21,7 +21,7 @@ from huey.storage import BaseStorage
 from redis import Redis
 from redis.exceptions import RedisError
 
-from obidient import consumer_app, database, tracing
+from obidient import database, process_app, tracing
 from obidient.breaker import Breaker
 from obidient.config import Settings
 from obidient.consumer import Consumer
@@ -240,7 +240,7 @@ def __getattr__(name: str) -> Huey:
     if name.startswith("__"):
         raise AttributeError(name)
 
-    queues: Queues = consumer_app().extensions["obidient.queues"]
+    queues: Queues = process_app().extensions["obidient.queues"]
     wanted = name.replace("_", "-")
     if wanted not in queues:
         raise AttributeError(f"there is no queue {name}; there are {', '.join(queues.names())}")

@@ -23,6 +23,7 @@ FROZEN = ROOT / "obidient" / "migrations"
 #: Functions that build an app, whose rooms may be imported when they are called.
 BUILDERS = {
     "create_app",
+    "queues_app",
     "init_app",
     "init_logging",
     "_campaigns",

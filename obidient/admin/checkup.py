@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from obidient import database
 from obidient.admin import formats
-from obidient.campaigns import progress
+from obidient.campaigns import standstill
 from obidient.campaigns.models.campaign import ProviderState
 from obidient.clock import utcnow
 from obidient.config import settings
@@ -153,8 +153,8 @@ def _queues() -> list[Line]:
 
 def _stalled() -> list[Line]:
     return [
-        Line("Campaigns", "down", "Stands still", progress.stalled_sentence(campaign))
-        for campaign in progress.stalled()
+        Line("Campaigns", "down", "Stands still", standstill.stalled_sentence(campaign))
+        for campaign in standstill.stalled()
     ]
 
 

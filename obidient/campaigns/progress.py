@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, Throughput
+from obidient.campaigns.models.campaign import Campaign, Recipient, Throughput
 from obidient.campaigns.sending import holds
 from obidient.campaigns.sending.notes import SLOT
 from obidient.campaigns.split import terms
@@ -13,39 +13,6 @@ from obidient.config import QuietHours, settings
 
 #: No estimate is farther off, seconds.
 LONGEST = 10 * 365 * 86_400
-
-
-#: People whose turn it is don't wait longer than this without a message to anybody.
-STALLED_AFTER = timedelta(seconds=60)
-
-
-def stalled() -> list[Campaign]:
-    """Sending campaigns with people whose turn it is, and nobody at work on them for a minute."""
-    now = utcnow()
-    since = now - STALLED_AFTER
-    due = Batch.select(Batch.campaign_id).where(
-        Batch.state == "ready",
-        Batch.next_at.is_null() | (Batch.next_at < since),
-    )
-    busy = Batch.select(Batch.campaign_id).where(Batch.lease_until > now)
-    sent = Throughput.select(Throughput.campaign_id).where(Throughput.at > since)
-    found = Campaign.select().where(
-        Campaign.status == "sending",
-        Campaign.queued > 0,
-        Campaign.started_at < since,
-        Campaign.updated_at < since,
-        Campaign.id.in_(due),
-        Campaign.id.not_in(busy),
-        Campaign.id.not_in(sent),
-    )
-    return [campaign for campaign in found.order_by(Campaign.id) if not holds.why_held(campaign)]
-
-
-def stalled_sentence(campaign: Campaign) -> str:
-    return (
-        f"Campaign {campaign.id} ({campaign.title}) has {campaign.queued:,} people waiting, and "
-        "no worker has been at it for a minute. Look at Redis and the workers."
-    )
 
 
 def rates(campaigns: Iterable[Campaign]) -> dict[int, float]:

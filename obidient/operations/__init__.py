@@ -16,11 +16,11 @@ def init_logging(app: Flask, settings: Settings) -> None:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Last of the packages: all queues have their tasks now."""
-    from obidient.operations import exposition, health
+    from obidient.operations import exposition, probes
     from obidient.operations.alerts import watching
     from obidient.workers import failed_jobs, history, living, ticker
 
-    app.register_blueprint(health.blueprint)
+    app.register_blueprint(probes.blueprint)
     exposition.init_app(app)
     failed_jobs.watch(app.extensions["obidient.queues"])
     ticker.register(app, "lost-workers", living.forget_the_dead, every=3600)

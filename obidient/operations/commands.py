@@ -12,35 +12,12 @@ from obidient.campaigns import control
 from obidient.command import with_app
 from obidient.config import ConfigError, settings
 from obidient.database import describe_url
-from obidient.operations import health, listing
-from obidient.operations.doctor import worst
-from obidient.operations.doctor.redis import lines as redis_lines
+from obidient.operations import listing
 from obidient.operations.worker import chosen_queues
 from obidient.workers import waiting
 
 
-@click.group(help="Look after the queues.")
-def queue() -> None:
-    """Filled by the commands below."""
-
-
-@queue.command("health", help="Say how the queues are; exit code 1 when something is wrong.")
-@click.option("--all", "everything", is_flag=True, help="Also Redis itself: memory, policy, TLS …")
-@with_app
-def show_health(everything: bool) -> None:
-    report = health.queue_health()
-    for line in report.lines:
-        click.echo(line)
-    for problem in report.problems:
-        click.echo(problem)
-    found = list(redis_lines()) if everything else []
-    for one in found:
-        click.echo(one.shown())
-    if not report.ok or worst(found) == "error":
-        sys.exit(1)
-
-
-@queue.command(
+@click.command(
     "jobs", help="List the jobs of these channels, or of all: waiting, active and so on."
 )
 @click.argument("channels", nargs=-1)
@@ -53,7 +30,7 @@ def jobs(channels: tuple[str, ...], limit: int) -> None:
                 click.echo(line)
 
 
-@queue.command("clear", help="Drop waiting and scheduled jobs; recipients stay safe.")
+@click.command("clear", help="Drop waiting and scheduled jobs; recipients stay safe.")
 @click.argument("channels", nargs=-1)
 @with_app
 def clear(channels: tuple[str, ...]) -> None:
@@ -65,7 +42,7 @@ def clear(channels: tuple[str, ...]) -> None:
     click.echo("Queues cleared")
 
 
-@queue.command("pause", help="Make no provider call on a channel until it is resumed.")
+@click.command("pause", help="Make no provider call on a channel until it is resumed.")
 @click.argument("channel")
 @with_app
 def pause(channel: str) -> None:
@@ -74,7 +51,7 @@ def pause(channel: str) -> None:
     click.echo(f"The {channel} channel is paused.")
 
 
-@queue.command("resume", help="Let a channel go on.")
+@click.command("resume", help="Let a channel go on.")
 @click.argument("channel")
 @with_app
 def resume(channel: str) -> None:

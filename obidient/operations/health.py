@@ -1,15 +1,14 @@
-"""Health of database, Redis and queues: /healthz, /readyz and `obidient queue health`."""
+"""Health of database, Redis and queues, in sentences."""
 
 import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, Response
 from peewee import PeeweeException
 from redis.exceptions import RedisError
 
-from obidient import api, breaker, database, files, queue_storage, queues
-from obidient.campaigns import progress
+from obidient import breaker, database, files, queue_storage, queues
+from obidient.campaigns import standstill
 from obidient.config import settings
 from obidient.database import db, describe_url
 from obidient.errors import first_line
@@ -17,8 +16,6 @@ from obidient.workers import failed_jobs
 from obidient.workers import waiting as queue_jobs
 from obidient.workers.living import living_workers
 from obidient.workers.running import UNCOUNTED
-
-blueprint = Blueprint("health", __name__)
 
 NAMES = {"sms": "SMS", "voice": "Voice", "results-sync": "Results sync"}
 
@@ -134,7 +131,7 @@ def queue_health() -> Report:
     except (RedisError, sqlite3.Error, OSError) as error:
         report.problems.append(f"The queue can't be read: {error}")
         return report
-    report.problems += [progress.stalled_sentence(one) for one in progress.stalled()]
+    report.problems += [standstill.stalled_sentence(one) for one in standstill.stalled()]
     always = {queues.Queues.of_channel(channel) for channel in queues.CORE_CHANNELS}
     for state in states:
         if state.name in always or not state.empty:
@@ -146,32 +143,6 @@ def queue_health() -> Report:
     if short := files.shortage(settings().data_dir):
         report.problems.append(f"{short}.")
     return report
-
-
-@blueprint.get("/healthz")
-def healthz() -> Response:
-    """This process answers."""
-    return api.json_response({"status": "ok"})
-
-
-@blueprint.get("/readyz")
-def readyz() -> Response:
-    """Whether this process can do its work, with a sentence for each problem.
-
-    Without its database it can't (503). Without Redis it can, from memory and with the sweeper's
-    help: a load balancer that turned every server away then would make an outage of it.
-    """
-    problem = database_problem()
-    redis = redis_problem()
-    problems = [] if problem is None else [problem]
-    if problem is None and (reads := database.only_reads()) is not None:
-        problems.append(reads)
-    if redis is not None:
-        problems.append(redis)
-    if short := files.shortage(settings().data_dir):
-        problems.append(short)
-    status = "not ready" if problem else "degraded" if problems else "ready"
-    return api.json_response({"status": status, "problems": problems}, 503 if problem else 200)
 
 
 def database_problem() -> str | None:

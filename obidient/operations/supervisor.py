@@ -1,6 +1,7 @@
 """Several processes under one: what dies is started again, with growing pauses.
 
-Only a process that was never ready ends all: it would fail the same way the next time.
+Only a process that was never ready ends all: it would fail the same way the next time. It starts no
+thread, so that a child may be a copy of it.
 """
 
 import contextlib
@@ -8,14 +9,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+
+from obidient.operations.forked import Forked
 
 #: Pauses before a new start, seconds; who has lived for STABLE seconds begins at the first again.
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 60.0
@@ -26,12 +27,16 @@ LOOK = 0.1
 
 @dataclass
 class Child:
-    """One process; `ready` once it has said so, in this or an earlier life."""
+    """One process; `ready` once it has said so, in this or an earlier life.
+
+    It runs `work` in a copy of the supervisor, or else `command`.
+    """
 
     name: str
     command: list[str]
     is_ready: Callable[[], bool] | None = None
-    process: subprocess.Popen[bytes] | None = None
+    work: Callable[[], object] | None = None
+    process: "subprocess.Popen[bytes] | Forked | None" = None
     ready: bool = False
     began: float = 0.0
     pause: float = FIRST_PAUSE
@@ -53,7 +58,10 @@ class CannotStart(Exception):
 
 
 class Supervisor:
-    """`said` is called with (child, sentence, seconds until the next start) at each death."""
+    """`said` is called with (child, sentence, seconds until the next start) at each death.
+
+    `ready` is called when a child is ready for the first time; copies don't hold `descriptors`.
+    """
 
     def __init__(
         self,
@@ -61,10 +69,12 @@ class Supervisor:
         environ: Mapping[str, str],
         folder: Path,
         said: Callable[[Child, str, float], None],
+        ready: Callable[[Child], None] = lambda _: None,
+        descriptors: Iterable[int] = (),
     ) -> None:
         self.children, self.environ, self.folder, self.said = children, environ, folder, said
+        self.ready, self.descriptors = ready, list(descriptors)
         self._signals = 0
-        self._width = max(len(child.name) for child in children)
 
     def run(self) -> None:
         """Until a signal comes. Raises CannotStart when a process never becomes ready."""
@@ -103,32 +113,25 @@ class Supervisor:
         environ = dict(self.environ)
         if child.inbox is not None and child.is_ready is None:
             environ["NOTIFY_SOCKET"] = child.inbox.getsockname()
+        child.began = time.monotonic()
+        if child.work is not None:
+            inboxes = [one.inbox.fileno() for one in self.children if one.inbox is not None]
+            drop = [*self.descriptors, *inboxes]
+            child.process = Forked(child.name, child.work, environ, self.folder, drop)
+            return
         # Not in our group: Ctrl-C reaches us alone, and we tell the children in our own way.
         child.process = subprocess.Popen(
             child.command,
             env=environ,
             cwd=self.folder,
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        child.began = time.monotonic()
-        threading.Thread(target=self._print, args=(child, child.process), daemon=True).start()
-
-    def _print(self, child: Child, process: subprocess.Popen[bytes]) -> None:
-        """A child's lines under its name, where somebody reads them."""
-        prefix = f"{child.name:<{self._width}} | ".encode() if sys.stdout.isatty() else b""
-        out = sys.stdout.buffer if hasattr(sys.stdout, "buffer") else None
-        for line in process.stdout or ():
-            if out is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    out.write(prefix + line)
-                    out.flush()
 
     def _look(self) -> None:
         for child in self.children:
             if not child.ready:
-                child.ready = self._heard(child)
+                self._ask(child)
             if child.running:
                 if time.monotonic() - child.began > STABLE:
                     child.pause = FIRST_PAUSE
@@ -136,6 +139,13 @@ class Supervisor:
                 self._died(child, child.process.wait())
             elif time.monotonic() >= child.due:
                 self._start(child)
+
+    def _ask(self, child: Child) -> bool:
+        """Whether a child has been ready by now."""
+        if self._heard(child):
+            child.ready = True
+            self.ready(child)
+        return child.ready
 
     def _heard(self, child: Child) -> bool:
         if child.is_ready is not None:
@@ -149,7 +159,7 @@ class Supervisor:
     def _died(self, child: Child, code: int) -> None:
         child.process = None
         # It may have said so with its last breath.
-        if not child.ready and not self._heard(child):
+        if not child.ready and not self._ask(child):
             raise CannotStart(child.name, code)
         child.times += 1
         child.due = time.monotonic() + child.pause

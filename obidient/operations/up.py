@@ -1,34 +1,44 @@
-"""`obidient up`: web and workers under one supervisor, in one terminal."""
+"""`obidient up`: web and workers under one supervisor, in one terminal.
+
+On Linux the app is loaded once: web server and worker begin as copies of the supervisor and share
+its memory. They are processes of their own all the same: one that dies takes no other along.
+"""
 
 import contextlib
 import fcntl
+import functools
+import gc
 import http.client
 import logging
 import os
 import socket
 import sys
-import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
 import click
+import gunicorn
 from flask import Flask, current_app
+from gunicorn.app.wsgiapp import WSGIApplication
 from peewee import PeeweeException
 
-from obidient import database
+from obidient import database, process_app
 from obidient.clock import utcnow
-from obidient.command import with_app
+from obidient.command import inside
 from obidient.config import ROOT, settings
 from obidient.consumer import GRACE_DEVELOPMENT
 from obidient.errors import Conflict, Problem
-from obidient.operations import supervised
+from obidient.operations import forked, supervised, worker
 from obidient.operations.models import Restart
 from obidient.operations.supervisor import CannotStart, Child, Supervisor, how_ended
 from obidient.queue_storage import queue_file
 
 logger = logging.getLogger(__name__)
+
+CONFIG = str(ROOT / "gunicorn.conf.py")
+#: Elsewhere a child is a program of its own: the libraries of macOS do not survive in a copy.
+COPIES = sys.platform == "linux"
 
 
 def lock(folder: Path) -> TextIO:
@@ -64,15 +74,22 @@ def check_port(port: int) -> None:
 
 
 @click.command(help="Run the web server and the workers until Ctrl-C.")
-@with_app
+@inside(process_app)
 def up() -> None:
-    with lock(queue_file(settings()).parent):
+    with lock(queue_file(settings()).parent) as held:
         check_port(settings().port)
         _check_upgraded()
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         _forget_restarts()
+        supervisor = _supervisor(app, settings().port, held)
+        # Else the first request sorts it, in memory that is not shared.
+        app.url_map.update()
+        database.disconnect()
+        # What is there now stays shared with the copies: nothing looks through it for garbage.
+        gc.collect()
+        gc.freeze()
         try:
-            _supervisor(app, settings().port).run()
+            supervisor.run()
         except CannotStart as problem:
             raise Problem(
                 f"The {problem.name} process can't start: it {how_ended(problem.code)}. "
@@ -80,25 +97,46 @@ def up() -> None:
             ) from None
 
 
-def _supervisor(app: Flask, port: int) -> Supervisor:
-    config = str(ROOT / "gunicorn.conf.py")
-    worker = ["-m", "obidient", "worker", "--grace", str(GRACE_DEVELOPMENT)]
+def _supervisor(app: Flask, port: int, held: TextIO) -> Supervisor:
+    web = [sys.executable, "-m", "gunicorn", "-c", CONFIG]
+    jobs = [sys.executable, "-m", "obidient", "worker", "--grace", str(GRACE_DEVELOPMENT)]
     children = [
-        Child("web", [sys.executable, "-m", "gunicorn", "-c", config], lambda: answers(port)),
-        Child("worker", [sys.executable, *worker]),
+        Child("web", web, lambda: answers(port), _server().run if COPIES else None),
+        Child("worker", jobs, None, functools.partial(work, app) if COPIES else None),
     ]
     environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1", supervised.VARIABLE: str(os.getpid())}
     # On one small machine: else each of many threads keeps a heap of its own.
-    environ.setdefault("MALLOC_ARENA_MAX", "2")
+    environ.setdefault("MALLOC_ARENA_MAX", str(forked.HEAPS))
 
     def said(child: Child, sentence: str, pause: float) -> None:
         text = f"The {child.name} process {sentence}; it is started again in {pause:.0f} s."
         logger.error(text)
         with app.app_context():
             _note(child, sentence, pause)
+        database.disconnect()
 
-    _announce_when_ready(port)
-    return Supervisor(children, environ, ROOT, said)
+    def ready(child: Child) -> None:
+        if child.name == "web":
+            click.echo(f"\nReady: http://127.0.0.1:{port}/admin   (Ctrl-C stops it)\n")
+
+    return Supervisor(children, environ, ROOT, said, ready, [held.fileno()])
+
+
+def _server() -> WSGIApplication:
+    """Gunicorn with its settings read, as `python -m gunicorn -c gunicorn.conf.py` reads them."""
+    # By these words it begins anew at a USR2.
+    main = str(Path(gunicorn.__file__).with_name("__main__.py"))
+    sys.argv = [main, "--chdir", str(ROOT), "-c", CONFIG]
+    return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn")
+
+
+def work(app: Flask) -> None:
+    """Be the worker of all queues; does not return."""
+    try:
+        inside(lambda: app)(worker.work)((), GRACE_DEVELOPMENT)
+    except click.ClickException as problem:
+        problem.show()
+        raise SystemExit(problem.exit_code) from None
 
 
 def _note(child: Child, sentence: str, pause: float) -> None:
@@ -141,16 +179,3 @@ def answers(port: int) -> bool:
         return False
     finally:
         asked.close()
-
-
-def _announce_when_ready(port: int) -> None:
-    """Print the address once the web server answers."""
-
-    def wait() -> None:
-        for _ in range(600):
-            if answers(port):
-                click.echo(f"\nReady: http://127.0.0.1:{port}/admin   (Ctrl-C stops it)\n")
-                return
-            time.sleep(0.1)
-
-    threading.Thread(target=wait, daemon=True).start()

@@ -20,10 +20,7 @@ def refuse_if_old(app: Flask) -> None:
     """End with the command to give when the database lacks upgrades; before any child is made."""
     with app.app_context():
         problem = database.not_upgraded()
-        database.release()
-    close = getattr(database.db.obj, "close_all", None)
-    if close is not None:
-        close()
+    database.disconnect()
     if problem is not None:
         raise SystemExit(f"Error: {problem}")
 

@@ -130,6 +130,11 @@ def _join(consumers: list[Any], ticker: Ticker) -> None:
 @click.option("--grace", type=float, default=None, help="Seconds to finish calls after a TERM.")
 @with_app
 def worker(channels: tuple[str, ...], grace: float | None) -> None:
+    work(channels, grace)
+
+
+def work(channels: tuple[str, ...] = (), grace: float | None = None) -> None:
+    """Be a worker until told to stop; does not return. Needs the app."""
     names = chosen_queues(channels)
     supervised.end_with_supervisor()
     name_process("worker" if channels in ((), ("all",)) else f"{'+'.join(channels)}-worker")

@@ -161,6 +161,11 @@ def test_a_killed_worker_and_a_killed_web_server_come_back(
         first = worker()
         assert first is not None
         web = (_children(running.pid) - {first}).pop()
+        # Its children are copies of it: a thread of its own, or its lock, must not be in them.
+        assert len(list(Path(f"/proc/{running.pid}/task").iterdir())) == 1
+        for pid in (first, web):
+            held = {one.readlink().name for one in Path(f"/proc/{pid}/fd").iterdir()}
+            assert "up.lock" not in held
         os.kill(first, signal.SIGKILL)
         wait_for(lambda: Restart.get_or_none(Restart.process == "worker"), 30, "a word on it")
         assert up.answers(port)

@@ -21,7 +21,7 @@ from standin_africastalking import API_KEY, StandIn
 
 from obidient import breaker, create_app, queues
 from obidient.accounts import users
-from obidient.campaigns import control, progress
+from obidient.campaigns import control, standstill
 from obidient.campaigns.models.campaign import Batch, Campaign
 from obidient.campaigns.sending import hints
 from obidient.clock import utcnow
@@ -267,12 +267,12 @@ def test_a_campaign_with_people_waiting_and_nobody_at_work_is_told(
     app: Flask, tmp_path: Path
 ) -> None:
     campaign = stuck_campaign(tmp_path)
-    assert progress.stalled() == []
+    assert standstill.stalled() == []
     before = utcnow() - timedelta(minutes=2)
     Campaign.update(started_at=before, updated_at=before).execute()
     Batch.update(hinted_until=None).execute()
-    assert [row.id for row in progress.stalled()] == [campaign.id]
+    assert [row.id for row in standstill.stalled()] == [campaign.id]
     said = health.queue_health()
     assert any("Rally" in one and "3 people waiting" in one for one in said.problems)
     Batch.update(next_at=utcnow() + timedelta(minutes=5)).execute()
-    assert progress.stalled() == []
+    assert standstill.stalled() == []
