@@ -1,31 +1,68 @@
 """What makes the many apps of one test process cheap to build, and changes nothing they do.
 
-Werkzeug compiles two functions for each of our 200 addresses, and argon2 is slow on purpose;
-without this, more than half of the suite's time would go there.
+Werkzeug reads and compiles each of our 200 addresses anew for each app, Jinja each template, and
+argon2 is slow on purpose; without this, more than half of the suite's time would go there.
 """
 
+from types import CodeType
+
 from argon2 import PasswordHasher
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from werkzeug.routing.converters import DEFAULT_CONVERTERS
 from werkzeug.routing.rules import Rule
 
 from obidient.accounts import passwords
 from obidient.sync import pins
 
-_builders: dict[object, object] = {}
-_compile_builder = Rule._compile_builder
+_compile = Rule.compile
+#: What `Rule.compile` sets, and nothing changes afterwards.
+_COMPILED = ("_parts", "_trace", "_converters", "_build", "_build_unknown")
+_rules: dict[object, tuple[dict[str, object], frozenset[str]]] = {}
 
 
 def install() -> None:
-    """Share compiled addresses among apps, and hash passwords and PINs at the least cost."""
-    Rule._compile_builder = _shared  # type: ignore[assignment, method-assign]
+    """Share addresses and templates among apps; hash passwords and PINs at the least cost."""
+    Rule.compile = _shared  # type: ignore[method-assign]
+    Flask.jinja_options = {"bytecode_cache": _Templates()}
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._hasher = cheap
     pins._hasher = cheap
     passwords._NOBODY = cheap.hash("nobody at all")
 
 
-def _shared(rule: Rule, append_unknown: bool = True) -> object:
-    """The builder of an earlier app: it takes the rule as its argument and keeps nothing."""
-    key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
-    if key not in _builders:
-        _builders[key] = _compile_builder(rule, append_unknown)
-    return _builders[key]
+def _shared(rule: Rule) -> None:
+    """Take over what an equal rule of an earlier app was compiled to."""
+    if rule.map is None or rule.map.converters != DEFAULT_CONVERTERS:
+        _compile(rule)
+        return
+    where = rule.host if rule.map.host_matching else rule.subdomain
+    key = (rule.rule, where, rule.merge_slashes, repr(rule.defaults))
+    if key not in _rules:
+        _compile(rule)
+        found = {name: getattr(rule, name) for name in _COMPILED}
+        # Bound to their rule; each other rule binds the functions to itself.
+        for name in ("_build", "_build_unknown"):
+            found[name] = found[name].__func__
+        _rules[key] = (found, frozenset(rule.arguments))
+        return
+    found, arguments = _rules[key]
+    for name, value in found.items():
+        bound = name.startswith("_build")
+        setattr(rule, name, value.__get__(rule, None) if bound else value)  # type: ignore[attr-defined]
+    rule.arguments |= arguments
+
+
+class _Templates(BytecodeCache):
+    """Compiled templates, as long as their text stays the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._known.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._known[bucket.key, bucket.checksum] = bucket.code

@@ -156,6 +156,8 @@ class PostgresServer:
         options = f"-p {self.port} -k {self._folder} -h 127.0.0.1 -c max_connections=300"
         if not self._durable:
             options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+            # In its own folder, which is removed: nothing of it is left in /dev/shm.
+            options += " -c dynamic_shared_memory_type=mmap"
         self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._folder / "server.log"),
                   "-o", options, "start")  # fmt: skip
 
