@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nursery
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -172,13 +174,18 @@ class PostgresServer:
 @contextlib.contextmanager
 def process(*command: str, environ: dict[str, str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A program of ours, ended by pid when the test is over; its output is shown on failure."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        env=dict(os.environ) | environ,
-        cwd=cwd,
-        stdout=sys.stderr,
-        stderr=sys.stderr,
-    )
+    surroundings = dict(os.environ) | environ
+    child: subprocess.Popen[bytes]
+    if cwd == nursery.ROOT and not any(name in surroundings for name in nursery.EARLY):
+        child = nursery.the_one().start(command, surroundings, cwd, sys.stderr.fileno())
+    else:
+        child = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env=surroundings,
+            cwd=cwd,
+            stdout=sys.stderr,
+            stderr=sys.stderr,
+        )
     try:
         yield child
     finally:
