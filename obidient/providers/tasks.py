@@ -1,7 +1,6 @@
 """What providers run in workers: their `@task` methods, and `close` when a worker stops."""
 
 import functools
-import inspect
 import logging
 import threading
 from collections.abc import Callable
@@ -36,10 +35,13 @@ def register(registered: Queues, provider: Provider) -> None:
 
 def _marked_methods(provider: Provider) -> list[tuple[str, Any]]:
     """Methods marked as tasks; properties are not looked into, they may ask the database."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(provider).__mro__):
+        found |= vars(kind)
     return [
         (name, getattr(provider, name))
-        for name in dir(type(provider))
-        if any(hasattr(inspect.getattr_static(type(provider), name), mark) for mark in _MARKS)
+        for name, value in sorted(found.items())
+        if any(hasattr(value, mark) for mark in _MARKS)
     ]
 
 

@@ -42,6 +42,7 @@ def test_a_hash_for_nobody_costs_what_others_cost_and_fits_no_password() -> None
         hasher.verify(text, "nobody at all")
 
 
+@pytest.mark.slow
 def test_a_person_signs_in_and_out(client: FlaskClient, make_user: MakeUser) -> None:
     user = make_user("organiser")
     answer = sign_in(client, user.email.upper())
@@ -71,6 +72,7 @@ def test_signing_in_without_a_csrf_token_is_refused(
     assert client.post("/login", data=form).status_code == 400
 
 
+@pytest.mark.slow
 def test_without_redis_people_sign_in_and_guessing_is_throttled_all_the_same(
     app: Flask, environ: dict[str, str], make_user: MakeUser
 ) -> None:
@@ -111,6 +113,7 @@ def test_the_last_admin_can_be_neither_closed_nor_demoted(make_user: MakeUser) -
         users.set_role(only, "viewer")
 
 
+@pytest.mark.slow
 @settings(
     deadline=None,
     max_examples=200,
@@ -130,6 +133,7 @@ def test_next_never_leads_to_another_site(target: str) -> None:
     assert "\\" not in safe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", list(ROLES))
 @pytest.mark.parametrize("scope", list(SCOPES))
 def test_a_token_may_do_what_its_role_may_and_no_more(
@@ -158,6 +162,7 @@ def test_a_token_can_ask_for_no_more_than_its_role(make_user: MakeUser) -> None:
         tokens.issue(make_user("viewer"), "t", ["admin"])
 
 
+@pytest.mark.slow
 def test_tokens_are_stored_hashed_expire_and_can_be_revoked(
     app: Flask, make_user: MakeUser
 ) -> None:
@@ -194,6 +199,7 @@ def test_a_missing_or_wrong_token_is_401(app: Flask, header: str) -> None:
         tokens.authorize(header, ())
 
 
+@pytest.mark.slow
 def test_the_command_makes_a_user_and_a_token_alone_on_the_last_line(cli: Cli, app: Flask) -> None:
     made = cli(
         "user", "create", "a@example.org", "--role", "admin", "--password-stdin",
@@ -206,6 +212,7 @@ def test_the_command_makes_a_user_and_a_token_alone_on_the_last_line(cli: Cli, a
         assert tokens.authorize(f"Bearer {token}", ("admin",)).email == "a@example.org"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scopes", ["--scope sync --scope admin", "--scope sync admin"])
 def test_scopes_are_named_one_by_one_or_in_a_row(
     cli: Cli, app: Flask, make_user: Callable[..., User], scopes: str
@@ -241,6 +248,7 @@ def test_changes_are_in_the_audit_trail_with_who_made_them(
     assert (last.action, last.actor) == ("user.signed-in", user.email)
 
 
+@pytest.mark.slow
 def test_every_page_has_strict_headers(client: FlaskClient) -> None:
     headers = client.get("/login").headers
     policy = headers["Content-Security-Policy"]

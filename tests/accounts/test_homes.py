@@ -41,6 +41,7 @@ def test_each_role_lands_at_its_own_home(
     assert client.get("/login").location == ("/agent?signed-in" if role == "agent" else "/admin/")
 
 
+@pytest.mark.slow
 def test_a_unit_that_no_register_holds_is_told_to_whoever_enters_it_and_to_its_agent(
     app: Flask, cli: Callable[..., Result], make_user: Callable[..., User]
 ) -> None:

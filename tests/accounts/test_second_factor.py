@@ -48,6 +48,7 @@ def guarded(ada: User) -> list[str]:
     return codes
 
 
+@pytest.mark.slow
 def test_it_is_set_up_with_a_picture_and_a_first_code(client: FlaskClient, ada: User) -> None:
     enter(client, ada)
     page = client.get("/account/second-factor").text
@@ -63,6 +64,7 @@ def test_it_is_set_up_with_a_picture_and_a_first_code(client: FlaskClient, ada: 
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("guarded")
 def test_the_password_alone_opens_nothing(client: FlaskClient, ada: User) -> None:
     assert enter(client, ada).location.startswith("/login/code")
@@ -93,6 +95,7 @@ def test_a_clock_half_a_minute_off_is_forgiven_and_more_is_not(app: Flask, ada: 
     assert post(client, "/login/code", code=digits(ada, 1)).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_recovery_code_stands_in_once(app: Flask, ada: User, guarded: list[str]) -> None:
     for expected in (302, 401):
         client = app.test_client()
@@ -102,6 +105,7 @@ def test_a_recovery_code_stands_in_once(app: Flask, ada: User, guarded: list[str
     assert second_factor.codes_left(ada) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("guarded")
 def test_guessing_codes_is_throttled_wherever_it_comes_from(app: Flask, ada: User) -> None:
     codes = []
@@ -124,6 +128,7 @@ def test_half_way_in_ends_after_five_minutes(
     assert client.get("/login/code").location.startswith("/login")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("guarded")
 def test_weakening_an_account_takes_the_password_and_a_code(client: FlaskClient, ada: User) -> None:
     enter(client, ada)
@@ -136,6 +141,7 @@ def test_weakening_an_account_takes_the_password_and_a_code(client: FlaskClient,
     assert User.get_by_id(ada.id).totp_secret is None
 
 
+@pytest.mark.slow
 def test_a_role_that_needs_one_can_do_nothing_before_it_is_set_up(
     environ: dict[str, str], app: Flask, make_user: Callable[..., User]
 ) -> None:
@@ -151,6 +157,7 @@ def test_a_role_that_needs_one_can_do_nothing_before_it_is_set_up(
     assert other.get("/admin/").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("guarded")
 def test_an_operator_helps_who_has_lost_everything(
     ada: User, cli: Callable[..., Result], client: FlaskClient
@@ -166,6 +173,7 @@ def test_an_operator_helps_who_has_lost_everything(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_sessions_are_seen_and_ended_one_by_one(app: Flask, ada: User) -> None:
     here, there, away = (app.test_client() for _ in range(3))
     there.environ_base["HTTP_USER_AGENT"] = ANDROID
@@ -194,6 +202,7 @@ def test_nobody_ends_the_session_of_somebody_else(
     assert mine.get("/admin/").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_new_password_and_a_closed_account_end_every_session(
     client: FlaskClient, ada: User, closed: bool

@@ -23,6 +23,7 @@ UNUSED = re.compile(r"/(details|export|new|ajax/lookup)/")
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_every_page_opens_and_nonsense_in_its_address_breaks_none(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -44,6 +45,7 @@ def test_every_page_opens_and_nonsense_in_its_address_breaks_none(
             assert status < 500, f"{endpoint}: {one}: {status}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_opens_its_pages_and_sends_its_forms_and_no_other(
     role: str, app: Flask, sign_in: Callable[..., Person]

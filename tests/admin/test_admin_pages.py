@@ -59,6 +59,7 @@ def _pages() -> Iterator[str]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_every_page_opens_without_any_data(app: Flask, sign_in: Callable[..., Person]) -> None:
     admin = sign_in()
     for page in pages_of(app):
@@ -66,6 +67,7 @@ def test_every_page_opens_without_any_data(app: Flask, sign_in: Callable[..., Pe
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_every_page_opens_on_full_data(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -86,6 +88,7 @@ def _fill(people: list[Contact]) -> None:
     failed_jobs.record("sms-broadcast", "send_batch", {"campaignId": 1}, ValueError("a <b>bug"))
 
 
+@pytest.mark.slow
 def test_no_page_holds_anything_that_the_policy_forbids(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -109,6 +112,7 @@ def test_no_page_holds_anything_that_the_policy_forbids(
         assert "a <b>bug" not in response.text, page
 
 
+@pytest.mark.slow
 def test_the_live_part_stops_when_nothing_can_change(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -125,6 +129,7 @@ def test_the_live_part_stops_when_nothing_can_change(
     assert "hx-trigger" not in live.text
 
 
+@pytest.mark.slow
 def test_no_page_of_a_campaign_counts_its_recipients_but_for_those_not_reached(
     app: Flask,
     sign_in: Callable[..., Person],

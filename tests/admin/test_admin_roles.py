@@ -21,6 +21,7 @@ ROLES = (*EVERYBODY, "agent")
 # ---- who sees what -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_opens_its_pages_and_no_other(role: str, sign_in: Callable[..., Person]) -> None:
     person = sign_in(role)
@@ -28,6 +29,7 @@ def test_each_role_opens_its_pages_and_no_other(role: str, sign_in: Callable[...
         assert (page, person.client.get(page).status_code) == (page, 200 if role in roles else 403)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", EVERYBODY)
 def test_the_menu_leads_only_where_a_role_may_go(role: str, sign_in: Callable[..., Person]) -> None:
     person = sign_in(role)
@@ -56,6 +58,7 @@ def test_a_refusal_says_why_and_what_to_do(sign_in: Callable[..., Person]) -> No
         assert 'href="/agent"' in refusal
 
 
+@pytest.mark.slow
 def test_who_only_looks_can_change_nothing(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

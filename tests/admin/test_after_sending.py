@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+import pytest
 from admin_people import Person, people, sent, sign_in
 from flask import Flask
 
@@ -25,6 +26,7 @@ KEYPAD = {
 }
 
 
+@pytest.mark.slow
 def test_the_people_behind_a_key_are_opened_written_to_kept_and_exported(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -52,6 +54,7 @@ def test_the_people_behind_a_key_are_opened_written_to_kept_and_exported(
         viewer.post(f"{base}/{action}", 403, key="1")
 
 
+@pytest.mark.slow
 def test_the_people_behind_a_reply_are_found_by_its_kind_and_by_its_whole_words(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -84,6 +87,7 @@ def test_the_people_behind_a_reply_are_found_by_its_kind_and_by_its_whole_words(
     assert "recipients?reply=words&amp;said=yes" in page
 
 
+@pytest.mark.slow
 def test_reasons_stand_in_one_table_with_what_can_be_done_about_each(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -114,6 +118,7 @@ def test_reasons_stand_in_one_table_with_what_can_be_done_about_each(
     assert "None of them may be tried again" in act("retry", no_route)
 
 
+@pytest.mark.slow
 def test_the_export_has_local_times_and_the_sentences_of_the_screen(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -132,6 +137,7 @@ def test_the_export_has_local_times_and_the_sentences_of_the_screen(
     assert row["error_reason"] == "The phone was off or out of reach for too long"
 
 
+@pytest.mark.slow
 def test_the_report_is_one_page_a_pdf_and_a_csv_of_the_same_figures(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -164,6 +170,7 @@ def test_the_report_is_one_page_a_pdf_and_a_csv_of_the_same_figures(
     viewer.get(f"{base}/report.doc", 404)
 
 
+@pytest.mark.slow
 def test_a_cancelled_campaign_has_nobody_waiting_and_a_running_one_is_followed(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

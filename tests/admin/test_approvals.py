@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from admin_people import Person, people, sign_in
 from flask import Flask
 
@@ -14,6 +15,7 @@ from obidient.contacts.models import Contact
 __all__ = ["people", "sign_in"]
 
 
+@pytest.mark.slow
 def test_a_draft_is_asked_for_sent_back_asked_again_approved_and_sent(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

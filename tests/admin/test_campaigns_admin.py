@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from admin_people import Person, people, sent, sign_in, written
 from flask import Flask
 
@@ -16,6 +17,7 @@ from obidient.contacts.models import Contact
 __all__ = ["people", "sign_in"]
 
 
+@pytest.mark.slow
 def test_controls_do_what_they_say(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -41,6 +43,7 @@ def test_controls_do_what_they_say(
     assert Campaign.select().where(Campaign.title == "Town hall (copy)").exists()
 
 
+@pytest.mark.slow
 def test_a_scheduled_campaign_can_be_moved_but_not_into_the_past(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -53,6 +56,7 @@ def test_a_scheduled_campaign_can_be_moved_but_not_into_the_past(
     assert "Choose a time in the future" in page
 
 
+@pytest.mark.slow
 def test_one_action_on_several_campaigns_names_what_it_could_not_do(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -64,6 +68,7 @@ def test_one_action_on_several_campaigns_names_what_it_could_not_do(
     assert lifecycle.get(running.id).status == "paused"
 
 
+@pytest.mark.slow
 def test_recipients_are_masked_found_by_number_and_paged(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -87,6 +92,7 @@ def test_recipients_are_masked_found_by_number_and_paged(
     assert "There are letters in this number" in organiser.get(f"{base}?phone=hello")
 
 
+@pytest.mark.slow
 def test_the_export_holds_everybody_and_runs_no_formula(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

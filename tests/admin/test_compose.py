@@ -24,6 +24,7 @@ __all__ = ["people", "sign_in"]
 # ---- forms -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_form_is_taken_without_its_token(app: Flask, sign_in: Callable[..., Person]) -> None:
     admin = sign_in()
     tried = 0
@@ -39,6 +40,7 @@ def test_no_form_is_taken_without_its_token(app: Flask, sign_in: Callable[..., P
     assert tried > 40
 
 
+@pytest.mark.slow
 def test_a_draft_is_written_reviewed_and_sent(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_draft_is_written_reviewed_and_sent(
     assert AuditEntry.get(AuditEntry.action == "campaign.launched").actor == organiser.user.email
 
 
+@pytest.mark.slow
 def test_sending_asks_again_when_the_audience_has_grown(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -76,6 +79,7 @@ def test_sending_asks_again_when_the_audience_has_grown(
     assert lifecycle.get(campaign.id).status == "draft"
 
 
+@pytest.mark.slow
 def test_a_test_message_goes_to_one_phone_and_counts_in_no_campaign(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -95,6 +99,7 @@ def test_a_test_message_goes_to_one_phone_and_counts_in_no_campaign(
     assert "0803555" not in entry.summary and "35550199" not in entry.summary
 
 
+@pytest.mark.slow
 def test_a_test_message_is_refused_where_it_may_not_go(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -112,6 +117,7 @@ def test_a_test_message_is_refused_where_it_may_not_go(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_large_campaign_needs_a_second_person(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -142,6 +148,7 @@ def test_a_large_campaign_needs_a_second_person(
     assert control.launch(small.id).status == "sending"
 
 
+@pytest.mark.slow
 def test_an_unfinished_draft_says_what_is_missing_and_is_not_sent(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -168,6 +175,7 @@ def test_a_mistake_in_one_field_loses_nothing_of_the_others(
     assert campaign.message_template.startswith("Hello {{first_name")
 
 
+@pytest.mark.slow
 def test_clearing_the_audience_of_a_draft_really_clears_it(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -177,6 +185,7 @@ def test_clearing_the_audience_of_a_draft_really_clears_it(
     assert not lifecycle.get(campaign.id).audience
 
 
+@pytest.mark.slow
 def test_the_writer_sees_people_parts_and_who_is_left_out(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

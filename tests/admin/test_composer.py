@@ -48,6 +48,7 @@ def it_is(hour: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "_shift", there - (now - clock._shift))
 
 
+@pytest.mark.slow
 def test_the_writer_is_told_at_what_time_it_will_be_done(
     people: list[Contact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +57,7 @@ def test_the_writer_is_told_at_what_time_it_will_be_done(
     assert found.finishes == "12:00"
 
 
+@pytest.mark.slow
 def test_the_end_counts_the_quiet_hours_on_the_way(
     people: list[Contact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +67,7 @@ def test_the_end_counts_the_quiet_hours_on_the_way(
     assert found.quiet == "Nothing leaves from 20:00 until 08:00"
 
 
+@pytest.mark.slow
 def test_the_simulator_is_not_said_to_wait_for_the_morning(
     app: Flask, people: list[Contact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +81,7 @@ def test_the_simulator_is_not_said_to_wait_for_the_morning(
     assert not any("quiet hours" in one for one in found.warnings)
 
 
+@pytest.mark.slow
 def test_a_field_that_some_have_nothing_for_is_pointed_out(people: list[Contact]) -> None:
     Contact.update(first_name="").where(Contact.id.in_([one.id for one in people[:200]])).execute()
     gaps = draft.work_out(written(message_template="Dear {{first_name}}, {{lga}}")).gaps
@@ -89,6 +93,7 @@ def test_a_field_that_some_have_nothing_for_is_pointed_out(people: list[Contact]
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_samples_come_from_the_whole_audience_not_from_its_beginning(
     app: Flask, people: list[Contact]
 ) -> None:
@@ -106,6 +111,7 @@ def test_an_audience_that_joined_on_one_day_is_sampled_too(people: list[Contact]
     assert len({one.id for one in shown}) == 40
 
 
+@pytest.mark.slow
 def test_the_line_of_the_pace_does_not_fall_at_its_end(people: list[Contact]) -> None:
     campaign = written()
     now = utcnow().replace(microsecond=0)
@@ -121,6 +127,7 @@ def test_a_pace_is_said_in_a_unit_with_figures_before_the_point() -> None:
     assert shown == ["100/s", "30.9/s", "15/min", "1/h", "0/s"]
 
 
+@pytest.mark.slow
 def test_a_control_in_the_list_leads_back_to_the_list(
     client: FlaskClient, app: Flask, make_user: Callable[..., User], people: list[Contact]
 ) -> None:
@@ -138,6 +145,7 @@ def test_a_control_in_the_list_leads_back_to_the_list(
     assert lifecycle.get(campaign.id).status == "paused"
 
 
+@pytest.mark.slow
 def test_the_home_page_says_why_people_were_not_reached(
     client: FlaskClient, make_user: Callable[..., User], people: list[Contact]
 ) -> None:
@@ -153,6 +161,7 @@ def test_the_home_page_says_why_people_were_not_reached(
     assert "37" in page
 
 
+@pytest.mark.slow
 def test_quiet_hours_tell_one_story(
     app: Flask, people: list[Contact], monkeypatch: pytest.MonkeyPatch
 ) -> None:

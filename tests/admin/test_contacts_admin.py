@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from admin_people import Person, people, sign_in, written
 from flask import Flask
 
@@ -25,6 +26,7 @@ def run_jobs() -> None:
         jobs.run(job.id)
 
 
+@pytest.mark.slow
 def test_an_import_is_mapped_tried_and_then_done(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -58,6 +60,7 @@ def test_an_import_is_mapped_tried_and_then_done(
     sign_in("organiser").get(f"/admin/import/jobs/{job.id}", 404)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_table_says_what_it_is(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -67,6 +70,7 @@ def test_a_file_that_is_no_table_says_what_it_is(
     assert "This workbook is damaged" in page
 
 
+@pytest.mark.slow
 def test_contacts_are_found_by_name_number_place_and_tag(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -86,6 +90,7 @@ def test_contacts_are_found_by_name_number_place_and_tag(
     assert "Nobody fits" in organiser.get("/admin/contacts/?search=Zzzz")
 
 
+@pytest.mark.slow
 def test_several_contacts_are_tagged_and_deleted_with_a_trace(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -108,6 +113,7 @@ def test_several_contacts_are_tagged_and_deleted_with_a_trace(
     assert AuditEntry.get(AuditEntry.action == "contacts.deleted").summary == "Deleted 3 contacts"
 
 
+@pytest.mark.slow
 def test_opt_outs_are_added_and_lifted(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -123,6 +129,7 @@ def test_opt_outs_are_added_and_lifted(
     assert Suppression.get().lifted_at is not None
 
 
+@pytest.mark.slow
 def test_a_tag_that_a_waiting_campaign_needs_stays(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from admin_people import Person, sign_in, written
 from flask import Flask
 from flask.testing import FlaskClient
@@ -19,6 +20,7 @@ __all__ = ["sign_in"]
 # ---- operations --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_queue_without_a_consumer_is_loud(app: Flask, sign_in: Callable[..., Person]) -> None:
     queues.current().enqueue("sms-broadcast", "stage", campaignId=1)
     admin = sign_in()
@@ -34,6 +36,7 @@ def test_a_channel_is_paused_and_resumed(app: Flask, sign_in: Callable[..., Pers
     assert "Paused by hand" not in admin.post("/admin/queues/sms-broadcast/resume")
 
 
+@pytest.mark.slow
 def test_a_failed_job_shows_its_traceback_until_it_is_dealt_with(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -53,6 +56,7 @@ def test_a_failed_job_shows_its_traceback_until_it_is_dealt_with(
     assert (type(job).__name__, job.kwargs) == ("stage", {"campaignId": 7})
 
 
+@pytest.mark.slow
 def test_a_secret_setting_is_kept_and_never_shown(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:

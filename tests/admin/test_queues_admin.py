@@ -71,6 +71,7 @@ def test_a_scheduled_job_brought_forward_runs_at_once(
     assert queues.current()[SMS].ready_to_run(task)
 
 
+@pytest.mark.slow
 def test_who_is_behind_a_removed_job_is_asked_for_again(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_job_of_a_plugin_says_that_nothing_brings_it_back(
     assert waiting.comes_back("send_batch")
 
 
+@pytest.mark.slow
 def test_what_no_worker_can_read_can_be_removed(app: Flask, sign_in: Callable[..., Person]) -> None:
     queues.current().storage(SMS).enqueue(b'{"id": "1", "task": "of_another_version"}')
     (job,) = waiting.waiting(SMS)
@@ -142,6 +144,7 @@ def test_a_viewer_may_do_nothing_to_a_job(app: Flask, sign_in: Callable[..., Per
 # ---- batches ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_batches_stand_beside_the_jobs_and_can_be_put_first(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -161,6 +164,7 @@ def test_batches_stand_beside_the_jobs_and_can_be_put_first(
     assert len(send_jobs()) == 1
 
 
+@pytest.mark.slow
 def test_a_paused_campaigns_batch_is_not_put_first(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -171,6 +175,7 @@ def test_a_paused_campaigns_batch_is_not_put_first(
     assert "Its campaign is paused: resume it first." in page
 
 
+@pytest.mark.slow
 def test_work_is_found_by_campaign_and_by_phone(app: Flask, sign_in: Callable[..., Person]) -> None:
     first, second = sending("Town hall"), sending("Night market")
     admin = sign_in()
@@ -184,6 +189,7 @@ def test_work_is_found_by_campaign_and_by_phone(app: Flask, sign_in: Callable[..
     assert "No campaign of this queue is called that or has written to that number." in page
 
 
+@pytest.mark.slow
 def test_failed_jobs_of_one_campaign_are_tried_again_together(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -202,6 +208,7 @@ def test_failed_jobs_of_one_campaign_are_tried_again_together(
     assert {job.ids["campaignId"] for job in send_jobs()} == {mine.id}
 
 
+@pytest.mark.slow
 def test_trying_a_crashed_send_again_queues_a_job_that_can_run(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -231,6 +238,7 @@ def test_a_list_of_failures_reads_no_traceback_and_says_how_many_it_deals_with(
     assert FailedJob.get(FailedJob.dealt_with_at.is_null()).ids == {"campaignId": 2}
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_long_is_told_with_its_age(
     app: Flask, sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +317,7 @@ def test_a_job_run_is_counted_with_its_waiting_time(app: Flask) -> None:
     assert (row.jobs, sum(row.waits.values()), sum(row.runs.values())) == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_the_past_is_drawn_and_stands_in_a_table(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -357,6 +366,7 @@ def test_a_worker_shows_what_it_has_in_hand_and_one_that_died_is_named(
     assert page.index("apapa") < page.index("bodija") < page.index("Gone without a word")
 
 
+@pytest.mark.slow
 def test_a_sweep_is_run_when_somebody_asks_for_it(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:

@@ -70,6 +70,7 @@ def expected(campaign: Campaign, fits: Callable[[Recipient, Contact], bool]) -> 
     return [row.id for row in rows if fits(row, contacts[row.contact_id])]
 
 
+@pytest.mark.slow
 def test_every_filter_finds_exactly_those_who_fit_on_all_its_pages(
     app: Flask,
     sign_in: Callable[..., Person],
@@ -101,6 +102,7 @@ def test_every_filter_finds_exactly_those_who_fit_on_all_its_pages(
         assert sorted(all_pages(viewer, url)) == expected(campaign, fits), address
 
 
+@pytest.mark.slow
 def test_a_page_looks_no_longer_than_people_wait_and_says_so(
     app: Flask,
     sign_in: Callable[..., Person],
@@ -118,6 +120,7 @@ def test_a_page_looks_no_longer_than_people_wait_and_says_so(
     assert all_pages(viewer, url) == [last.id]
 
 
+@pytest.mark.slow
 def test_the_export_follows_the_filter(
     app: Flask,
     sign_in: Callable[..., Person],
@@ -146,6 +149,7 @@ def test_the_export_follows_the_filter(
     assert "0007" not in entry.summary
 
 
+@pytest.mark.slow
 def test_a_filter_by_error_needs_no_look_at_the_other_recipients(app: Flask) -> None:
     campaign = written()
     wanted = recipients.Filter(code="406")
@@ -171,6 +175,7 @@ def _inlined(sql: str, values: list[object]) -> str:
     return sql
 
 
+@pytest.mark.slow
 def test_a_recipients_page_tells_the_whole_story(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -212,6 +217,7 @@ def test_a_recipients_page_tells_the_whole_story(
     assert f"/admin/campaigns/{other.id}/recipients/" in page
 
 
+@pytest.mark.slow
 def test_a_recipient_of_another_campaign_is_not_found(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -220,6 +226,7 @@ def test_a_recipient_of_another_campaign_is_not_found(
     sign_in().get(f"/admin/campaigns/{mine.id}/recipients/{row.id}", 404)
 
 
+@pytest.mark.slow
 def test_a_try_that_is_made_again_is_kept(app: Flask, people: list[Contact]) -> None:
     campaign = sent()
     row = Recipient.get(Recipient.campaign_id == campaign.id)
@@ -248,6 +255,7 @@ def running(**more: object) -> Campaign:
     return Campaign.get_by_id(campaign.id)
 
 
+@pytest.mark.slow
 def test_campaigns_that_share_the_limit_say_so(app: Flask, people: list[Contact]) -> None:
     first, second = running(), running(title="Night market")
     slot = utcnow().replace(microsecond=0)
@@ -260,6 +268,7 @@ def test_campaigns_that_share_the_limit_say_so(app: Flask, people: list[Contact]
     assert why == "Shares the channel's limit of 5,000 a second with 1 other campaign."
 
 
+@pytest.mark.slow
 def test_a_campaign_whose_people_all_wait_for_a_next_try_names_the_time(
     app: Flask, people: list[Contact]
 ) -> None:
@@ -274,6 +283,7 @@ def test_a_campaign_whose_people_all_wait_for_a_next_try_names_the_time(
 # ---- providers ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_provider_shows_what_it_refused_in_the_last_quarter_hour(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -289,6 +299,7 @@ def test_a_provider_shows_what_it_refused_in_the_last_quarter_hour(
         assert "of 100 messages in 15 minutes" in page
 
 
+@pytest.mark.slow
 def test_a_test_goes_through_the_provider_it_is_about(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_form_that_is_wrong_comes_back_as_it_was_filled_in(
     assert Election.get_or_none(Election.id == "gov-2027") is None
 
 
+@pytest.mark.slow
 def test_an_election_is_changed_but_no_sheet_becomes_unreadable(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:
@@ -137,6 +138,7 @@ def test_an_election_is_changed_but_no_sheet_becomes_unreadable(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_newcomer_finds_one_dispute_in_the_demo_election(app: Flask) -> None:
     assert demo.load()
     assert not demo.load()
@@ -145,6 +147,7 @@ def test_a_newcomer_finds_one_dispute_in_the_demo_election(app: Flask) -> None:
     assert len(doubt.sheets) == 2
 
 
+@pytest.mark.slow
 def test_a_dispute_is_shown_with_its_evidence_and_settled_with_a_reason(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:
@@ -169,6 +172,7 @@ def test_a_dispute_is_shown_with_its_evidence_and_settled_with_a_reason(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_the_photo_of_a_sheet_stands_under_its_figures_and_only_its_senders(
     app: Flask, sign_in: Callable[..., Person], make_user: Callable[..., User]
 ) -> None:
@@ -196,6 +200,7 @@ def test_the_photo_of_a_sheet_stands_under_its_figures_and_only_its_senders(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_doubts_come_weightiest_first_and_can_be_narrowed_to_a_state(
     app: Flask, sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +251,7 @@ def test_sheets_are_counted_by_status_as_if_each_was_looked_at(
     assert "No sheet is superseded now" not in page
 
 
+@pytest.mark.slow
 def test_figures_can_be_corrected_by_hand_or_voided(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:
@@ -267,6 +273,7 @@ def test_figures_can_be_corrected_by_hand_or_voided(
     assert recount.differences("abc123") == []
 
 
+@pytest.mark.slow
 def test_a_refused_sheet_with_too_many_votes_can_be_looked_at_and_chosen(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -277,6 +284,7 @@ def test_a_refused_sheet_with_too_many_votes_can_be_looked_at_and_chosen(
     assert "500 votes could count at most" in page
 
 
+@pytest.mark.slow
 def test_a_sheet_with_more_votes_than_any_unit_has_is_evidence_and_no_choice(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -288,6 +296,7 @@ def test_a_sheet_with_more_votes_than_any_unit_has_is_evidence_and_no_choice(
     assert page.count('name="choice"') == 2
 
 
+@pytest.mark.slow
 def test_any_unit_can_be_opened_by_its_code_and_nonsense_is_told(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:
@@ -305,6 +314,7 @@ def test_who_only_looks_at_results_starts_no_recount(
     assert jobs.Job.select().count() == 0
 
 
+@pytest.mark.slow
 def test_the_totals_are_counted_again_by_a_worker_and_repaired_by_an_admin(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:
@@ -326,6 +336,7 @@ def test_the_totals_are_counted_again_by_a_worker_and_repaired_by_an_admin(
     assert recount.differences("abc123") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "room", "making"),
     [("admin", 200, 200), ("reviewer", 200, 403), ("organiser", 403, 403), ("viewer", 403, 403)],

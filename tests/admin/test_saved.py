@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from admin_people import Person, people, sign_in, written
 from campaign_requests import create, organiser
 from flask import Flask
@@ -18,6 +19,7 @@ __all__ = ["create", "organiser", "people", "sign_in"]
 API = "/api/communications"
 
 
+@pytest.mark.slow
 def test_a_text_and_an_audience_are_kept_and_used_in_the_next_campaign(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

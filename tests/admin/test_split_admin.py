@@ -45,6 +45,7 @@ def drafted(person: Person) -> tuple[int, str]:
     return int(draft.id), f"/admin/compose/{draft.id}/"
 
 
+@pytest.mark.slow
 def test_a_split_test_is_written_reviewed_and_tried_out(
     people: None, sign_in: Callable[..., Person]
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_split_test_is_written_reviewed_and_tried_out(
     assert lifecycle.get(campaign_id).split is None
 
 
+@pytest.mark.slow
 def test_both_texts_are_compared_and_one_is_chosen_by_hand(
     people: None,
     provider: Provider,

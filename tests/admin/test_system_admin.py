@@ -98,6 +98,7 @@ def test_the_end_of_the_log_is_filtered(admin: FlaskClient, environ: dict[str, s
     assert "No such lines" in text(admin, "/admin/system/log?q=nothing-like-it")
 
 
+@pytest.mark.slow
 def test_a_large_log_is_read_from_its_end(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_bytes(b"old line\n" * 400_000 + b"the last one\n")

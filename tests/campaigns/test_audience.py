@@ -106,6 +106,7 @@ def store(people: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @given(people=st.lists(person(), max_size=8), wanted=chosen)
 @settings(
     max_examples=60,
@@ -143,6 +144,7 @@ def test_areas_are_resolved_to_official_codes(app: Flask) -> None:
     assert found["everyone"] is False
 
 
+@pytest.mark.slow
 def test_an_lga_name_of_two_states_is_refused_with_both(app: Flask) -> None:
     with pytest.raises(Invalid) as refused:
         audience.validate({"lgas": ["Surulere"]})

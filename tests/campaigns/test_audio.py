@@ -26,6 +26,7 @@ __all__ = ["organiser", "path"]
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "seconds"), [(wav(1.5), 1.5), (mp3(), 2.0), (made("voice-note.ogg"), 2.0)]
 )
@@ -40,6 +41,7 @@ def test_a_recording_is_known_by_its_content_and_measured(
     assert client.get(URL, headers=organiser).json["items"][0]["title"] == "Greeting"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "word"),
     [
@@ -141,6 +143,7 @@ def test_an_address_that_leads_nowhere_says_so(app: Flask) -> None:
 # ---- in the admin -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_is_listened_to_in_the_admin(
     app: Flask, client: FlaskClient, make_user: Callable[..., Any], path: str
 ) -> None:
@@ -185,6 +188,7 @@ def test_the_parser_is_given_what_nobody_should_send(tmp_path: Path) -> None:
                 continue
 
 
+@pytest.mark.slow
 def test_a_campaign_with_a_recording_of_ours_gives_networks_its_whole_address(
     app: Flask, client: FlaskClient, organiser: dict[str, str], path: str
 ) -> None:
@@ -194,6 +198,7 @@ def test_a_campaign_with_a_recording_of_ours_gives_networks_its_whole_address(
     assert listed.endswith(path)
 
 
+@pytest.mark.slow
 def test_a_menu_is_written_in_the_composer_and_its_answers_are_shown(
     app: Flask, client: FlaskClient, make_user: Callable[..., Any]
 ) -> None:
@@ -231,6 +236,7 @@ def test_a_menu_is_written_in_the_composer_and_its_answers_are_shown(
     )
 
 
+@pytest.mark.slow
 def test_an_upload_that_comes_again_under_its_key_is_one_recording(
     client: FlaskClient, organiser: dict[str, str]
 ) -> None:

@@ -15,6 +15,7 @@ from obidient.errors import Invalid
 __all__ = ["organiser", "path"]
 
 
+@pytest.mark.slow
 def test_it_is_served_without_a_session_and_may_be_kept(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.data) == (200, kept())
@@ -27,12 +28,14 @@ def test_it_is_served_without_a_session_and_may_be_kept(client: FlaskClient, pat
     assert (again.status_code, again.data) == (304, b"")
 
 
+@pytest.mark.slow
 def test_parts_of_it_are_served_to_who_asks_for_them(client: FlaskClient, path: str) -> None:
     part = client.get(path, headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.data) == (206, kept()[100:200])
     assert part.headers["Content-Range"] == f"bytes 100-199/{len(kept())}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "first", "last"),
     [("0-0", 0, 0), ("-100", -100, None), ("100-", 100, None), ("0-99999999", 0, None)]
@@ -47,6 +50,7 @@ def test_any_part_can_be_asked_for(
     assert (part.status_code, part.data) == (206, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["bytes=99999999-", "bytes=-0"])
 def test_who_asks_for_what_is_not_there_is_told_how_much_there_is(
     client: FlaskClient, path: str, asked: str
@@ -56,6 +60,7 @@ def test_who_asks_for_what_is_not_there_is_told_how_much_there_is(
     assert beyond.headers["Content-Range"] == f"bytes */{len(kept())}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked", ["bytes=0-9,20-29", "bytes=9-0", "bytes=-", "bytes=x-y", "bytes", "seconds=0-9", "1-2"]
 )
@@ -66,6 +71,7 @@ def test_several_parts_at_once_and_nonsense_get_the_whole(
     assert (answer.status_code, answer.data) == (200, kept())
 
 
+@pytest.mark.slow
 def test_its_head_tells_its_size_and_holds_nothing(client: FlaskClient, path: str) -> None:
     answer = client.head(path, headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer.data) == (200, b"")
@@ -73,6 +79,7 @@ def test_its_head_tells_its_size_and_holds_nothing(client: FlaskClient, path: st
     assert answer.headers["Accept-Ranges"] == "bytes"
 
 
+@pytest.mark.slow
 def test_its_address_cannot_be_guessed(client: FlaskClient, path: str) -> None:
     secret = path.split("/")[2].partition(".")[0]
     assert len(secret) >= 32
@@ -84,6 +91,7 @@ def test_its_address_cannot_be_guessed(client: FlaskClient, path: str) -> None:
     assert client.get("/audio/../obidient.db").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_recording_that_a_campaign_plays_stays(
     app: Flask, client: FlaskClient, organiser: dict[str, str], path: str
 ) -> None:
@@ -125,6 +133,7 @@ def test_nobody_is_called_to_hear_nothing(
         assert control.launch(campaign.id).status == "sending"
 
 
+@pytest.mark.slow
 def test_a_text_message_plays_no_recording(
     client: FlaskClient, organiser: dict[str, str], path: str
 ) -> None:

@@ -25,6 +25,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_an_operators_numbers_go_their_own_way_while_it_is_well(
     app: Flask, networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:

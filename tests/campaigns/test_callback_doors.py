@@ -185,6 +185,7 @@ def test_a_forger_gets_403_and_leaves_no_row(client: FlaskClient, network: Provi
     assert RawCallback.select().count() == 1
 
 
+@pytest.mark.slow
 def test_verify_sees_what_the_network_signed(client: FlaskClient, network: Provider) -> None:
     post(client, b"id=a%2Fb&status=delivered", Authorization="Basic eA==")
     (seen,) = Signing.seen

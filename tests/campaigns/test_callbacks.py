@@ -112,6 +112,7 @@ def test_too_much_is_413(client: FlaskClient, network: Network) -> None:
     assert RawCallback.select().count() == 1
 
 
+@pytest.mark.slow
 def test_a_network_that_wants_an_answer_gets_it(post: Post) -> None:
     answer = post("voice", id="1")
     assert (answer.data, answer.content_type) == (b"<Response/>", "application/xml")

@@ -52,6 +52,7 @@ def test_a_campaign_is_given_back_as_it_was_written(
     assert client.get(f"{BASE}/{made['id']}", headers=organiser).json == made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "word"),
     [
@@ -121,6 +122,7 @@ def test_a_refused_campaign_leaves_its_key_free(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_actions_follow_the_states_and_the_wrong_ones_are_409(
     client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
 ) -> None:
@@ -151,6 +153,7 @@ def test_actions_follow_the_states_and_the_wrong_ones_are_409(
         assert f"campaign.{name}" in actions
 
 
+@pytest.mark.slow
 def test_a_scheduled_campaign_waits_and_can_be_moved(
     client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
 ) -> None:

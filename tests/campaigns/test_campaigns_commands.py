@@ -35,6 +35,7 @@ def test_an_empty_list_says_so(app: Flask, cli: Cli) -> None:
     assert "There are no campaigns." in cli("campaign", "list").output
 
 
+@pytest.mark.slow
 def test_a_campaign_can_be_followed_and_stopped(sending: Campaign, cli: Cli) -> None:
     number = str(sending.id)
     assert "1,000 of 1,500 done" in cli("campaign", "list", "--status", "sending").output
@@ -55,6 +56,7 @@ def test_a_campaign_can_be_followed_and_stopped(sending: Campaign, cli: Cli) -> 
     assert actors == {"command line"}
 
 
+@pytest.mark.slow
 def test_what_can_not_be_done_is_one_sentence_and_exit_code_1(app: Flask, cli: Cli) -> None:
     for action in ("show", "pause", "resume", "cancel"):
         answer = cli("campaign", action, "99")

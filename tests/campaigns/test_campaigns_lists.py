@@ -48,6 +48,7 @@ def recipients(campaign_id: int, number: int, status: RecipientStatus, start: in
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_list_is_walked_by_cursor_without_gaps_or_repeats(
     client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_list_is_walked_by_cursor_without_gaps_or_repeats(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_recipients_are_walked_by_status_without_gaps_or_repeats(
     client: FlaskClient, organiser: dict[str, str], create: Callable[..., dict[str, Any]]
 ) -> None:

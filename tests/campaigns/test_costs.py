@@ -96,6 +96,7 @@ def test_a_budget_stops_a_campaign_before_it_begins_and_on_its_way(
     assert control.resume(campaign.id).status == "sending"
 
 
+@pytest.mark.slow
 def test_whoever_sends_a_dear_campaign_agrees_to_the_sum(
     app: Flask, people: None, sign_in: Callable[..., Person]
 ) -> None:
@@ -145,6 +146,7 @@ def test_whose_text_grows_past_ten_parts_is_told_and_left_out_with_the_reason(
     assert CampaignError.get(CampaignError.campaign_id == campaign.id).code == "too-long"
 
 
+@pytest.mark.slow
 def test_review_and_estimate_name_the_number_of_people_left_out(
     app: Flask,
     people: None,

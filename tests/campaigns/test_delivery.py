@@ -81,6 +81,7 @@ ODD: dict[str, Callable[[Message], Any]] = {
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", list(ODD))
 def test_what_the_network_accepted_is_recorded_however_oddly_a_plugin_says_so(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, odd: str
@@ -104,6 +105,7 @@ UNUSABLE: dict[str, Callable[[Message], Any]] = {
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", list(UNUSABLE))
 def test_no_outcome_leaves_anybody_behind(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, odd: str
@@ -139,6 +141,7 @@ def test_what_a_network_says_of_its_refusal_is_kept_whatever_is_in_it(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_crash_is_shown_whatever_its_text_holds(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +248,7 @@ def test_a_report_of_success_cancels_a_retry_and_one_of_failure_does_not(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_report_about_an_answer_from_the_inbox_settles_no_campaign_s_doubt(
     provider: Provider, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

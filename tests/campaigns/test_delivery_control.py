@@ -103,6 +103,7 @@ def test_a_campaign_that_waits_for_the_morning_says_so(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_decision_is_carried_out_to_its_end_by_two_workers_at_once(
     app: Flask, provider: Provider, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:

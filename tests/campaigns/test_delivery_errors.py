@@ -51,6 +51,7 @@ def wary(environ: dict[str, str]) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("wary")
 def test_errors_after_a_second_try_pause_a_campaign_as_those_before_it_did(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
@@ -67,6 +68,7 @@ def test_errors_after_a_second_try_pause_a_campaign_as_those_before_it_did(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("wary")
 def test_errors_that_a_person_has_seen_and_tries_again_are_not_held_against_the_campaign(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
@@ -83,6 +85,7 @@ def test_errors_that_a_person_has_seen_and_tries_again_are_not_held_against_the_
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("wary")
 def test_reports_that_settle_old_doubts_do_not_blind_a_campaign_to_new_errors(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
@@ -120,6 +123,7 @@ def refuse(messages: list[Message]) -> list[Outcome]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_fifteen_minutes_of_refusals_pause_a_campaign_and_its_resumption_gives_it_fifteen_more(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +141,7 @@ def test_fifteen_minutes_of_refusals_pause_a_campaign_and_its_resumption_gives_i
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [None, 0.0])
 def test_a_provider_that_refuses_all_day_still_gets_its_rest(
     provider: Provider, asked: float | None

@@ -52,6 +52,7 @@ S = RecipientStatus
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_network_that_refuses_is_left_at_once_and_nobody_is_lost_or_doubled(
     networks: tuple[First, Second],
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_network_that_refuses_is_left_at_once_and_nobody_is_lost_or_doubled(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_whoever_may_have_got_it_stays_with_the_network_that_may_have_it(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_whoever_may_have_got_it_stays_with_the_network_that_may_have_it(
     assert set(first.given).isdisjoint(second.given)
 
 
+@pytest.mark.slow
 def test_a_refusal_of_single_people_lets_them_move(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +115,7 @@ def test_a_refusal_of_single_people_lets_them_move(
     assert carried(campaign_id) == {"second-net": PEOPLE}
 
 
+@pytest.mark.slow
 def test_a_network_that_stops_is_left_while_there_is_another(
     networks: tuple[First, Second],
 ) -> None:
@@ -142,6 +146,7 @@ def test_a_provider_that_a_person_chose_has_no_other_beside_it(
     assert campaign.route is None
 
 
+@pytest.mark.slow
 def test_the_list_is_fixed_at_launch(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +156,7 @@ def test_the_list_is_fixed_at_launch(
     assert work(campaign_id).status == "completed"
 
 
+@pytest.mark.slow
 def test_reports_are_matched_by_the_network_that_has_the_person(
     networks: tuple[First, Second],
 ) -> None:
@@ -168,6 +174,7 @@ def test_reports_are_matched_by_the_network_that_has_the_person(
 # ---- health -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_network_that_comes_and_goes_is_not_followed(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +226,7 @@ def test_a_dead_network_is_left_within_seconds_and_comes_back_slowly(
     assert ProviderState.get_by_id("first-net").left_until is None
 
 
+@pytest.mark.slow
 def test_load_is_shared_by_weight_among_those_that_are_well(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +242,7 @@ def test_load_is_shared_by_weight_among_those_that_are_well(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_asking_settles_whom_nobody_knew_about_and_sends_nothing(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +282,7 @@ def test_asking_settles_whom_nobody_knew_about_and_sends_nothing(
     assert apply_reports("first-net", [DeliveryReport(row.provider_id, "delivered")]) == []
 
 
+@pytest.mark.slow
 def test_after_a_day_it_is_a_persons_to_decide(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +296,7 @@ def test_after_a_day_it_is_a_persons_to_decide(
     assert first.asked == []
 
 
+@pytest.mark.slow
 def test_a_decision_made_meanwhile_stands(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:

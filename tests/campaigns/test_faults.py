@@ -289,6 +289,7 @@ def test_unknown_outcomes_are_never_sent_again_by_themselves(
     assert database.pending_migrations() == []
 
 
+@pytest.mark.slow
 def test_a_campaign_without_a_provider_pauses_with_the_reason(
     app: Flask, environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def seen(campaign: Campaign, network: Network) -> Seen:
     )
 
 
+@pytest.mark.slow
 def test_the_verdict_notices_each_broken_promise(campaign: Campaign, seen: Seen) -> None:
     Recipient.update(provider="third").where(Recipient.phone == phone(2)).execute()
     assert judge(campaign.id, seen).problems == []

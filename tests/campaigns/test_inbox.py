@@ -137,6 +137,7 @@ def test_a_service_cannot_be_answered(client: FlaskClient, organiser: dict[str, 
     assert gone.status_code == 404
 
 
+@pytest.mark.slow
 def test_an_answer_over_which_a_worker_died_is_in_doubt_and_not_sent_again(
     client: FlaskClient,
 ) -> None:
@@ -170,6 +171,7 @@ def page(app: Flask, client: FlaskClient, make_user: Callable[..., Any]) -> Iter
     yield client
 
 
+@pytest.mark.slow
 def test_replies_are_read_and_answered_in_the_admin(page: FlaskClient) -> None:
     Contact.create(phone=PHONE, first_name="Ada", full_name="Ada <b>Okafor")
     row = texted(page, "Yes <script>")

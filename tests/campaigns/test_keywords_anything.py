@@ -22,6 +22,7 @@ MARKS = "\u0300\u0301\u0304\u0323\u0331"
 anything = st.text(max_size=600) | st.lists(st.sampled_from(WORDS), max_size=70).map(" ".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(anything)
 @example("")
@@ -34,6 +35,7 @@ def test_every_text_is_one_of_the_four(text: str) -> None:
     assert keyword(text) in ("stop", "start", "help", "")
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.data())
 def test_case_marks_and_spaces_change_nothing(data: Any) -> None:
@@ -49,6 +51,7 @@ def test_case_marks_and_spaces_change_nothing(data: Any) -> None:
         assert keyword(unicodedata.normalize("NFC", same)) == keyword(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from(CORPUS), st.sampled_from(["!", "...", " 🙏", " 😡😡", " \u200b"]))
 def test_what_adorns_a_text_changes_nothing(text: str, more: str) -> None:

@@ -62,6 +62,7 @@ def make(client: FlaskClient, header: dict[str, str], **more: Any) -> Any:
     return client.post("/api/communications/campaigns", json=body, headers=header)
 
 
+@pytest.mark.slow
 def test_only_admins_make_a_campaign_transactional_and_it_is_on_the_audit_trail(
     app: Flask, client: FlaskClient, auth: Callable[..., dict[str, str]]
 ) -> None:
@@ -95,6 +96,7 @@ def test_an_answer_leaves_at_night_at_the_first_try(night: Provider) -> None:
     assert given.message_class == "transactional"
 
 
+@pytest.mark.slow
 def test_an_answer_is_tried_for_a_day_and_its_loss_is_no_secret(
     night: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

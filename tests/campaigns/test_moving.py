@@ -42,6 +42,7 @@ def counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_only_who_surely_got_nothing_moves(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_only_who_surely_got_nothing_moves(
         moving.move(campaign_id, "first-net")
 
 
+@pytest.mark.slow
 def test_a_paused_campaign_goes_on_through_the_other(networks: tuple[First, Second]) -> None:
     first, second = networks
     first.answer = lambda net, some: [Rejected(one, "406", "Not here") for one in some]
@@ -97,6 +99,7 @@ def test_a_move_names_a_provider_that_can_carry_it(networks: tuple[First, Second
     assert lifecycle.get(campaign_id).route is None
 
 
+@pytest.mark.slow
 def test_the_page_offers_it_to_admins_and_does_it(
     networks: tuple[First, Second], app: Flask, make_user: Callable[..., User]
 ) -> None:
@@ -114,6 +117,7 @@ def test_the_page_offers_it_to_admins_and_does_it(
         assert lifecycle.get(campaign_id).route == moved
 
 
+@pytest.mark.slow
 def test_admins_move_over_the_api_and_both_are_seen_side_by_side(
     networks: tuple[First, Second], client: FlaskClient, auth: Auth
 ) -> None:

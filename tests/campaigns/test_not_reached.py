@@ -64,6 +64,7 @@ def queued() -> list[int]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_only_those_who_may_be_are_tried_again_for_one_reason_or_for_all(missed: Campaign) -> None:
     assert table(missed) == {
         ("undelivered", "AbsentSubscriber"): (2, 2),
@@ -86,6 +87,7 @@ def test_only_those_who_may_be_are_tried_again_for_one_reason_or_for_all(missed:
         decisions.retry_failed(missed.id)
 
 
+@pytest.mark.slow
 def test_a_decision_noted_before_a_restart_is_carried_out_for_its_reason_alone(
     missed: Campaign,
 ) -> None:
@@ -97,6 +99,7 @@ def test_a_decision_noted_before_a_restart_is_carried_out_for_its_reason_alone(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_people_are_kept_as_a_list_and_left_alone_at_once_or_by_a_worker(
     missed: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:

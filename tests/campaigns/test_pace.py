@@ -11,6 +11,7 @@ from obidient.campaigns.sending import pace
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_many_workers_together_never_exceed_the_rate(app: Flask) -> None:
     bucket = pace.Bucket("africastalking-sms", 100)
     granted: list[int] = []
@@ -64,6 +65,7 @@ def test_an_idle_bucket_holds_one_second_s_worth() -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("rate", [0.5, 1])
 def test_a_slow_pace_is_kept_although_workers_look_a_little_late(rate: float) -> None:

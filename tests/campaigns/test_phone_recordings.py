@@ -33,6 +33,7 @@ def streamed() -> bytes:
     return bytes(body)
 
 
+@pytest.mark.slow
 def test_what_phones_make_is_measured_evened_out_and_kept(
     client: FlaskClient, organiser: dict[str, str]
 ) -> None:
@@ -50,6 +51,7 @@ def test_what_phones_make_is_measured_evened_out_and_kept(
     assert list(recordings.folder().iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "voice-note.ogg"])
 def test_every_kind_of_phone_is_read(name: str) -> None:
     found = conversion.convert(made(name), MP3, 600)
@@ -64,6 +66,7 @@ def test_a_phone_that_sends_no_silence_keeps_its_pauses(kind: str) -> None:
     assert len(plain.body) == pytest.approx(7 * 16_000, rel=0.02)
 
 
+@pytest.mark.slow
 def test_lengths_are_decoded_not_believed() -> None:
     plain = conversion.convert(streamed(), ("audio/wav",), 600)
     assert (plain.content_type, plain.seconds) == ("audio/wav", 2.0)
@@ -72,6 +75,7 @@ def test_lengths_are_decoded_not_believed() -> None:
         conversion.convert(made("call.3gp"), MP3, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "seconds"), [("tone.spx", 3.5), ("gsm.wav", 3.5), ("vbr-without-length.mp3", 7.5)]
 )
@@ -80,6 +84,7 @@ def test_lengths_that_no_header_tells_rightly_are_found(name: str, seconds: floa
     assert conversion.convert(body, MP3, 600).seconds == pytest.approx(seconds, abs=0.1)
 
 
+@pytest.mark.slow
 def test_files_that_lie_or_break_are_refused_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -103,6 +108,7 @@ def test_a_decoder_that_dies_takes_nothing_with_it(monkeypatch: pytest.MonkeyPat
         conversion.convert(wav(), MP3, 600)
 
 
+@pytest.mark.slow
 def test_no_more_is_read_of_a_decoder_than_a_recording_can_have(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -144,6 +150,7 @@ def test_a_slow_conversion_holds_up_neither_writers_nor_the_other_threads(
         conversion._places.release(4)
 
 
+@pytest.mark.slow
 def test_without_the_extra_a_file_is_taken_as_it_is_or_refused(
     client: FlaskClient, organiser: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +161,7 @@ def test_without_the_extra_a_file_is_taken_as_it_is_or_refused(
     assert "obidient[audio]" in refused.json["detail"]
 
 
+@pytest.mark.slow
 def test_the_review_of_a_campaign_plays_its_recording_and_names_its_keys(
     app: Flask, client: FlaskClient, make_user: Callable[..., Any], path: str
 ) -> None:

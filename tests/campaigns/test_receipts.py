@@ -75,6 +75,7 @@ def test_json_and_multipart_are_understood_like_forms(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_five_times_over_and_shuffled_changes_nothing(post: Post, campaign: Campaign) -> None:
     expected = {"delivered": 0, "undelivered": 0, "sent": 0}
     calls = []
@@ -94,6 +95,7 @@ def test_five_times_over_and_shuffled_changes_nothing(post: Post, campaign: Camp
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_workers_side_by_side_count_each_recipient_once(app: Flask, campaign: Campaign) -> None:
     registry.current().add(Network)
     rows = []
@@ -117,6 +119,7 @@ def test_workers_side_by_side_count_each_recipient_once(app: Flask, campaign: Ca
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_reports_replayed_and_shuffled_before_their_sends_are_recorded_count_exactly(
     post: Post, campaign: Campaign, app: Flask
 ) -> None:
@@ -170,6 +173,7 @@ def test_contradictory_reports_end_at_the_higher_rank_in_any_order(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_report_that_is_early_is_applied_once_its_message_is_recorded(
     post: Post, campaign: Campaign
 ) -> None:

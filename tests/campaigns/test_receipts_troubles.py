@@ -24,6 +24,7 @@ __all__ = ["campaign", "network", "post"]
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_what_a_report_says_a_message_cost_is_counted_once(post: Post, campaign: Campaign) -> None:
     add(campaign, 0, RecipientStatus.UNCONFIRMED, provider_id=None)
     add(campaign, 1, cost_e4=40_000)
@@ -154,6 +155,7 @@ def test_what_was_applied_long_ago_is_dropped_and_what_went_amiss_is_kept(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_what_went_amiss_is_shown_to_admins_and_looked_at_again(
     post: Post,
     campaign: Campaign,

@@ -30,6 +30,7 @@ def test_a_reply_is_kept_once_with_whom_and_what_it_answers(post: Post, campaign
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_stop_stops_every_channel_and_start_begins_again(post: Post) -> None:
     post("incoming", id="in-1", **{"from": phone(0)}, text=" Stop. ")
     applying.apply_due()

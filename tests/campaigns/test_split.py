@@ -71,6 +71,7 @@ def got(handed: list[tuple[str, str]], text: str) -> list[str]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_replies_choose_the_text_for_the_rest_once(handed: list[tuple[str, str]]) -> None:
     campaign = work(launch(split=SPLIT))
     a, b = got(handed, "He"), got(handed, "Hi")
@@ -110,6 +111,7 @@ def test_replies_choose_the_text_for_the_rest_once(handed: list[tuple[str, str]]
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_tie_or_silence_waits_for_a_person_and_clicks_race(
     app: Flask, handed: list[tuple[str, str]]
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_tie_or_silence_waits_for_a_person_and_clicks_race(
     assert len(handed) == MORE == len({phone for phone, _ in handed})
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40), st.integers(1, 40), st.data())
 def test_the_probability_is_that_of_exact_arithmetic(a: int, b: int, data: st.DataObject) -> None:
     of_a, of_b = data.draw(st.integers(0, a)), data.draw(st.integers(0, b))
@@ -179,6 +182,7 @@ def test_the_verdict_says_no_more_than_the_replies_do() -> None:
     assert 0 < chance.probability(20_000, 400_000, 20_150, 400_000) < 1
 
 
+@pytest.mark.slow
 def test_a_split_test_is_checked_approved_and_reckoned_with_both_texts(
     client: FlaskClient,
     people: None,
@@ -223,6 +227,7 @@ def test_a_split_test_is_checked_approved_and_reckoned_with_both_texts(
     assert control.clone(campaign.id).split == lifecycle.get(campaign.id).split
 
 
+@pytest.mark.slow
 def test_both_texts_are_compared_and_one_is_chosen_over_the_api(
     client: FlaskClient,
     organiser: dict[str, str],

@@ -161,6 +161,7 @@ def people(app: Flask) -> None:
     Contact.insert_many([{"phone": f"+23480355{n:05d}"} for n in range(PEOPLE)]).execute()
 
 
+@pytest.mark.slow
 def test_no_interleaving_of_a_split_test_breaks_its_promises(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

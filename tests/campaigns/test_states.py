@@ -238,6 +238,7 @@ def people(app: Flask) -> Iterator[None]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("people")
 def test_no_interleaving_breaks_the_promises(backend: str) -> None:
     run_state_machine_as_test(
@@ -252,6 +253,7 @@ def test_no_interleaving_breaks_the_promises(backend: str) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("people")
 def test_a_report_for_an_unconfirmed_recipient_settles_it_by_phone() -> None:
     campaign_id = _new_campaign()

@@ -81,6 +81,7 @@ def test_parts_of_any_text_are_those_of_a_hand_made_split(text: str) -> None:
     assert segments(text).parts == brute_force_parts(text)
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from("a€😀ẹ[" + "x" * 5), min_size=60, max_size=400))
 def test_what_is_left_of_the_last_part_fits_and_one_more_does_not(text: str) -> None:
     found = segments(text)
@@ -219,6 +220,7 @@ def test_single_braces_around_other_words_are_the_writers_own() -> None:
     assert validate(" Use {code} {{ward}} ") == "Use {code} {{ward}}"
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.sampled_from(list(FIELDS)), st.text(max_size=20)),
     st.lists(st.sampled_from([*(f"{{{{{f}|x}}}}" for f in FIELDS), " and ", "Hi"]), max_size=8),

@@ -49,6 +49,7 @@ def table(counts: Counter[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_texts_are_understood_as_they_were_meant(name: str) -> None:
     rows = read(name)
@@ -74,6 +75,7 @@ def test_the_interval_is_that_of_wilson() -> None:
     assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=0.0001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_capitals_spaces_and_a_full_stop_change_no_meaning(name: str) -> None:
     for label, _, text in read(name):

@@ -99,6 +99,7 @@ def page(app: Flask, client: FlaskClient, make_user: Callable[..., Any]) -> Iter
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_the_team_opts_a_number_out_and_in_under_its_text(page: FlaskClient) -> None:
     row = texted(page, "I have had it with politics")
     assert row.keyword == ""
@@ -148,6 +149,7 @@ def test_every_list_the_number_is_on_is_left(page: FlaskClient) -> None:
     assert suppression.channels(PHONE) == set()
 
 
+@pytest.mark.slow
 def test_a_service_and_an_unknown_text_can_not_be_opted_out(page: FlaskClient) -> None:
     row = texted(page, "You won", "MTN")
     assert "They want no more messages" not in page.get(f"/admin/replies/{row.id}/").text

@@ -50,6 +50,7 @@ def test_a_time_in_the_past_is_refused_and_nothing_is_written(
     assert at_once.json["status"] == "sending"
 
 
+@pytest.mark.slow
 def test_the_page_asks_about_a_draft_whose_time_has_passed(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -81,6 +82,7 @@ def test_a_campaign_that_is_long_overdue_waits_for_a_person(app: Flask) -> None:
         control.reschedule(late.id, utcnow() - timedelta(days=1))
 
 
+@pytest.mark.slow
 def test_an_overdue_campaign_is_sent_or_moved_from_its_page(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:
@@ -96,6 +98,7 @@ def test_an_overdue_campaign_is_sent_or_moved_from_its_page(
     assert lifecycle.get(late.id).status_reason == ""
 
 
+@pytest.mark.slow
 def test_a_scheduled_campaign_is_edited_in_one_step_and_loses_nothing(
     app: Flask,
     sign_in: Callable[..., Person],
@@ -129,6 +132,7 @@ def test_a_scheduled_campaign_is_edited_in_one_step_and_loses_nothing(
     assert client.post(f"{url}/edit", headers=organiser).status_code == 409
 
 
+@pytest.mark.slow
 def test_back_after_send_leads_to_the_campaign(
     app: Flask, sign_in: Callable[..., Person], people: list[Contact]
 ) -> None:

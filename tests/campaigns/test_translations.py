@@ -66,6 +66,7 @@ def test_each_person_gets_the_text_of_their_language(
     assert lengths.too_long("Hello", True, everyone, "sms", long) == 0
 
 
+@pytest.mark.slow
 def test_languages_over_the_api_and_in_the_composer(
     app: Flask,
     people: None,

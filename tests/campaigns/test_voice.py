@@ -97,6 +97,7 @@ def test_no_more_calls_begin_than_there_are_lines(calling: Callable[..., Campaig
     assert counts(campaign) == {"queued": 30, "sent": 20}
 
 
+@pytest.mark.slow
 def test_a_line_is_free_again_once_its_call_has_ended(
     calling: Callable[..., Campaign], client: FlaskClient
 ) -> None:
@@ -148,6 +149,7 @@ def test_calls_that_did_not_begin_take_no_line(calling: Callable[..., Campaign])
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("cause", ["USER_BUSY", "NO_ANSWER"])
 def test_who_did_not_answer_is_called_again_on_the_same_day_and_only_so_often(
     calling: Callable[..., Campaign], client: FlaskClient, cause: str
@@ -252,6 +254,7 @@ def test_a_call_in_doubt_is_settled_by_its_end(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_ends_replayed_five_times_and_shuffled_count_once(
     calling: Callable[..., Campaign], client: FlaskClient
 ) -> None:

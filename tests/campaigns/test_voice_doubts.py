@@ -30,6 +30,7 @@ def test_a_worker_that_finds_all_lines_busy_waits_for_one(calling: Callable[...,
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("channel", ["sms", "voice"])
 def test_who_texts_stop_between_staging_and_sending_hears_nothing_on_either_channel(
     calling: Callable[..., Campaign], client: FlaskClient, channel: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from flask.testing import FlaskClient
 from voice_campaign import HOOK, call, calling, environ
 
@@ -14,6 +15,7 @@ from obidient.contacts.models import Suppression
 __all__ = ["calling", "environ"]
 
 
+@pytest.mark.slow
 def test_the_keys_people_press_are_kept_obeyed_and_counted(
     calling: Callable[..., Campaign], client: FlaskClient, auth: Callable[..., dict[str, str]]
 ) -> None:

@@ -62,6 +62,7 @@ def quiet_phones(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet_phones")
 def test_my_phone_plays_the_very_campaign_and_its_keys_count_nowhere(
     client: FlaskClient, organiser: Person
@@ -101,6 +102,7 @@ def test_my_phone_plays_the_very_campaign_and_its_keys_count_nowhere(
     assert PHONE not in AuditEntry.get(AuditEntry.action == "campaign.tried").summary
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet_phones")
 def test_a_test_call_that_is_not_answered_refused_or_lost_says_so(
     client: FlaskClient, organiser: Person

@@ -19,6 +19,7 @@ from obidient.errors import Invalid
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -69,6 +70,7 @@ def test_what_is_no_such_file_is_refused_with_what_to_do(
         imports.run(path)
 
 
+@pytest.mark.slow
 def test_an_unclosed_quote_is_reported_and_does_not_swallow_the_file(
     app: Flask, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_a_damaged_letter_does_not_garble_all_the_others(
     assert Contact.get(Contact.phone == "+2348035550001").first_name in (name, name.split()[0])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -154,6 +157,7 @@ def test_columns_are_recognised_and_can_be_mapped() -> None:
         assign(header, {"phone": "Landline"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["sep=;\r\n", '"sep=;"\r\n'])
 def test_excels_own_first_line_names_the_delimiter(app: Flask, tmp_path: Path, start: str) -> None:
     text = start + "Phone;Surname\r\n08035550001;Obi, Eze\r\n12;Bad\r\n"
@@ -189,6 +193,7 @@ def test_an_export_is_read_again_and_holds_no_formula(app: Flask, tmp_path: Path
     assert found.count("+2348035550") == 2
 
 
+@pytest.mark.slow
 def test_a_line_of_open_quotes_costs_no_more_than_its_length() -> None:
     """48,000 letters of these took two minutes."""
     assert as_meant('"a,' * 100_000 + "b", ",") == ["a"] * 100_000 + ["b"]

@@ -150,6 +150,7 @@ def test_the_command_says_what_happened(cli: Cli, app: Flask, tmp_path: Path) ->
     assert "line 3: '12'" in result.output
 
 
+@pytest.mark.slow
 def test_a_file_without_one_good_row_is_exit_code_1(cli: Cli, app: Flask, tmp_path: Path) -> None:
     assert cli("contacts", "import", str(write(tmp_path, "phone\nx\n"))).exit_code == 1
 

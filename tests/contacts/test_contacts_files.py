@@ -88,6 +88,7 @@ def test_what_is_not_read_is_called_what_it_is(app: Flask, file: str, what: str)
         imports.run(LISTS / "libreoffice" / file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "numbers", "name"),
     [

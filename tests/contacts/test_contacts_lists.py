@@ -45,6 +45,7 @@ def further() -> set[str]:
 # ---- names --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "first", "last"),
     [
@@ -209,6 +210,7 @@ ENCODED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoding", "name"), ENCODED)
 def test_names_come_through_every_encoding(
     app: Flask, tmp_path: Path, encoding: str, name: str
@@ -296,6 +298,7 @@ def test_the_same_number_twice_tells_which_rows_and_which_name_is_kept(
 # ---- places, tags and fields of one's own -------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("titles", "row", "sentence", "code"),
     [

@@ -81,6 +81,7 @@ def test_whoever_opted_out_on_either_number_stays_opted_out(app: Flask) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_waiting_message_goes_to_the_number_kept_and_never_twice(app: Flask) -> None:
     two = person(B)
     only_b = campaign()
@@ -104,6 +105,7 @@ def test_a_waiting_message_goes_to_the_number_kept_and_never_twice(app: Flask) -
     assert {r.phone for r in Recipient.select().where(Recipient.campaign_id == past.id)} == {A, B}
 
 
+@pytest.mark.slow
 def test_numbers_of_earlier_merges_follow_and_are_erased_with_the_person(app: Flask) -> None:
     one, two, three = person(A), person(B), person(C)
     past = campaign()
@@ -122,6 +124,7 @@ def test_numbers_of_earlier_merges_follow_and_are_erased_with_the_person(app: Fl
     assert suppression.suppressed([A, B, C], "sms") == {A, B, C}
 
 
+@pytest.mark.slow
 @hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -176,6 +179,7 @@ def test_one_contact_alone_or_a_choice_left_open_is_refused(app: Flask) -> None:
     assert Contact.select().count() == 2
 
 
+@pytest.mark.slow
 def test_contacts_are_compared_side_by_side_and_merged(
     app: Flask, make_user: Callable[..., Any]
 ) -> None:
@@ -197,6 +201,7 @@ def test_contacts_are_compared_side_by_side_and_merged(
     assert "No possible duplicates" in organiser.get("/admin/duplicates/")
 
 
+@pytest.mark.slow
 def test_what_the_list_shows_is_exported_with_a_trace(
     app: Flask, make_user: Callable[..., Any]
 ) -> None:

@@ -49,6 +49,7 @@ def chosen(page: str) -> list[str]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_list_is_understood_corrected_tried_done_and_undone(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_list_is_understood_corrected_tried_done_and_undone(
     assert Contact.select().count() == 0
 
 
+@pytest.mark.slow
 def test_a_workbook_and_a_phone_book_are_uploaded(
     app: Flask, sign_in: Callable[..., Person]
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_workbook_and_a_phone_book_are_uploaded(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_places_are_mended_where_they_are_told(app: Flask, sign_in: Callable[..., Person]) -> None:
     admin = sign_in()
     Area.create(code="24-11-02", parent="24-11", level="ward", name="Ojodu")
@@ -117,6 +120,7 @@ def test_places_are_mended_where_they_are_told(app: Flask, sign_in: Callable[...
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_every_field_of_a_contact_is_changed_and_stays(
     app: Flask, tmp_path: Path, sign_in: Callable[..., Person]
 ) -> None:
@@ -149,6 +153,7 @@ def test_every_field_of_a_contact_is_changed_and_stays(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_own_fields_are_found_by_search_and_fill_texts(
     app: Flask, tmp_path: Path, sign_in: Callable[..., Person]
 ) -> None:

@@ -39,6 +39,7 @@ def numbers(text: str, query: object = None) -> list[str]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [0, 1_000])
 @pytest.mark.parametrize(
     ("typed", "found"),
@@ -94,6 +95,7 @@ def test_a_changed_or_deleted_name_is_found_as_it_is_now(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

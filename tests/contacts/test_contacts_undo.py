@@ -101,6 +101,7 @@ def test_a_further_number_of_the_same_file_leads_too(app: Flask, tmp_path: Path)
     assert {row.phone[-4:] for row in FormerNumber.select()} == {"0002"}
 
 
+@pytest.mark.slow
 def test_a_stop_from_a_further_number_holds_for_the_person(app: Flask, tmp_path: Path) -> None:
     imports.run(write(tmp_path, 'Name,Phone\nAda,"08035550001, 08035550002"\n'))
     suppression.suppress("+2348035550002", source="stop-reply")
@@ -201,6 +202,7 @@ def test_only_what_can_be_undone_is_undone(app: Flask, tmp_path: Path) -> None:
         undo.check(old)
 
 
+@pytest.mark.slow
 def test_the_command_imports_and_undoes(cli: Cli, app: Flask, tmp_path: Path) -> None:
     path = write(tmp_path, "LIST\nName,Tel No,Job\nAda Obi,08035550001,Trader\nX,12,\n")
     told = cli("contacts", "import", str(path))

@@ -95,6 +95,7 @@ def everything() -> str:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_an_erased_number_is_nowhere_and_the_counts_stay_true(app: Flask, tmp_path: Path) -> None:
     past, waiting = fill(tmp_path)
     cost = Campaign.get_by_id(past.id).cost_e4
@@ -124,6 +125,7 @@ def test_an_erased_number_is_nowhere_and_the_counts_stay_true(app: Flask, tmp_pa
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_who_is_erased_for_good_is_left_out_of_every_later_import(
     app: Flask, tmp_path: Path
 ) -> None:
@@ -159,6 +161,7 @@ def test_who_only_wants_to_be_forgotten_may_come_back(app: Flask, tmp_path: Path
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_an_erased_recipient_that_failed_is_never_tried_again(app: Flask, tmp_path: Path) -> None:
     bring_in(tmp_path, PHONE)
     made = campaign()
@@ -181,6 +184,7 @@ def test_nobody_is_erased_while_an_import_may_bring_them_back(app: Flask) -> Non
         erasure.start(PHONE, True, None)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_would_erase_and_asks(
     app: Flask, cli: Callable[..., Result], tmp_path: Path
 ) -> None:
@@ -207,6 +211,7 @@ def test_uploads_of_a_week_ago_are_deleted(app: Flask) -> None:
     assert new.exists()
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_is_kept_then_erases_it(
     app: Flask, make_user: Callable[..., Any], tmp_path: Path
 ) -> None:

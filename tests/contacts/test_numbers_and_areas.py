@@ -43,6 +43,7 @@ def test_java_leaves_a_nought_at_the_end_out() -> None:
     assert normalise("8.03555001E9") == "+2348035550010"
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.from_regex(r"0?[1-9][0-9]{6,10}", fullmatch=True))
 def test_the_fast_path_agrees_with_the_library(digits: str) -> None:
@@ -56,6 +57,7 @@ def test_the_fast_path_agrees_with_the_library(digits: str) -> None:
     assert ours == (theirs if valid else None)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_any_text_is_a_number_or_a_sentence(text: str) -> None:
     try:

@@ -84,6 +84,7 @@ MINUTE = timedelta(seconds=61)
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_what_lasts_is_told_once_repeated_and_cleared(app: Flask, hook: Hook) -> None:
     queues.current().enqueue("sms", "send_batch", campaignId=1, batchId=1)
     SweepRun.create(name="x", ran_at=utcnow())
@@ -135,6 +136,7 @@ def test_a_blip_is_nobodys_worry(app: Flask, hook: Hook) -> None:
     assert hook.got == []
 
 
+@pytest.mark.slow
 def test_nobody_reached_is_tried_again(app: Flask, hook: Hook) -> None:
     SweepRun.create(name="x", ran_at=utcnow() - timedelta(days=1))
     hook.status = 500
@@ -325,6 +327,7 @@ def test_a_web_process_says_that_it_lives_and_leaves(app: Flask) -> None:
     assert WebProcess.select().count() == 0
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_away_is_told_until_it_is_back(
     environ: dict[str, str], redis_server: Any
 ) -> None:
@@ -369,6 +372,7 @@ def test_a_slow_network_holds_no_sweep_up(app: Flask, monkeypatch: pytest.Monkey
     wait_for(lambda: not watching._looking.locked(), what="the end of the look")
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_is_told_once_and_so_is_its_return(
     app: Flask, environ: dict[str, str], hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

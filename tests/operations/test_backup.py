@@ -118,6 +118,7 @@ def _is_over(campaign_id: int) -> bool:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_what_could_send_by_itself_is_held_after_a_restore(
     app: Flask, cli: Cli, tmp_path: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_what_could_send_by_itself_is_held_after_a_restore(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_backup_brings_back_rows_and_files_as_they_were(
     app: Flask, cli: Cli, environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -183,6 +185,7 @@ def test_a_backup_brings_back_rows_and_files_as_they_were(
     assert (data / "photos" / "ab" / "p.jpg").read_bytes() == b"picture"
 
 
+@pytest.mark.slow
 def test_the_former_database_is_kept_aside(app: Flask, cli: Cli, tmp_path: Path) -> None:
     assert cli("backup", str(tmp_path / "a.tar")).exit_code == 0
     people(3)
@@ -196,6 +199,7 @@ def test_the_former_database_is_kept_aside(app: Flask, cli: Cli, tmp_path: Path)
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_damaged_backup_replaces_nothing(app: Flask, cli: Cli, tmp_path: Path) -> None:
     people(200)
     database.release()
@@ -219,6 +223,7 @@ def test_a_damaged_backup_replaces_nothing(app: Flask, cli: Cli, tmp_path: Path)
     assert missing.exit_code == 1 and "no file" in missing.output
 
 
+@pytest.mark.slow
 def test_nothing_is_restored_under_a_running_system(app: Flask, cli: Cli, tmp_path: Path) -> None:
     assert cli("backup", str(tmp_path / "a.tar")).exit_code == 0
     WorkerProcess.create(name="w", host="north", pid=7)
@@ -231,6 +236,7 @@ def test_nothing_is_restored_under_a_running_system(app: Flask, cli: Cli, tmp_pa
     assert "web north 8" in cli("restore", str(tmp_path / "a.tar"), "--yes").output
 
 
+@pytest.mark.slow
 def test_a_backup_of_another_kind_of_database_is_refused(
     app: Flask,
     cli: Cli,
@@ -269,6 +275,7 @@ def test_old_backups_go_and_other_files_stay(app: Flask, cli: Cli, tmp_path: Pat
     assert not (folder / "obidient-2024-02-03-030000.tar").exists()
 
 
+@pytest.mark.slow
 def test_sqlite_is_backed_up_whole_while_it_is_written_to(
     app: Flask, cli: Cli, tmp_path: Path
 ) -> None:

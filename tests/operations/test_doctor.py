@@ -38,6 +38,7 @@ def test_a_redis_as_the_manual_sets_it_up_has_nothing_to_mend(
     assert "secret" not in " ".join(line.text for line in found.values())
 
 
+@pytest.mark.slow
 def test_a_bare_redis_is_told_what_it_lacks(environ: dict[str, str]) -> None:
     with running() as server, at(environ, REDIS_URL=server.url, **PRODUCTION):
         found = named(redis.lines)
@@ -51,6 +52,7 @@ def test_a_bare_redis_is_told_what_it_lacks(environ: dict[str, str]) -> None:
     assert "appendonly yes" in found["redis-persistence"].cure
 
 
+@pytest.mark.slow
 def test_a_redis_that_throws_jobs_away_is_an_error_with_the_way_to_split(
     environ: dict[str, str],
 ) -> None:
@@ -166,6 +168,7 @@ def test_what_a_crash_of_postgresql_would_forget(
         assert named(postgres.lines)["database-durability"].state == "ok"
 
 
+@pytest.mark.slow
 def test_a_session_that_does_not_wait_for_the_disk_is_seen(
     environ: dict[str, str], durable: PostgresServer
 ) -> None:
@@ -204,6 +207,7 @@ def test_a_database_that_answers_late_is_told_with_the_cure(
             assert ("pg_stat_activity" in line.cure) == (state != "ok")
 
 
+@pytest.mark.slow
 def test_dead_rows_and_idle_transactions_are_told(
     environ: dict[str, str], durable: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +266,7 @@ def test_a_clock_that_is_wrong_is_seen(
 # ---- settings -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_settings_as_the_manual_has_them_need_nothing(environ: dict[str, str]) -> None:
     with at(environ, **PRODUCTION):
         found = named(settings.lines)

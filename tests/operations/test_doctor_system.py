@@ -28,6 +28,7 @@ from obidient.workers.models import SweepRun, WorkerProcess
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_workers_are_seen_with_their_version(app: Flask) -> None:
     assert named(workers.lines)["workers"].state == "warning"
     WorkerProcess.create(name="a", host="north", pid=1, version=__version__)
@@ -143,6 +144,7 @@ def test_a_folder_that_is_not_ours_is_told(environ: dict[str, str], tmp_path: Pa
         assert named(host.lines)["folders"].state == "ok"
 
 
+@pytest.mark.slow
 def test_secrets_that_others_may_read_are_told(environ: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("SECRET_KEY=x")
@@ -173,6 +175,7 @@ def test_few_open_files_are_told(environ: dict[str, str], monkeypatch: pytest.Mo
 # ---- the command and the page -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_is_a_line_each_and_ends_with_1_at_an_error(
     cli: Cli, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +188,7 @@ def test_the_command_is_a_line_each_and_ends_with_1_at_an_error(
     assert any(line.startswith("error    redis: ") for line in badly.output.splitlines())
 
 
+@pytest.mark.slow
 def test_the_command_speaks_to_programs(cli: Cli, app: Flask) -> None:
     body = json.loads(cli("doctor", "--json").output)
     assert body["status"] == "warning"
@@ -204,6 +208,7 @@ def test_a_check_that_fails_itself_is_an_error_and_hides_no_other(
     assert found["This machine"]
 
 
+@pytest.mark.slow
 def test_no_line_holds_a_secret(environ: dict[str, str], durable: PostgresServer) -> None:
     url = f"postgresql://postgres:hunter2@127.0.0.1:{durable.port}/postgres"
     with at(environ, DATABASE_URL=url, REDIS_URL="redis://:hunter2@127.0.0.1:1/0", **PRODUCTION):

@@ -56,6 +56,7 @@ def test_who_may_read(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_how_everything_stands_is_told(app: Flask, client: FlaskClient) -> None:
     queues.current().enqueue("sms", "send_batch", campaignId=1, batchId=1)
     WorkerProcess.create(name="w", host="north", pid=1, version="9", memory=5, cpu=1.5)
@@ -93,6 +94,7 @@ metrics.observe("obidient_provider_call_seconds", 0.2, provider="p")
 """
 
 
+@pytest.mark.slow
 def test_what_dead_processes_counted_is_kept_in_one_file(tmp_path: Path) -> None:
     for _ in range(3):
         command = [sys.executable, "-c", COUNTING, str(tmp_path)]
@@ -114,6 +116,7 @@ def test_what_dead_processes_counted_is_kept_in_one_file(tmp_path: Path) -> None
     )
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_half_written_stops_nobody(tmp_path: Path) -> None:
     """Before, an empty file kept every worker of the host from starting, and /metrics was a 500."""
     for name in ("counter_0.db", "counter_999998.db", "histogram_999998.db", "gauge_all_999998.db"):
@@ -133,6 +136,7 @@ def test_what_a_killed_process_left_half_written_stops_nobody(tmp_path: Path) ->
     assert not list(tmp_path.glob("*_99999?.db"))
 
 
+@pytest.mark.slow
 def test_commands_do_not_load_prometheus() -> None:
     script = (
         "import sys, obidient.cli; from obidient import create_app; "

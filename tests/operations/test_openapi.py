@@ -156,6 +156,7 @@ def test_errors_are_problems_with_a_sentence(
         assert "POST" in answer.headers["Allow"]
 
 
+@pytest.mark.slow
 def test_malformed_json_and_a_wrong_body_are_422(client: FlaskClient, auth: Auth) -> None:
     path = "/api/communications/campaigns"
     headers = auth("organiser")
@@ -166,6 +167,7 @@ def test_malformed_json_and_a_wrong_body_are_422(client: FlaskClient, auth: Auth
     assert wrong.get_json()["errors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

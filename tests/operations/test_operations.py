@@ -32,6 +32,7 @@ def test_building_the_app_opens_no_connection(tmp_path: Path) -> None:
     assert create_app(environ).name == "obidient"
 
 
+@pytest.mark.slow
 def test_idle_embedded_queues_are_three_lines(cli: Cli, app: Flask) -> None:
     result = cli("queue", "health")
     path = queue_storage.queue_file(app.extensions["obidient.settings"])
@@ -64,6 +65,7 @@ def test_idle_redis_queues_are_three_lines(cli: Cli, app: Flask, backend: str) -
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_work_without_a_worker_is_an_error_in_words(cli: Cli, app: Flask) -> None:
     registered = queues.current()
     for number in range(3):
@@ -76,6 +78,7 @@ def test_work_without_a_worker_is_an_error_in_words(cli: Cli, app: Flask) -> Non
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_jobs_that_no_worker_can_read_are_counted_and_can_be_cleared(cli: Cli, app: Flask) -> None:
     queues.current().storage("sms").enqueue(b'{"campaignId": 7, "batchId": 8}')
     result = cli("queue", "health")
@@ -106,6 +109,7 @@ def test_an_unreachable_redis_is_an_error_in_words(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_jobs_are_readable_json_under_the_operators_names(
     app: Flask, backend: str, environ: dict[str, str]
 ) -> None:
@@ -120,6 +124,7 @@ def test_jobs_are_readable_json_under_the_operators_names(
     assert '"batchId":8' in job
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channel", ["sms", "voice"])
 def test_pausing_a_channel_is_a_database_fact(cli: Cli, app: Flask, channel: str) -> None:
     assert cli("queue", "pause", channel).exit_code == 0
@@ -147,6 +152,7 @@ def test_a_server_without_redis_still_takes_requests_and_says_so(environ: dict[s
     assert "Redis can't be reached" in answer.json["problems"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("env", "people"), [("production", 0), ("development", 400)])
 def test_setup_invents_people_in_development_only(
     cli: Cli, app: Flask, monkeypatch: pytest.MonkeyPatch, env: str, people: int
@@ -174,6 +180,7 @@ def test_a_log_line_cannot_write_to_a_terminal() -> None:
     assert OneLine().format(record).endswith("GET /results/?[2J??31mẹ\tx")
 
 
+@pytest.mark.slow
 def test_queue_health_says_that_the_database_is_away(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

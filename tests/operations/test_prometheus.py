@@ -35,6 +35,7 @@ def program(name: str) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")]
 )

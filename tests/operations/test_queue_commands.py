@@ -27,6 +27,7 @@ def test_queue_jobs_lists_each_kind(app: Flask, cli: Cli) -> None:
     assert "campaignId 7" in lines[3] and "ValueError: why" in lines[3]
 
 
+@pytest.mark.slow
 def test_queue_health_shows_redis_itself_when_asked(
     app: Flask, cli: Cli, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def certificates(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_rediss_with_the_file_of_an_authority(environ: dict[str, str], certificates: Path) -> None:
     port = free_port()
     server = started(

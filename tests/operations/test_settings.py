@@ -59,6 +59,7 @@ def test_production_refuses_a_weak_secret_and_says_how_to_make_one(key: str) -> 
         Settings.load({"SECRET_KEY": key})
 
 
+@pytest.mark.slow
 def test_gunicorn_says_so_without_a_traceback(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "LOG_DIR": str(tmp_path), "SECRET_KEY": "short"}
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
@@ -138,6 +139,7 @@ def test_a_setting_found_wrong_later_is_named_in_a_sentence(
     assert next(iter(wrong)) in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["status", "upgrade"])
 def test_a_database_that_is_away_is_a_sentence(
     cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, command: str

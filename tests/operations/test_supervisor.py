@@ -72,6 +72,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "FIRST_PAUSE", 0.05)
 
 
+@pytest.mark.slow
 def test_what_dies_is_started_again_with_growing_pauses() -> None:
     with Running(child("sys.exit(3)")) as running:
         wait_for(lambda: len(running.told) >= 4, 30, "four deaths")
@@ -81,6 +82,7 @@ def test_what_dies_is_started_again_with_growing_pauses() -> None:
     assert running.told[0][1] == "ended by itself (exit code 3)"
 
 
+@pytest.mark.slow
 def test_the_others_live_on_when_one_dies() -> None:
     steady = child("time.sleep(600)", "steady")
     with Running(steady, child("time.sleep(0.2)", "frail")) as running:

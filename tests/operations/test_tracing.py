@@ -121,6 +121,7 @@ def test_requests_jobs_calls_and_tracebacks_are_told_without_what_is_personal(
             assert secret.encode() not in told, secret
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_loaded_when_it_is_off(environ: dict[str, str]) -> None:
     code = (
         "import sys; from obidient import create_app, tracing; app = create_app(); "

@@ -62,6 +62,7 @@ def _subclasses(model: type) -> list[type]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_migrations_go_down_and_up_again(app: Flask) -> None:
     runner = Runner(database.db.obj, str(database.MIGRATIONS))
     names = [migration.name for migration in runner.status()]
@@ -71,6 +72,7 @@ def test_migrations_go_down_and_up_again(app: Flask) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_command_on_a_database_that_is_not_upgraded_says_so(app: Flask, cli: Cli) -> None:
     runner = Runner(database.db.obj, str(database.MIGRATIONS))
     runner.down(next(migration.name for migration in runner.status()))
@@ -126,6 +128,7 @@ def test_two_upgrades_at_once_are_safe(
     assert all("The database is up to date." in text for text in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

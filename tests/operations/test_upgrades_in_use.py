@@ -11,6 +11,7 @@ from obidient import database, upgrading
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_an_upgrade_keeps_nobody_waiting_and_tells_its_long_steps(
     app: Flask, environ: dict[str, str], backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def crier(environ: dict[str, str], folder: Path, form: str) -> Flask:
     return create_app(environ | {"PLUGINS_DIR": str(folder)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form, head, label",
     [("spoken", "What they hear.", "Spoken text"), ("written", "read.", "Text")],

@@ -30,6 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_list_shows_every_plugin_and_what_it_does(cli: Cli, folder: Path) -> None:
     (folder / "healthy.py").write_text(HEALTHY)
     (folder / "sick.py").write_text("raise RuntimeError('no luck today')")
@@ -110,6 +111,7 @@ def test_a_check_that_says_nothing_is_named(cli: Cli, folder: Path) -> None:
     assert "check() gives None" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["my-gateway", "gateway2", "carrier_pigeon"])
 def test_a_new_plugin_passes_the_contract_it_comes_with(
     cli: Cli, folder: Path, environ: dict[str, str], name: str

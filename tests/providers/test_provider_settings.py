@@ -73,6 +73,7 @@ def test_a_change_on_the_page_reaches_other_processes_within_seconds(
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_secret_is_masked_and_kept_when_left_blank(
     configured: Callable[..., Registry],
 ) -> None:

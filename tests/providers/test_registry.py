@@ -21,6 +21,7 @@ __all__ = ["folder"]
 # ---- broken ones --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(BROKEN))
 def test_a_broken_plugin_is_named_with_its_trouble_and_the_rest_load(
     folder: Folder, kind: str
@@ -130,6 +131,7 @@ def test_several_apps_in_one_process_share_the_module_and_not_the_provider(folde
     assert first.get("one") is not second.get("one")
 
 
+@pytest.mark.slow
 def test_our_own_plugins_load_from_any_current_folder(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_the_count_is_served_while_the_database_is_away(
     assert client.get(URL).data == before
 
 
+@pytest.mark.slow
 def test_two_apps_of_a_host_forget_together_without_redis(
     world: Election, environ: dict[str, str], client: FlaskClient
 ) -> None:
@@ -151,6 +152,7 @@ def test_redis_holds_the_document_itself_for_a_minute(
     assert sorted(store.keys("live-results:*")) == [b"live-results:abc123"]
 
 
+@pytest.mark.slow
 def test_a_key_deleted_by_hand_is_made_again_within_a_second(
     with_redis: tuple[FlaskClient, redis.Redis], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def test_a_key_deleted_by_hand_is_made_again_within_a_second(
     assert store.exists("live-results:abc123")
 
 
+@pytest.mark.slow
 def test_what_redis_holds_is_what_is_served_unless_the_count_moved_on(
     with_redis: tuple[FlaskClient, redis.Redis],
 ) -> None:
@@ -182,6 +185,7 @@ def test_what_redis_holds_is_what_is_served_unless_the_count_moved_on(
     assert client.get(URL).json["parties"][0]["totalVotes"] == 320
 
 
+@pytest.mark.slow
 def test_an_invalidation_leaves_other_keys_alone(
     with_redis: tuple[FlaskClient, redis.Redis],
 ) -> None:
@@ -199,6 +203,7 @@ def test_an_invalidation_leaves_other_keys_alone(
     ]
 
 
+@pytest.mark.slow
 def test_a_redis_that_swallows_everything_delays_one_request_at_most(
     environ: dict[str, str], world: Election
 ) -> None:
@@ -227,6 +232,7 @@ def test_a_redis_that_swallows_everything_delays_one_request_at_most(
     hole.close()
 
 
+@pytest.mark.slow
 def test_a_document_is_computed_once_for_many_at_the_same_time(
     app: Flask, world: Election, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,12 +136,14 @@ def test_an_unknown_election_is_a_problem(world: Election, client: FlaskClient, 
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["99", "24-99", "24-11-02-999", "XX", "24-", "24%00", "٢٤", "ng"])
 def test_an_unknown_area_is_a_problem(world: Election, client: FlaskClient, code: str) -> None:
     for path in ("/api/live-results/elections/abc123/areas/", "/results/abc123/"):
         assert client.get(path + code).status_code == 404
 
 
+@pytest.mark.slow
 def test_elections_are_listed_in_parts(world: Election, client: FlaskClient) -> None:
     for name in "wxyz":
         elections.create(election_document(name))
@@ -186,6 +188,7 @@ def test_a_client_that_has_the_document_is_told_so_without_a_body(
         assert client.get(URL, headers={"If-None-Match": other}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accepted", "packed"),
     [
@@ -231,6 +234,7 @@ def test_the_short_path_and_the_long_one_answer_alike(world: Election, client: F
     assert client.post(URL).status_code == 405
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", [URL, "/results/abc123"])
 def test_what_has_not_changed_costs_little_and_keeps_its_headers(
     world: Election, client: FlaskClient, url: str
@@ -245,6 +249,7 @@ def test_what_has_not_changed_costs_little_and_keeps_its_headers(
         assert len(str(answer.headers)) < 300
 
 
+@pytest.mark.slow
 def test_public_answers_depend_on_no_cookie(world: Election, client: FlaskClient) -> None:
     for url in (URL, "/api/live-results/elections", "/results/abc123", "/results/"):
         for _ in range(2):
@@ -257,6 +262,7 @@ def test_public_answers_depend_on_no_cookie(world: Election, client: FlaskClient
 # ---- letters on parties' colours ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.integers(0, 0xFFFFFF))
 def test_letters_on_any_party_colour_are_easy_to_read(number: int) -> None:
     color = f"#{number:06x}"

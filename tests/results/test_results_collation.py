@@ -77,6 +77,7 @@ def test_what_is_still_out_explains_no_more_than_its_voters(
     assert (finding.voters_out, finding.most_out) == (6 * VOTERS, 6 * VOTERS)
 
 
+@pytest.mark.slow
 def test_units_without_a_known_register_make_it_hard_to_explain_but_not_impossible(
     world: Election,
 ) -> None:
@@ -92,6 +93,7 @@ def test_units_without_a_known_register_make_it_hard_to_explain_but_not_impossib
     assert finding.kind == "short", "more can't be out than were declared to be registered"
 
 
+@pytest.mark.slow
 def test_an_excess_that_is_under_review_comes_later(world: Election) -> None:
     take(sheet("c", UNITS[1], device="other", votes={"LP": 1}))
     finding = only(LP=239, APC=95)
@@ -103,6 +105,7 @@ def test_an_excess_that_is_under_review_comes_later(world: Election) -> None:
     assert compare.findings("abc123")[0].kind == "exceeds"
 
 
+@pytest.mark.slow
 def test_a_sum_that_stops_being_the_sum(world: Election) -> None:
     lgas = [row.code for row in Area.select().where(Area.parent == "24")]
     rows = [declared(code, LP=500, APC=95) for code in lgas]
@@ -165,6 +168,7 @@ def test_a_slip_on_one_sheet_is_told_from_a_wrong_sum(world: Election) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_second_import_is_a_new_revision_and_the_first_is_kept(world: Election) -> None:
     first = declare.declare("abc123", [declared(LP=1), declared("24", LP=9)], "radio")
     second = declare.declare("abc123", [declared(LP=2)], "form EC8B")
@@ -247,6 +251,7 @@ def test_files_of_another_kind_are_refused(world: Election, text: str, sentence:
 # ---- over HTTP, on the command line, on the page ------------------------------------------------
 
 
+@pytest.mark.slow
 def test_programs_enter_and_read(world: Election, client: FlaskClient, auth: Auth) -> None:
     assert client.post(URL, json={"areas": [declared(LP=1)]}).status_code == 401
     assert client.get(URL, headers=auth("organiser")).status_code == 403
@@ -269,6 +274,7 @@ def test_programs_enter_and_read(world: Election, client: FlaskClient, auth: Aut
     )
 
 
+@pytest.mark.slow
 def test_commands_import_and_check(
     world: Election, cli: Callable[..., Result], tmp_path: Path
 ) -> None:
@@ -291,6 +297,7 @@ def test_commands_import_and_check(
     assert "none was taken. line 2: LP: 'x' is no" in refused.output
 
 
+@pytest.mark.slow
 def test_the_room_enters_imports_and_follows_a_line_to_its_sheets(
     world: Election, client: FlaskClient, make_user: Callable[..., User]
 ) -> None:

@@ -50,6 +50,7 @@ def load(cli: Cli, files: Callable[..., str], *lines: Any) -> dict[str, int]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_file_of_sheets_comes_to_what_it_should(
     counting: Election, cli: Cli, files: Callable[..., str]
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_file_of_sheets_comes_to_what_it_should(
     assert json.loads(copies.summary_copy("abc123").body)["summary"]["pollingUnitsReported"] == 2
 
 
+@pytest.mark.slow
 def test_lines_that_are_no_sheets_are_left_out_by_number(
     counting: Election, cli: Cli, files: Callable[..., str]
 ) -> None:
@@ -86,6 +88,7 @@ def test_lines_that_are_no_sheets_are_left_out_by_number(
     assert done.stdout.splitlines()[0].split() == ["accepted", "2"]
 
 
+@pytest.mark.slow
 def test_nothing_is_counted_before_the_election_is_open(
     counting: Election, cli: Cli, files: Callable[..., str]
 ) -> None:
@@ -97,6 +100,7 @@ def test_nothing_is_counted_before_the_election_is_open(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_wrong_total_is_reported_and_repaired(
     counting: Election, cli: Cli, files: Callable[..., str]
 ) -> None:
@@ -111,6 +115,7 @@ def test_a_wrong_total_is_reported_and_repaired(
     assert cli("results", "verify", "abc123").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

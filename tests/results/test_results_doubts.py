@@ -43,6 +43,7 @@ def world(app: Flask) -> Election:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["unsettled", "deleted"])
 def test_a_repair_never_loses_a_reviewers_decision(world: Election, damage: str) -> None:
     take(sheet("a", device="A", votes={"LP": 120}), sheet("b", device="B", votes={"LP": 90}))
@@ -140,6 +141,7 @@ def test_a_new_register_reaches_what_was_counted_but_not_what_is_certified(app: 
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("outlier", [0, 3, 6])
 def test_a_turnout_that_stands_out_is_seen_whenever_it_came(world: Election, outlier: int) -> None:
     sheets = [sheet(f"s{n}", UNITS[n], votes={"LP": 90 + n, "APC": 30}) for n in range(6)]
@@ -154,6 +156,7 @@ def test_a_turnout_that_stands_out_is_seen_whenever_it_came(world: Election, out
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_both_of_two_units_with_the_same_votes_are_flagged_and_both_are_cleared(
     world: Election,
 ) -> None:
@@ -170,6 +173,7 @@ def test_both_of_two_units_with_the_same_votes_are_flagged_and_both_are_cleared(
     assert recount.differences("abc123") == []
 
 
+@pytest.mark.slow
 def test_each_of_many_alike_is_told_of_the_first_ten_others_whatever_came_first(
     world: Election,
 ) -> None:
@@ -246,6 +250,7 @@ def test_milliseconds_serve_as_revisions(world: Election) -> None:
     assert documents.summary("abc123")["parties"][0]["totalVotes"] == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", [-1, 1.5, "2", True, None, 2**63])
 def test_a_revision_that_is_no_whole_number_is_refused(world: Election, revision: Any) -> None:
     assert take(sheet("a") | {"revision": revision}) == ["rejected: wrong_type"]
@@ -255,6 +260,7 @@ def test_a_revision_that_is_no_whole_number_is_refused(world: Election, revision
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [

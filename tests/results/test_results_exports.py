@@ -47,6 +47,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_every_unit_that_reported_has_a_row(world: Election, client: FlaskClient) -> None:
     answer = client.get(CSV)
     assert answer.content_type == "text/csv; charset=utf-8"
@@ -63,6 +64,7 @@ def test_every_unit_that_reported_has_a_row(world: Election, client: FlaskClient
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_rows_of_each_level_are_the_totals(world: Election, client: FlaskClient) -> None:
     for level, codes in {
         "nation": ["NG"],
@@ -82,11 +84,13 @@ def test_rows_of_each_level_are_the_totals(world: Election, client: FlaskClient)
     assert [row["area"] for row in rows_of(client.get(f"{CSV}?state=24").text)] == list(UNITS[:2])
 
 
+@pytest.mark.slow
 def test_a_name_is_no_formula_for_a_spreadsheet(world: Election, client: FlaskClient) -> None:
     Area.update(name="=HYPERLINK(1)").where(Area.code == UNITS[0]).execute()
     assert rows_of(client.get(CSV).text)[1]["name"] == "'=HYPERLINK(1)"
 
 
+@pytest.mark.slow
 def test_an_election_of_one_lga_keeps_to_it(app: Flask, client: FlaskClient) -> None:
     make_world(electionType="chairmanship", state="Lagos", areaCode="24-11", startDate=DAY)
     take(sheet("a"), sheet("b", UNITS[-1]))
@@ -139,6 +143,7 @@ def check_report(report: dict[str, Any]) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "?state=24", "?level=unit", "?level=state", "?level=nation",
                                    "?state=24&level=lga"])  # fmt: skip
 def test_the_nist_report_is_valid_and_its_references_lead_somewhere(
@@ -174,6 +179,7 @@ def test_the_nist_report_tells_the_count(world: Election, client: FlaskClient) -
     assert report["Party"][2]["Color"] == "1f5fa8"
 
 
+@pytest.mark.slow
 def test_the_whole_nation_comes_as_a_summary(world: Election, client: FlaskClient) -> None:
     report = client.get(NIST).json
     assert report["Format"] == "summary-contest"
@@ -181,6 +187,7 @@ def test_the_whole_nation_comes_as_a_summary(world: Election, client: FlaskClien
     assert kinds == {"country", "state", "other", "ward"}
 
 
+@pytest.mark.slow
 def test_an_invented_election_says_so_and_one_without_a_day_is_refused(
     app: Flask, client: FlaskClient
 ) -> None:
@@ -231,6 +238,7 @@ def test_the_validator_moves_with_the_count(world: Election, client: FlaskClient
     assert client.get(url, headers={"If-None-Match": etag}).status_code == 200
 
 
+@pytest.mark.slow
 def test_whoever_can_read_gzip_gets_it(world: Election, client: FlaskClient) -> None:
     packed = client.get(CSV, headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -239,6 +247,7 @@ def test_whoever_can_read_gzip_gets_it(world: Election, client: FlaskClient) -> 
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_file_is_of_one_moment_and_holds_up_no_sheet(
     world: Election, client: FlaskClient, app: Flask
 ) -> None:
@@ -261,6 +270,7 @@ def test_a_file_is_of_one_moment_and_holds_up_no_sheet(
     assert rows_of(client.get(CSV).text)[1]["LP"] == "500"
 
 
+@pytest.mark.slow
 def test_a_reader_who_goes_away_leaves_nothing_open(world: Election, app: Flask) -> None:
     for _ in range(2 * downloads.MOST_AT_ONCE):
         with app.test_request_context(f"{CSV}?level=unit"):
@@ -287,6 +297,7 @@ def test_too_many_downloads_at_once_are_asked_to_wait(world: Election, client: F
     assert client.get(CSV).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_same_bytes(
     world: Election, client: FlaskClient, cli: Callable[..., Result]
 ) -> None:
@@ -322,6 +333,7 @@ def test_pages_of_any_site_may_read_what_is_public(
     assert "If-None-Match" in asked.headers["Access-Control-Allow-Headers"]
 
 
+@pytest.mark.slow
 def test_errors_can_be_read_too_but_nothing_that_needs_a_token(
     world: Election, client: FlaskClient, auth: Callable[..., dict[str, str]]
 ) -> None:

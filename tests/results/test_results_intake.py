@@ -90,6 +90,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_of_many_faults_the_first_is_told(world: Election) -> None:
     elections.create(election_document("kano", state="Kano"))
     elections.create(election_document("closed", state="Kano", status="ended"))
@@ -162,6 +163,7 @@ def test_the_registers_voters_stand_in_where_a_sheet_has_none(world: Election) -
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1), (3, 2, 1)])
 @pytest.mark.parametrize("together", [True, False])
 def test_the_highest_revision_of_an_agent_stands_in_any_order(
@@ -216,6 +218,7 @@ def test_an_election_can_be_limited_to_an_lga(app: Flask) -> None:
     assert take(sheet("a"), sheet("b", UNITS[-1])) == ["accepted", "rejected: outside_area"]
 
 
+@pytest.mark.slow
 def test_an_agent_reports_only_their_own_unit(world: Election) -> None:
     agent = Sender("user:7", UNITS[0])
     assert take(sheet("a", UNITS[1]), sheet("b"), sender=agent) == [

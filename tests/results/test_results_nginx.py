@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from nginx_front import URL, Front
 from nginx_front import front as front
@@ -21,6 +22,7 @@ from obidient.results import elections
 OLD = 3.2
 
 
+@pytest.mark.slow
 def test_a_copy_is_handed_out_for_two_seconds(front: Front) -> None:
     first, body = front.ask(URL)
     assert (first.status, first.headers["X-Cache"]) == (200, "MISS")
@@ -31,6 +33,7 @@ def test_a_copy_is_handed_out_for_two_seconds(front: Front) -> None:
     assert first.headers["Cache-Control"] == "public, max-age=2, stale-while-revalidate=30"
 
 
+@pytest.mark.slow
 def test_everybody_gets_the_same_copy_packed_or_not(front: Front) -> None:
     plain, body = front.ask(URL)
     assert "Content-Encoding" not in plain.headers
@@ -56,6 +59,7 @@ def test_who_has_the_document_is_told_so(front: Front) -> None:
     assert front.paths() == [URL]
 
 
+@pytest.mark.slow
 def test_head_is_answered_from_the_same_copy(front: Front) -> None:
     front.ask(URL)
     answer, nothing = front.ask(URL, method="HEAD")
@@ -63,6 +67,7 @@ def test_head_is_answered_from_the_same_copy(front: Front) -> None:
     assert front.paths() == [URL]
 
 
+@pytest.mark.slow
 def test_when_the_two_seconds_are_over_only_the_validator_travels(front: Front) -> None:
     front.ask(URL)
     time.sleep(OLD)
@@ -72,6 +77,7 @@ def test_when_the_two_seconds_are_over_only_the_validator_travels(front: Front) 
     assert front.reached[1]["HTTP_IF_NONE_MATCH"].startswith('"')
 
 
+@pytest.mark.slow
 def test_under_load_one_request_in_two_seconds_comes_through(front: Front) -> None:
     front.ask(URL)
     began = time.monotonic()
@@ -97,6 +103,7 @@ def test_under_load_one_request_in_two_seconds_comes_through(front: Front) -> No
     assert 2 <= len(front.reached) <= 2 + took / 2
 
 
+@pytest.mark.slow
 def test_the_last_count_is_shown_while_the_app_is_away(front: Front, app: Flask) -> None:
     _, body = front.ask(URL)
 
@@ -111,6 +118,7 @@ def test_the_last_count_is_shown_while_the_app_is_away(front: Front, app: Flask)
         assert (answer.status, old) == (200, body)
 
 
+@pytest.mark.slow
 def test_pages_are_kept_by_what_they_show_and_know_no_visitor(front: Front) -> None:
     for path in ("/results/abc123", "/results/abc123?screen=big", "/results/abc123/24"):
         for _ in range(2):
@@ -123,6 +131,7 @@ def test_pages_are_kept_by_what_they_show_and_know_no_visitor(front: Front) -> N
     assert not any("HTTP_AUTHORIZATION" in request for request in front.reached)
 
 
+@pytest.mark.slow
 def test_each_part_of_the_list_of_elections_is_kept_for_itself(front: Front) -> None:
     elections.create(election_document("other"))
     for path in ("/api/live-results/elections?limit=1", "/api/live-results/elections"):
@@ -131,6 +140,7 @@ def test_each_part_of_the_list_of_elections_is_kept_for_itself(front: Front) -> 
     assert len(front.reached) == 2
 
 
+@pytest.mark.slow
 def test_what_is_not_public_is_never_kept(front: Front) -> None:
     for path in ("/healthz", "/admin/", "/api/live-results/elections/abc123/reviews"):
         for _ in range(2):
@@ -140,6 +150,7 @@ def test_what_is_not_public_is_never_kept(front: Front) -> None:
     assert front.reached[4]["HTTP_AUTHORIZATION"] == "Bearer nothing"
 
 
+@pytest.mark.slow
 def test_searches_and_photos_are_asked_of_the_app_each_time(front: Front) -> None:
     for path in ("/results/abc123/units?q=unit", "/results/photos/1.jpg"):
         for _ in range(2):
@@ -148,12 +159,14 @@ def test_searches_and_photos_are_asked_of_the_app_each_time(front: Front) -> Non
     assert [request["QUERY_STRING"] for request in front.reached] == ["q=unit", "q=unit", "", ""]
 
 
+@pytest.mark.slow
 def test_unknown_elections_reach_the_app_once_in_two_seconds(front: Front) -> None:
     for _ in range(5):
         assert front.ask(URL.replace("abc123", "nope"))[0].status == 404
     assert len(front.reached) == 1
 
 
+@pytest.mark.slow
 def test_no_query_string_is_logged(front: Front, tmp_path: Path) -> None:
     front.ask("/healthz?token=secret")
     log = tmp_path / "nginx" / "access.log"

@@ -63,6 +63,7 @@ STEPS = st.lists(st.integers(1, 4), min_size=1, max_size=8)
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_any_interleaving_equals_a_recount_from_scratch(world: Election) -> None:
     @settings(
         max_examples=60,
@@ -102,6 +103,7 @@ def settle_one(rng: random.Random) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_the_order_of_arrival_changes_nothing_for_one_agent_a_unit(world: Election) -> None:
     @settings(
         max_examples=40,
@@ -128,6 +130,7 @@ def test_the_order_of_arrival_changes_nothing_for_one_agent_a_unit(world: Electi
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_concurrent_senders_and_workers_lose_and_double_nothing(
     app: Flask, world: Election
 ) -> None:

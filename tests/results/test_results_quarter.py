@@ -60,6 +60,7 @@ def test_rejected_votes_are_part_of_the_whole_where_votes_cast_decide(
     assert nation(client)["presidentialRule"]["reached"][0] == {"partyCode": "LP", "states": 1}
 
 
+@pytest.mark.slow
 def test_only_a_president_needs_it(app: Flask, client: FlaskClient) -> None:
     make_register()
     elections.create(election_document(electionType="senatorial"))
@@ -106,6 +107,7 @@ def test_a_share_of_25_is_shown_only_where_a_quarter_is_had(whole: int, part: in
     assert abs(float(share) - 100 * part / whole) < 0.0101
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)), min_size=37, max_size=37
@@ -125,6 +127,7 @@ def test_states_are_counted_as_by_hand(states: list[tuple[int, int, int]]) -> No
     assert {one["partyCode"]: one["states"] for one in found}["A"] == by_hand
 
 
+@pytest.mark.slow
 def test_more_voters_than_registered_is_no_turnout(app: Flask, client: FlaskClient) -> None:
     make_world()
     take(sheet("a", accreditedVoters=900, registeredVoters=631))

@@ -57,6 +57,7 @@ def test_allocation_by_voters_and_by_how_unlike_the_units_are() -> None:
     assert [one.drawn for one in some] == [16, 8, 16]
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.integers(1, 400), st.integers(1, 900), st.integers(0, 900)),
@@ -186,6 +187,7 @@ def test_silent_strata_are_stood_for_by_their_neighbours() -> None:
     assert estimate({"24": sample(9, [(1.0, 0, 0)] * 2)}, ("A", "B"), str) is None
 
 
+@pytest.mark.slow
 def test_margins_hold_what_they_promise() -> None:
     """A small population of three unlike strata: 95 of 100 samples hold the truth."""
     lot = random.Random(5)
@@ -223,6 +225,7 @@ def drawn(lot: random.Random, late: Callable[[int, int], float]) -> list[missing
     return found
 
 
+@pytest.mark.slow
 def test_what_is_missing_by_lot_is_seldom_warned_of() -> None:
     lot = random.Random(3)
     warned = sum(bool(missing.warnings(drawn(lot, lambda _w, _s: 0.1), str)) for _ in range(200))
@@ -256,6 +259,7 @@ def report(number: int) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_the_room_follows_and_the_public_waits_for_the_release(
     world: Election, client: FlaskClient, auth: Auth
 ) -> None:
@@ -294,6 +298,7 @@ def test_the_room_follows_and_the_public_waits_for_the_release(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_public_page_is_as_if_there_were_none_until_the_release(
     world: Election, client: FlaskClient
 ) -> None:
@@ -332,6 +337,7 @@ def test_parties_that_cannot_be_told_apart_are_not(world: Election) -> None:
         follow.draw("abc123", 8, strata="wards")
 
 
+@pytest.mark.slow
 def test_commands_draw_and_tell(
     world: Election, cli: Callable[..., Result], tmp_path: Path
 ) -> None:
@@ -352,6 +358,7 @@ def test_commands_draw_and_tell(
     assert "needs the columns stratum,turnout" in wrong.output
 
 
+@pytest.mark.slow
 def test_only_an_admin_draws_and_releases(
     world: Election, client: FlaskClient, make_user: Callable[..., User]
 ) -> None:

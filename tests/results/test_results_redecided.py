@@ -78,6 +78,7 @@ def world(app: Flask) -> Election:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_sheet_that_came_too_early_counts_once_its_election_opens(world: Election) -> None:
     assert take(sheet("early")) == ["rejected: election_not_open"]
     elections.set_status("abc123", "ongoing")
@@ -91,6 +92,7 @@ def test_a_sheet_that_came_too_early_counts_once_its_election_opens(world: Elect
     assert "Sheet early was accepted." in story
 
 
+@pytest.mark.slow
 def test_what_came_while_it_was_open_counts_after_the_close_and_nothing_later(
     world: Election,
 ) -> None:
@@ -120,6 +122,7 @@ def test_an_election_is_not_certified_while_a_sheet_waits(world: Election) -> No
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_each_record_that_is_mended_has_its_sheets_decided_again(
     app: Flask, make_user: Callable[..., User]
 ) -> None:
@@ -190,6 +193,7 @@ def test_over_voting_by_a_wrong_register_passes_once_it_is_right(world: Election
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_deciding_again_never_overrides_a_reviewer(world: Election) -> None:
     take(sheet("early", votes={"LP": 90}), sheet("over", accreditedVoters=1))
     elections.set_status("abc123", "ongoing")
@@ -207,6 +211,7 @@ def test_deciding_again_never_overrides_a_reviewer(world: Election) -> None:
     assert recount.differences("abc123") == []
 
 
+@pytest.mark.slow
 def test_a_killed_worker_and_a_wiped_queue_lose_nothing(
     app: Flask, world: Election, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +237,7 @@ def test_a_killed_worker_and_a_wiped_queue_lose_nothing(
     assert recount.differences("abc123") == []
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_changed(world: Election, cli: Callable[..., Result]) -> None:
     take(sheet("a"), sheet("b", UNITS[1], votes={"XYZ": 1}))
     Election.update(status="ongoing").execute()
@@ -287,6 +293,7 @@ ANY_TIME = ("register", "alias", "unit", "work", "work", "again", "again")
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_any_order_of_opening_importing_sending_closing_ends_in_the_same_totals(
     app: Flask, make_user: Callable[..., User]
 ) -> None:

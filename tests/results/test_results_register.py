@@ -124,6 +124,7 @@ def test_rows_that_were_cut_wrongly_are_reported_by_line(app: Flask, tmp_path: P
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "packed",
     [b"name,code", gzip.compress(b"x" * 99)[:-9], b"\x1f\x8b\x08junk!!!!"],
@@ -142,6 +143,7 @@ def test_an_endless_cell_is_refused_by_its_line(app: Flask, tmp_path: Path) -> N
         register.import_file(write(tmp_path, text))
 
 
+@pytest.mark.slow
 def test_the_command_lists_the_defects_and_says_what_it_did(
     app: Flask, cli: Callable[..., Result], tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ __all__ = ["world"]
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_agents_who_disagree_make_a_dispute_and_the_first_accepted_counts(world: Election) -> None:
     take(sheet("a", device="A", votes={"LP": 120}), sheet("b", device="B", votes={"LP": 90}))
     assert (total().votes, total().review_units, total().review_votes) == ({"LP": 120}, 1, 120)
@@ -67,6 +68,7 @@ def test_over_voting_is_kept_for_the_reviewer_with_its_evidence(world: Election)
     }
 
 
+@pytest.mark.slow
 def test_equal_votes_in_two_units_are_flagged_but_not_small_ones(world: Election) -> None:
     take(sheet("a", UNITS[0]), sheet("b", UNITS[1], votes={"LP": 3, "APC": 2, "PDP": 1}))
     take(sheet("c", UNITS[2], votes={"LP": 3, "APC": 2, "PDP": 1}), sheet("d", UNITS[-1]))

@@ -140,6 +140,7 @@ def test_a_decision_is_taken_back_doubts_and_all(dispute: Election) -> None:
     assert "command line took the decision back. Wrong unit" in story
 
 
+@pytest.mark.slow
 def test_taking_back_keeps_what_came_meanwhile(dispute: Election) -> None:
     review.settle("abc123", UNIT, "Typed", figures=typed(LP=118))
     take(sheet("a2", device="A", revision=2, votes={"LP": 90}))
@@ -150,6 +151,7 @@ def test_taking_back_keeps_what_came_meanwhile(dispute: Election) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_above_a_limit_a_second_reviewer_confirms(
     dispute: Election, reviewer: Callable[..., Reviewer], app: Flask
 ) -> None:
@@ -195,6 +197,7 @@ def test_a_proposal_is_declined_or_overtaken(
         decisions.confirm("abc123", row)
 
 
+@pytest.mark.slow
 def test_two_reviewers_do_not_work_on_one_doubt(
     dispute: Election, reviewer: Callable[..., Reviewer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +219,7 @@ def test_two_reviewers_do_not_work_on_one_doubt(
     assert "is looking at this polling unit</b>" not in bayo.see()
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_a_typed_figure_does_before_it_counts(
     dispute: Election, reviewer: Callable[..., Reviewer]
 ) -> None:

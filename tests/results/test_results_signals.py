@@ -108,6 +108,7 @@ def fill(lga: str, counts: list[int]) -> None:
         )
 
 
+@pytest.mark.slow
 def test_made_up_digits_stand_out_and_honest_ones_rarely(world: Election) -> None:
     chance = random.Random(7)
     fill("24-11", [chance.choice((60, 65, 70, 85, 100, 115, 121)) for _ in range(300)])

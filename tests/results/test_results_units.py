@@ -53,6 +53,7 @@ def test_a_name_is_no_code() -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_units_are_found_by_parts_of_names_within_an_area(world: None, client: FlaskClient) -> None:
     def found(**query: Any) -> list[str]:
         answer = client.get(API, query_string=query)
@@ -137,6 +138,7 @@ def agents(world: None, make_user: Callable[..., User]) -> list[User]:
     return [ada, bayo]
 
 
+@pytest.mark.slow
 def test_a_unit_shows_what_counts_and_nothing_else(public: Public, agents: list[User]) -> None:
     nothing = public.unit(UNITS[3])
     assert (nothing["status"], nothing["figures"], nothing["receivedAt"]) == ("none", None, None)
@@ -163,6 +165,7 @@ def test_a_unit_shows_what_counts_and_nothing_else(public: Public, agents: list[
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_photo_is_public_while_it_is_released(
     public: Public, agents: list[User], sign_in: Callable[..., Person]
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_job_that_exists_looks_to_a_stranger_like_one_that_does_not(
     assert answers[0].data == answers[1].data
 
 
+@pytest.mark.slow
 def test_a_stranger_is_answered_before_the_body_has_come(server: Callable[[], str]) -> None:
     """Before, the server waited for a body of eight megabytes, and then unpacked it."""
     port = int(server().rpartition(":")[2])
@@ -134,6 +135,7 @@ def test_brackets_and_commas_of_texts_are_not_counted() -> None:
     bodies.measure(json.dumps({"text": text, "more": ["[" * 100, "\\"]}).encode())
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(alphabet='a"\\[]{},:\u1e63'),
@@ -184,6 +186,7 @@ def test_a_stranger_sends_no_more_than_a_sign_in_takes(client: FlaskClient) -> N
     assert client.post("/login", data={"email": "x" * 1000, "password": "y"}).status_code != 413
 
 
+@pytest.mark.slow
 def test_only_who_may_upload_here_may_send_more_than_a_megabyte(
     app: Flask, client: FlaskClient, make_user: Callable[..., User]
 ) -> None:

@@ -80,6 +80,7 @@ def wrong(app: Flask) -> Election:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", [1, 2, 3, 4])
 def test_a_repair_that_is_killed_is_done_whole_by_the_next(
     app: Flask, wrong: Election, monkeypatch: pytest.MonkeyPatch, killed_at: int

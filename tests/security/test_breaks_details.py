@@ -34,6 +34,7 @@ MakeUser = Callable[..., User]
 # ---- numbers are not found by guessing ----------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "finds"), [("viewer", False), ("reviewer", False), ("organiser", True)]
 )
@@ -79,6 +80,7 @@ def bound(**values: str) -> str:
     return done.stdout.strip() or done.stderr
 
 
+@pytest.mark.slow
 def test_the_web_server_answers_this_machine_alone_unless_told_otherwise() -> None:
     assert bound(OBIDIENT_ENV="production") == "127.0.0.1:5000"
     assert bound(OBIDIENT_ENV="development", PORT="5001") == "127.0.0.1:5001"
@@ -183,6 +185,7 @@ def at_once(app: Flask, number: int, do: Callable[[int], object]) -> list[object
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_photos_announced_at_once_are_no_more_than_a_days(
     app: Flask, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +202,7 @@ def test_photos_announced_at_once_are_no_more_than_a_days(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_phones_that_sign_in_at_once_are_no_more_than_ten(app: Flask, make_user: MakeUser) -> None:
     agent = make_user("agent", polling_unit_code=UNITS[0])
     for number in range(devices.MOST - 1):
@@ -211,6 +215,7 @@ def test_phones_that_sign_in_at_once_are_no_more_than_ten(app: Flask, make_user:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_another_agents_use_of_an_id_is_told_to_that_agent_alone(
     app: Flask, client: FlaskClient, make_user: MakeUser
 ) -> None:

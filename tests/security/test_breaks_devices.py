@@ -46,6 +46,7 @@ def lost(user: User) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end",
     [users.end_sessions, new_password, close, close_and_reopen, lost],
@@ -91,6 +92,7 @@ def test_one_button_shuts_a_lost_phone_out(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_ten_phones_are_trusted_and_the_oldest_goes(agent: User, client: FlaskClient) -> None:
     headers = [phone(agent, f"device-{number:04d}") for number in range(devices.MOST + 2)]
     answers = [client.get("/api/sync/profile", headers=one).status_code for one in headers]

@@ -63,6 +63,7 @@ def small(environ: dict[str, str], disk: Path, app: Flask) -> Iterator[FlaskClie
         database.release()
 
 
+@pytest.mark.slow
 def test_an_upload_to_a_full_disk_is_507_and_leaves_nothing(
     small: FlaskClient, disk: Path, auth: Callable[..., dict[str, str]]
 ) -> None:
@@ -81,6 +82,7 @@ def test_an_upload_to_a_full_disk_is_507_and_leaves_nothing(
     assert Job.select().count() == 0
 
 
+@pytest.mark.slow
 def test_the_admins_page_says_it_as_well(
     small: FlaskClient, disk: Path, make_user: Callable[..., Any]
 ) -> None:
@@ -92,6 +94,7 @@ def test_the_admins_page_says_it_as_well(
     assert left(disk) == []
 
 
+@pytest.mark.slow
 def test_little_room_is_told_before_it_is_none(small: FlaskClient, disk: Path) -> None:
     ready = small.get("/readyz").json
     assert ready["status"] == "degraded"
@@ -112,6 +115,7 @@ def test_a_file_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     assert left(tmp_path) == [path]
 
 
+@pytest.mark.slow
 def test_with_sqlites_disk_full_what_only_reads_goes_on(
     environ: dict[str, str], disk: Path, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def phone(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [web, phone])
 def test_ten_wrong_ones_from_one_address_wait_and_are_told_how_long(
     ada: User, app: Flask, way: Any
@@ -54,6 +55,7 @@ def test_ten_wrong_ones_from_one_address_wait_and_are_told_how_long(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_strangers_everywhere_keep_no_phone_out_that_is_known(ada: User, app: Flask) -> None:
     client = app.test_client()
     assert phone(client, PASSWORD).status_code == 200
@@ -67,6 +69,7 @@ def test_strangers_everywhere_keep_no_phone_out_that_is_known(ada: User, app: Fl
     assert phone(client, PASSWORD, "192.0.2.200").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_browser_in_which_the_owner_signed_in_before_is_counted_by_itself(
     ada: User, app: Flask
 ) -> None:
@@ -84,6 +87,7 @@ def test_a_browser_in_which_the_owner_signed_in_before_is_counted_by_itself(
     assert web(mine, PASSWORD).status_code == 429
 
 
+@pytest.mark.slow
 def test_a_mark_of_another_account_or_a_made_up_one_is_none(
     ada: User, app: Flask, make_user: Callable[..., User]
 ) -> None:
@@ -120,6 +124,7 @@ def test_one_address_does_not_try_the_accounts_of_many(
     assert int(answers[-1].headers["Retry-After"]) <= 300
 
 
+@pytest.mark.slow
 def test_the_right_password_forgives_what_was_mistyped(ada: User, app: Flask) -> None:
     client = app.test_client()
     for _ in range(3):
@@ -141,6 +146,7 @@ def test_addresses_that_one_person_may_have_count_as_one(address: str, place: st
     assert guessing.network(address) == place
 
 
+@pytest.mark.slow
 def test_every_page_that_says_too_many_says_when(app: Flask, environ: dict[str, str]) -> None:
     made = create_app(environ)
     made.config["WTF_CSRF_ENABLED"] = False

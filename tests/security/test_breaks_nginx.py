@@ -16,6 +16,7 @@ SPELLINGS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", SPELLINGS)
 def test_an_odd_spelling_is_the_same_address_all_the_way(front: Front, odd: str) -> None:
     first, body = front.ask(odd)
@@ -25,6 +26,7 @@ def test_an_odd_spelling_is_the_same_address_all_the_way(front: Front, odd: str)
     assert front.paths() == [URL]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd",
     ["/results/abc123%00", "/results/abc123%2Fx%3Fy", "/results/abc123%20", "/results/%E1%B9%A3"],
@@ -36,6 +38,7 @@ def test_what_has_no_plain_spelling_is_never_kept(front: Front, odd: str) -> Non
     assert front.ask("/results/abc123")[0].status == 200
 
 
+@pytest.mark.slow
 def test_a_404_is_kept_under_its_own_address_only(front: Front) -> None:
     assert front.ask(URL.replace("abc123", "nope"))[0].status == 404
     assert front.ask(URL + "/")[0].status == 404
@@ -43,6 +46,7 @@ def test_a_404_is_kept_under_its_own_address_only(front: Front) -> None:
         assert front.ask(URL)[0].status == 200
 
 
+@pytest.mark.slow
 def test_only_the_parameters_of_the_key_reach_the_app(front: Front) -> None:
     listing = "/api/live-results/elections"
     for asked, handed_on in (
@@ -59,6 +63,7 @@ def test_only_the_parameters_of_the_key_reach_the_app(front: Front) -> None:
     assert len(json.loads(front.ask(f"{listing}?limit=1")[1])["items"]) == 1
 
 
+@pytest.mark.slow
 def test_what_a_client_claims_of_a_proxy_does_not_reach_the_app(front: Front) -> None:
     claimed = {
         "X_Forwarded_For": "198.51.100.7",

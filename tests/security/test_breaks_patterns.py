@@ -175,6 +175,7 @@ def test_the_check_sees_what_goes_back(pattern: str, linear: bool) -> None:
     assert is_linear(pattern) is linear
 
 
+@pytest.mark.slow
 def test_no_pattern_of_the_code_has_neighbours_that_match_the_same() -> None:
     found = patterns()
     assert len(found) > 60

@@ -108,6 +108,7 @@ def test_workers_of_one_channel_see_to_it_though_another_leads(
         assert len(network.accepted) == 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", POLICIES, indirect=True)
 def test_a_full_redis_is_told_everywhere(full: dict[str, str], own_redis: RedisServer) -> None:
     made = create_app(full)
@@ -134,6 +135,7 @@ def test_a_full_redis_takes_nothing_and_says_so(environ: dict[str, str], own_red
 # ---- throttling ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["full", "silent", "refused"])
 def test_wrong_passwords_are_counted_whatever_redis_does(
     environ: dict[str, str], own_redis: RedisServer, state: str
@@ -160,6 +162,7 @@ def wrong(client: FlaskClient) -> int:
         return client.post("/api/sync/sign-in", json=body).status_code
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("app")
 def test_the_storage_of_limits_has_no_path_that_fails(
     environ: dict[str, str], own_redis: RedisServer
@@ -182,6 +185,7 @@ def test_the_storage_of_limits_has_no_path_that_fails(
 # ---- one breaker for all ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_silent_redis_is_waited_for_once_by_all_of_a_process(
     app: Flask, environ: dict[str, str], make_user: Callable[..., Any]
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_nations_roll_call_is_kept_and_counted_anew_while_somebody_looks(
     assert missing() == [("19", 1, 0), ("24", 2, 0)]
 
 
+@pytest.mark.slow
 def test_the_list_of_the_missing_passes_over_where_nobody_is(
     app: Flask, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:

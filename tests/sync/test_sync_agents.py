@@ -77,6 +77,7 @@ def test_rows_at_fault_are_named_and_the_rest_come_in(world: None, tmp_path: Pat
         load(tmp_path, "name,phone\nAda,08035550001\n")
 
 
+@pytest.mark.slow
 def test_an_agent_who_is_moved_has_their_sheets_decided_again(world: None, tmp_path: Path) -> None:
     load(tmp_path, GOOD)
     ada = agents.by_phone("+2348035550001")
@@ -91,6 +92,7 @@ def test_an_agent_who_is_moved_has_their_sheets_decided_again(world: None, tmp_p
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_an_agent_signs_in_by_phone_and_pin(
     world: None, tmp_path: Path, client: FlaskClient
 ) -> None:
@@ -109,6 +111,7 @@ def test_an_agent_signs_in_by_phone_and_pin(
     assert AgentPin.get().sign_in_failures == 1
 
 
+@pytest.mark.slow
 def test_guessing_a_pin_ends_without_shutting_out_texts(world: None, tmp_path: Path) -> None:
     load(tmp_path, GOOD)
     ada = agents.by_phone("+2348035550001")
@@ -143,6 +146,7 @@ def test_who_signed_in_in_the_browser_needs_no_second_sign_in(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_the_roll_call_of_a_day(world: None, tmp_path: Path, client: FlaskClient) -> None:
     load(tmp_path, GOOD + "Musa,08035550003,19-07-01-001\n")
     ada = agents.by_phone("+2348035550001")
@@ -188,6 +192,7 @@ def test_words_of_the_roll_call(text: str, found: tuple[str, str] | None) -> Non
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_the_commands_import_and_make_pins_in_steps(
     world: None, tmp_path: Path, cli: Callable[..., Result]
 ) -> None:

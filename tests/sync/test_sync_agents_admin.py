@@ -63,6 +63,7 @@ def ada() -> User:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_agents_are_imported_and_the_missing_are_counted_and_named(
     desk: Callable[..., Desk],
 ) -> None:
@@ -90,6 +91,7 @@ def test_agents_are_imported_and_the_missing_are_counted_and_named(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_slips_carry_address_code_and_pin_and_are_never_printed_again(
     desk: Callable[..., Desk],
 ) -> None:
@@ -112,6 +114,7 @@ def test_slips_carry_address_code_and_pin_and_are_never_printed_again(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_pins_go_out_by_sms_and_are_kept_nowhere(
     desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +148,7 @@ def test_pins_go_out_by_sms_and_are_kept_nowhere(
     assert pin_texts.counts() == {"unconfirmed": 2}
 
 
+@pytest.mark.slow
 def test_who_got_no_text_still_has_no_pin(
     desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +166,7 @@ def test_who_got_no_text_still_has_no_pin(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_write_to_those_who_are_missing_makes_a_draft(desk: Callable[..., Desk]) -> None:
     admin = desk()
     bring_in(admin)

@@ -25,6 +25,7 @@ def told(client: FlaskClient, auth: dict[str, str], submission_id: str) -> Any:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_sheet_is_received_then_decided_then_told(
     world: Election, client: FlaskClient, agent: dict[str, str]
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_sheet_is_received_then_decided_then_told(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_sending_the_same_batch_again_is_harmless(
     world: Election, client: FlaskClient, agent: dict[str, str]
 ) -> None:
@@ -90,6 +92,7 @@ def test_values_that_only_json_can_hold_are_kept_and_refused_alone(
     assert told(client, agent, "odd")["status"] == "superseded"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -113,6 +116,7 @@ def test_a_malformed_envelope_is_refused_and_nothing_of_it_stored(
     assert Submission.select().count() == 0
 
 
+@pytest.mark.slow
 def test_up_to_500_sheets_come_at_once(
     world: Election, client: FlaskClient, agent: dict[str, str]
 ) -> None:
@@ -131,6 +135,7 @@ def test_only_tokens_with_the_scope_may_send(
     assert Submission.select().count() == 0
 
 
+@pytest.mark.slow
 def test_an_agent_speaks_for_one_unit_and_sees_only_own_sheets(
     world: Election,
     client: FlaskClient,
@@ -161,6 +166,7 @@ def test_revisions_compare_within_one_agent_whatever_the_device(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_outcomes_of_500_are_told_at_once_and_whether_each_counts_on_request(
     world: Election, client: FlaskClient, auth: Callable[..., dict[str, str]]
 ) -> None:
@@ -207,6 +213,7 @@ def without_queue(environ: dict[str, str]) -> Iterator[FlaskClient]:
     database.db.close()
 
 
+@pytest.mark.slow
 def test_with_the_queue_down_sheets_are_taken_and_the_sweep_finds_them(
     world: Election, without_queue: FlaskClient, agent: dict[str, str]
 ) -> None:

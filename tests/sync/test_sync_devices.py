@@ -68,6 +68,7 @@ def test_the_token_sends_sheets_and_may_do_nothing_else(agent: User, client: Fla
     assert client.get("/api/communications/campaigns", headers=header).status_code == 403
 
 
+@pytest.mark.slow
 def test_another_phone_goes_on_with_the_next_revision(agent: User, client: FlaskClient) -> None:
     header = bearer(sign_in(client))
     body = {"submissions": [sheet("s", revision=3)]}
@@ -109,6 +110,7 @@ def test_a_token_ends_after_thirty_days_and_with_the_account(
     assert sign_in(client).status_code == 401
 
 
+@pytest.mark.slow
 def test_wrong_passwords_are_throttled_as_on_the_web_and_right_ones_never(
     agent: User, client: FlaskClient
 ) -> None:
@@ -140,6 +142,7 @@ def test_an_agent_without_a_polling_unit_is_told_whom_to_ask(
     assert "Ask your coordinator" in answer.json["detail"]
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_inline_script_and_its_worker_may_have_it_all(
     app: Flask, client: FlaskClient
 ) -> None:

@@ -71,6 +71,7 @@ def test_a_body_that_is_damaged_or_too_large_is_refused_with_what_to_do(
     assert Submission.select().count() == 0
 
 
+@pytest.mark.slow
 def test_a_device_that_catches_up_is_never_told_to_wait_and_a_wild_one_is(
     world: Election, client: FlaskClient, agent: dict[str, str]
 ) -> None:

@@ -73,6 +73,7 @@ def send_all(client: FlaskClient, auth: dict[str, str], data: bytes, step: int =
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_photo_comes_in_pieces_and_is_shown_without_place_and_maker(
     client: FlaskClient, agent: dict[str, str]
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_piece_without_bytes_or_beyond_the_size_is_refused(
     assert put(client, agent, 0, b"").status_code == 422
 
 
+@pytest.mark.slow
 def test_pieces_lost_repeated_and_out_of_order_end_the_same(
     client: FlaskClient, agent: dict[str, str]
 ) -> None:
@@ -120,6 +122,7 @@ def test_pieces_lost_repeated_and_out_of_order_end_the_same(
     assert put(client, agent, 0, b"other").json["state"] == "stored"
 
 
+@pytest.mark.slow
 def test_a_damaged_photo_and_what_is_no_picture_are_refused(
     client: FlaskClient, agent: dict[str, str]
 ) -> None:
@@ -138,6 +141,7 @@ def test_a_damaged_photo_and_what_is_no_picture_are_refused(
         photos.shown(ID)
 
 
+@pytest.mark.slow
 def test_a_picture_that_unpacks_to_gigabytes_is_refused(
     client: FlaskClient, agent: dict[str, str]
 ) -> None:
@@ -173,6 +177,7 @@ def test_a_photo_whose_last_look_was_cut_off_is_looked_at_when_asked_for(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_a_piece_that_the_store_lost_is_asked_for_again(
     client: FlaskClient, agent: dict[str, str], app: Flask
 ) -> None:
@@ -187,6 +192,7 @@ def test_a_piece_that_the_store_lost_is_asked_for_again(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_two_windows_that_send_one_photo_store_it_once(
     client: FlaskClient, app: Flask, agent: dict[str, str]
 ) -> None:
@@ -232,6 +238,7 @@ def test_a_photo_is_announced_without_a_look_at_those_of_other_agents(
     assert "photo_agent" in str(db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
 
 
+@pytest.mark.slow
 def test_nobody_writes_into_another_agents_photo(
     client: FlaskClient, agent: dict[str, str], auth: Callable[..., dict[str, str]]
 ) -> None:
@@ -298,6 +305,7 @@ def configured(where: str, **more: str) -> Settings:
     return Settings.load({"OBIDIENT_ENV": "development", "PHOTO_STORAGE": where} | more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 def test_a_folder_and_a_bucket_keep_alike(kind: str, tmp_path: Path, bucket: str) -> None:
     store = storage.of(configured(str(tmp_path) if kind == "folder" else bucket))
@@ -315,6 +323,7 @@ def test_a_mistyped_bucket_is_a_wrong_setting() -> None:
         configured("s3://bucket-only")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options", "state"),
     [("JPEG", {"quality": 30}, "stored"), ("JPEG", {"progressive": True}, "refused")],

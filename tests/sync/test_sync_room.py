@@ -70,6 +70,7 @@ def send(client: FlaskClient, agent: User, *sheets: Any) -> None:
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_the_room_shows_what_waits_what_was_refused_and_who_is_silent(
     agents: list[User], client: FlaskClient, desk: Desk
 ) -> None:
@@ -87,6 +88,7 @@ def test_the_room_shows_what_waits_what_was_refused_and_who_is_silent(
     assert "+234803" not in named.replace("+234803•••", "")
 
 
+@pytest.mark.slow
 def test_who_was_heard_from_a_day_ago_is_silent_again(
     agents: list[User], client: FlaskClient, desk: Desk
 ) -> None:
@@ -96,6 +98,7 @@ def test_who_was_heard_from_a_day_ago_is_silent_again(
     assert "agent2@example.org" in desk.see("silent/24-11/")
 
 
+@pytest.mark.slow
 def test_a_device_is_found_after_its_agent_has_taken_another(
     agents: list[User], client: FlaskClient, desk: Desk
 ) -> None:
@@ -118,6 +121,7 @@ def test_a_sheet_shows_its_own_agents_photos_only(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [UNITS[0], "24-11", "agent0@example.org", "DEV-7", "good"])
 def test_a_sheet_is_found_by_unit_agent_device_and_id_and_shown_as_received(
     agents: list[User], client: FlaskClient, desk: Desk, wanted: str
@@ -142,6 +146,7 @@ def text_of(agent: User, words: str) -> int:
     return found
 
 
+@pytest.mark.slow
 def test_a_reviewer_takes_a_text_in_or_puts_it_aside(agents: list[User], desk: Desk) -> None:
     first = text_of(agents[0], f"{UNITS[0]} ACC 212 LP 120 REJ 4")
     second = text_of(agents[0], f"{UNITS[0]} ACC 212 LP 121 REJ 4")
@@ -155,6 +160,7 @@ def test_a_reviewer_takes_a_text_in_or_puts_it_aside(agents: list[User], desk: D
     assert "Texts without" not in desk.see()
 
 
+@pytest.mark.slow
 def test_only_an_admin_sets_pins(
     agents: list[User], app: Flask, desk: Desk, make_user: Callable[..., User]
 ) -> None:
@@ -176,6 +182,7 @@ def test_organisers_and_strangers_stay_outside(
 
 
 @pytest.mark.both
+@pytest.mark.slow
 def test_sheets_refused_for_one_reason_are_decided_again_from_the_room(
     agents: list[User], client: FlaskClient, desk: Desk
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_text_with_the_pin_counts_and_is_answered_with_what_was_understood(
     assert TextAnswer.get().state == "sent"
 
 
+@pytest.mark.slow
 def test_a_delivery_report_of_an_answer_finds_it(
     agent: User,
     text: Callable[..., None],
@@ -148,6 +149,7 @@ def test_without_the_pin_it_waits_for_review_and_counts_nothing(
     assert sent[-1].text.startswith("Accepted and counted.")
 
 
+@pytest.mark.slow
 def test_a_dismissed_text_counts_nothing(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:
@@ -158,6 +160,7 @@ def test_a_dismissed_text_counts_nothing(
     assert Submission.select().count() == 0
 
 
+@pytest.mark.slow
 def test_a_forged_number_does_not_find_the_pin(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:
@@ -202,6 +205,7 @@ def test_what_is_wrong_is_answered_with_exactly_what_to_correct(
     assert not UnitResult.select().where(UnitResult.figures != "").exists()
 
 
+@pytest.mark.slow
 def test_the_pin_is_nowhere_to_be_read_afterwards(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:
@@ -235,6 +239,7 @@ def test_of_two_texts_the_later_one_counts_whichever_worker_is_faster(
     assert (2, later) in rows
 
 
+@pytest.mark.slow
 def test_a_text_over_which_the_system_stumbles_holds_up_no_other(
     agent: User,
     text: Callable[..., None],
@@ -255,6 +260,7 @@ def test_a_text_over_which_the_system_stumbles_holds_up_no_other(
     assert last().state == "taken"
 
 
+@pytest.mark.slow
 def test_with_several_elections_the_text_names_one(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:
@@ -266,6 +272,7 @@ def test_with_several_elections_the_text_names_one(
     assert sent[-1].text.startswith(f"Accepted and counted. SEN {GOOD}.")
 
 
+@pytest.mark.slow
 def test_figures_of_another_election_never_count_for_the_one_that_is_open(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:
@@ -277,6 +284,7 @@ def test_figures_of_another_election_never_count_for_the_one_that_is_open(
     assert "Two elections of this kind are open." in sent[-1].text
 
 
+@pytest.mark.slow
 def test_stop_still_means_stop_and_chatter_makes_no_report(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:
@@ -297,6 +305,7 @@ def test_a_result_is_seen_to_whatever_else_its_text_asks_for(
     assert any(one.text.startswith("Not understood.") for one in sent)
 
 
+@pytest.mark.slow
 def test_one_number_gets_only_so_many_answers_a_day(
     agent: User, text: Callable[..., None], sent: list[Message]
 ) -> None:
@@ -305,6 +314,7 @@ def test_one_number_gets_only_so_many_answers_a_day(
     assert len(sent) == texts.MOST_ANSWERS
 
 
+@pytest.mark.slow
 def test_a_pin_is_set_on_the_command_line(
     agent: User, cli: Callable[..., Result], text: Callable[..., None], sent: list[Message]
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_code_without_figures_is_a_question() -> None:
 courtesy = st.lists(st.sampled_from(sorted(COURTESY)), max_size=6).map(" ".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.data(), courtesy, courtesy)
 def test_courtesy_around_a_result_changes_nothing(data: Any, before: str, after: str) -> None:
@@ -124,6 +125,7 @@ def test_courtesy_around_a_result_changes_nothing(data: Any, before: str, after:
     assert read(f"{before}. {data.draw(texts(report))}. {after}", PARTIES) == report
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.data())
 def test_case_marks_and_spaces_change_nothing(data: Any) -> None:
@@ -139,6 +141,7 @@ def test_case_marks_and_spaces_change_nothing(data: Any) -> None:
         assert read(unicodedata.normalize("NFC", same), PARTIES) == found
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.text(max_size=200) | st.text("0123456789 -/.|lpacrejno'\u0301🙏", max_size=200))
 def test_nothing_makes_it_stumble(text: str) -> None:

@@ -21,6 +21,7 @@ from obidient.sync.grammar import (
 from obidient.sync.grammar_words import LABELS
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.data())
 def test_what_is_accepted_reads_back_exactly(data: Any) -> None:
@@ -28,6 +29,7 @@ def test_what_is_accepted_reads_back_exactly(data: Any) -> None:
     assert read(data.draw(texts(report)), PARTIES) == report
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(reports())
 def test_what_is_written_back_is_read_as_the_same(report: Report) -> None:
@@ -35,6 +37,7 @@ def test_what_is_written_back_is_read_as_the_same(report: Report) -> None:
     assert read(report.write() + pin_part, PARTIES) == report
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.data())
 def test_a_letter_in_a_number_is_never_taken_for_a_digit(data: Any) -> None:
@@ -49,6 +52,7 @@ def test_a_letter_in_a_number_is_never_taken_for_a_digit(data: Any) -> None:
         read(text[:place] + letter + text[place + 1 :], PARTIES)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.text(alphabet="0123456789 aApPcClLrRej-/.,:=\nPINaccé٣²", max_size=60))
 def test_anything_at_all_is_read_or_refused_with_a_sentence(text: str) -> None:

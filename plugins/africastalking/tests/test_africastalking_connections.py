@@ -151,6 +151,7 @@ def test_a_worker_that_stops_begins_no_further_request(network: StandIn) -> None
     assert [type(outcome) for outcome in found].count(Defer) == 8
 
 
+@pytest.mark.slow
 def test_many_threads_may_send_at_once(network: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     # A machine with other work is slow to begin, and what it begins late it puts off.
     monkeypatch.setattr("plugins.africastalking.sms.BEGIN_WITHIN", 60.0)

@@ -306,6 +306,7 @@ def test_an_unknown_call_and_an_ended_one_get_an_empty_response() -> None:
     assert [*answer(SCRIPT, isActive="0")] == []
 
 
+@pytest.mark.slow
 @given(
     text=st.text(),
     prompt=st.text(),
@@ -330,6 +331,7 @@ def test_the_xml_is_well_formed_for_any_content(
     }
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_redirect_is_well_formed_for_any_address(address: str) -> None:
     (verb,) = ElementTree.fromstring(str(voice_xml.Answer().redirect(address)).encode())

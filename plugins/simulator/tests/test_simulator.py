@@ -102,6 +102,7 @@ def wait_for(check: Callable[[], object], seconds: float = 15) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_every_message_is_reported_delivered_once(
     network: Callable[..., SmsSimulator], app_webhook: Webhook
 ) -> None:
@@ -134,6 +135,7 @@ def fates(app_webhook: Webhook) -> dict[str, str]:
     return {form["id"].rpartition("-")[0]: form["status"] for form in app_webhook.received}
 
 
+@pytest.mark.slow
 def test_what_becomes_of_a_message_depends_on_its_id_alone(
     network: Callable[..., SmsSimulator], app_webhook: Webhook
 ) -> None:
@@ -156,6 +158,7 @@ def test_failed_messages_come_with_a_reason(
     assert all(form["failureReason"] for form in app_webhook.received)
 
 
+@pytest.mark.slow
 def test_a_share_is_never_reported_and_a_share_twice(
     network: Callable[..., SmsSimulator], app_webhook: Webhook
 ) -> None:

@@ -173,6 +173,7 @@ def test_it_can_be_asked(network: Twilio) -> None:
     assert list(provider.ask([message])) == []
 
 
+@pytest.mark.slow
 def test_the_account_says_what_is_left(network: Twilio) -> None:
     found = of(network).balance()
     assert found is not None
