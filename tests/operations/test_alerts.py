@@ -230,8 +230,7 @@ class Mailbox:
     """A mail server on a free port, as much of SMTP as a letter needs."""
 
     def __init__(self) -> None:
-        self.letters: list[bytes] = []
-        self.port = 0
+        self.letters, self.port = list[bytes](), 0
         ready = threading.Event()
 
         async def serve() -> None:
@@ -241,7 +240,7 @@ class Mailbox:
                 ready.set()
                 await self._ended.wait()
 
-        self._thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
         self._thread.start()
         assert ready.wait(10)
 
