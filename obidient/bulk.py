@@ -64,19 +64,53 @@ def put(table: type[BaseModel], rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def rows_sql(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """`v (id, status) AS (…)` for a WITH, and its parameters; `columns` names each one's type."""
+    """`v (id, status) AS (…)` for a WITH, and its parameters; `columns` names each one's type.
+
+    At least one row. A column that is the same in all of them goes to PostgreSQL once, not as an
+    array: of what comes of a call, most is.
+    """
     names = ", ".join(columns)
-    if is_postgres():
-        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
-        body = f"SELECT * FROM unnest({arrays})"
-        return f"v ({names}) AS ({body})", [list(column) for column in zip(*rows, strict=True)]
-    cells = "(" + ", ".join("?" * len(columns)) + ")"
-    body = ", ".join([cells] * len(rows))
-    return f"v ({names}) AS (VALUES {body})", [value for row in rows for value in row]
+    if not is_postgres():
+        cells = "(" + ", ".join("?" * len(columns)) + ")"
+        body = ", ".join([cells] * len(rows))
+        return f"v ({names}) AS (VALUES {body})", [value for row in rows for value in row]
+    picked: list[str] = []
+    arrays: list[str] = []
+    same: list[Any] = []
+    differing: list[Any] = []
+    for kind, column in zip(columns.values(), zip(*rows, strict=True), strict=True):
+        # The first always is an array, which says how many rows there are.
+        if picked and column.count(column[0]) == len(column):
+            picked.append(f"%s::{kind}")
+            same.append(column[0])
+        else:
+            picked.append(f"a{len(arrays)}")
+            arrays.append(f"%s::{kind}[]")
+            differing.append(array(column))
+    given = ", ".join(f"a{place}" for place in range(len(arrays)))
+    body = f"SELECT {', '.join(picked)} FROM unnest({', '.join(arrays)}) AS a ({given})"
+    return f"v ({names}) AS ({body})", [*same, *differing]
 
 
 def in_sql(values: Sequence[Any]) -> tuple[str, list[Any]]:
     """` = ANY(…)` or ` IN (…)` with its parameters."""
     if is_postgres():
-        return "= ANY(%s)", [list(values)]
+        kinds = set(map(type, values))
+        cast = "::bigint[]" if kinds == {int} else "::text[]" if kinds == {str} else ""
+        return f"= ANY(%s{cast})", [array(values)]
     return f"IN ({', '.join('?' * len(values))})", list(values)
+
+
+def array(values: Sequence[Any]) -> Any:
+    """A value for a parameter that is cast to an array: PostgreSQL's own writing of it, or a list.
+
+    psycopg writes a list down value by value, in Python: plain numbers and words go faster in one.
+    """
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return f"{{{','.join(map(str, values))}}}"
+    if kinds == {str}:
+        joined = '","'.join(values)
+        if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):
+            return f'{{"{joined}"}}'
+    return list(values)

@@ -124,6 +124,8 @@ def locked(query: Any, skip: bool = False) -> Any:
 
 def storable(text: str) -> str:
     """What both databases take as text: without NULs, and without halves of a letter."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 

@@ -111,7 +111,8 @@ def suppressed(phones: Iterable[str], channel: str) -> set[str]:
     wanted = [phone for phone in given if phone not in out]
     if not wanted:
         return out
-    hashes = {hashed(phone): phone for phone in wanted}
+    key = _key()
+    hashes = {_hashed(key, phone): phone for phone in wanted}
     m = mark()
     is_in, params = in_sql([*wanted, *hashes])
     rows = db.execute_sql(
@@ -127,8 +128,15 @@ def suppressed(phones: Iterable[str], channel: str) -> set[str]:
 
 def hashed(phone: str) -> str:
     """What stands for an erased number: 90 bits that only the key leads to."""
-    key = settings().erasure_key or settings().secret_key
-    digest = hmac.digest(key.encode(), b"erased number " + phone.encode(), "sha256")
+    return _hashed(_key(), phone)
+
+
+def _key() -> bytes:
+    return (settings().erasure_key or settings().secret_key).encode()
+
+
+def _hashed(key: bytes, phone: str) -> str:
+    digest = hmac.digest(key, b"erased number " + phone.encode(), "sha256")
     return BLIND + base64.urlsafe_b64encode(digest)[:15].decode()
 
 

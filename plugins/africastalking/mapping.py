@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -135,7 +136,13 @@ def explain(code: str) -> Explanation | None:
 
 def money(text: Any) -> Money | None:
     """`KES 0.8000` -> Money; None for "0" and for what is no amount."""
-    currency, _, amount = str(text or "").strip().partition(" ")
+    return _money(str(text or ""))
+
+
+@lru_cache(maxsize=1_000)
+def _money(text: str) -> Money | None:
+    """Remembered: most messages of a campaign cost the same."""
+    currency, _, amount = text.strip().partition(" ")
     if not amount:
         return None
     try:

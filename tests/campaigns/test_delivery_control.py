@@ -17,6 +17,7 @@ from obidient.campaigns.models.campaign import (
     Recipient,
 )
 from obidient.campaigns.sending import delivery, hints, lifecycle, states, sweeper
+from obidient.campaigns.sending.batches import lease
 from obidient.clock import utcnow
 from obidient.errors import Conflict
 from obidient.plugin import (
@@ -190,7 +191,7 @@ def test_people_added_to_a_batch_while_its_worker_closes_it_are_not_forgotten(
 ) -> None:
     campaign_id = launch()
     (batch,) = batches(campaign_id)
-    leased = delivery._lease(batch.id, provider.deadline)
+    leased = lease(batch.id, provider.deadline)
     assert leased is not None
     Recipient.update(status=S.SENT).where(Recipient.campaign_id == campaign_id).execute()
 

@@ -21,12 +21,13 @@ from hypothesis.stateful import (
 from obidient.campaigns import control, decisions
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
 from obidient.campaigns.sending import lifecycle, staging, states
-from obidient.campaigns.sending.outcomes import Claimed, Result
+from obidient.campaigns.sending.outcomes import Answered, Claimed, Result
 from obidient.campaigns.sending.reports import apply_reports
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.errors import Conflict
 from obidient.plugin import DeliveryReport
+from obidient.providers import registry
 
 S = RecipientStatus
 PEOPLE = 12
@@ -114,6 +115,28 @@ class CampaignMachine(RuleBasedStateMachine):
         self._record([(one, self._result(one, status)) for one in done])
         if repeat:
             self._record(self.recorded)
+
+    @precondition(lambda self: self.in_hand)
+    @rule(limit=st.integers(1, 5))
+    def record_and_claim(self, limit: int) -> None:
+        """As workers do when all went well: whatever the campaign does, the call is recorded."""
+        lease = self.in_hand[0].lease_until
+        done = [one for one in self.in_hand if one.lease_until == lease]
+        self.in_hand = [one for one in self.in_hand if one.lease_until != lease]
+        self.recorded = [(one, self._result(one, S.SENT)) for one in done]
+        carrier = registry.current().find("simulator-sms")
+        assert carrier is not None
+        answered = Answered([result for _, result in self.recorded], lease, carrier)
+        was_sending = self.campaign.status == "sending"
+        got = states.record_and_claim(
+            answered, self.campaign_id, 0, limit, LEASE, "sms", carrier.name
+        )
+        assert was_sending or not got
+        held = {one.id for one in [*self.in_hand, *done]}
+        assert not held & {one.id for one in got}, "claimed twice"
+        mine = Recipient.id.in_([one.id for one in done]) & (Recipient.status == S.SENDING)
+        assert not Recipient.select().where(mine).exists()
+        self.in_hand += got
 
     def _record(self, pairs: list[tuple[Claimed, Result]]) -> None:
         """As workers do: what was claimed together is recorded together."""
@@ -333,3 +356,38 @@ def test_a_channel_that_is_paused_stops_every_claim() -> None:
     assert states.claim(campaign_id, 0, 5, LEASE, "sms") == []
     control.resume_channel("sms")
     assert len(states.claim(campaign_id, 0, 5, LEASE, "sms")) == 5
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("people")
+def test_a_pause_stops_a_claim_but_not_the_record_that_comes_with_it() -> None:
+    campaign_id = _new_campaign()
+    carrier = registry.current().find("simulator-sms")
+    assert carrier is not None
+    claimed = states.claim(campaign_id, 0, 2, LEASE, "sms", carrier.name)
+    results = [Result(one.id, one.attempt, S.SENT, provider_id=f"p-{one.id}") for one in claimed]
+    control.pause(campaign_id)
+    done = Answered(results, claimed[0].lease_until, carrier)
+    assert states.record_and_claim(done, campaign_id, 0, 5, LEASE, "sms", carrier.name) == []
+    campaign = lifecycle.get(campaign_id)
+    assert (campaign.sent, campaign.sending, campaign.queued) == (2, 0, PEOPLE - 2)
+    control.resume(campaign_id)
+    # The same once more, as after an answer of the database that was lost.
+    got = states.record_and_claim(done, campaign_id, 0, 5, LEASE, "sms", carrier.name)
+    campaign = lifecycle.get(campaign_id)
+    assert (len(got), campaign.sent, campaign.sending) == (5, 2, 5)
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("people")
+def test_what_a_network_says_is_kept_to_the_letter() -> None:
+    campaign_id = _new_campaign()
+    said = ["", "NULL", 'a "quoted" word', "back\\slash", "{a,b}", "it's ọ̀kan"]
+    claimed = states.claim(campaign_id, 0, len(said), LEASE, "sms")
+    results = [
+        Result(one.id, one.attempt, S.FAILED, provider_id=None, code="502", reason=reason)
+        for one, reason in zip(claimed, said, strict=True)
+    ]
+    states.record(campaign_id, results, claimed[0].lease_until)
+    assert [Recipient.get_by_id(one.id).error_reason for one in claimed] == said
+    assert {Recipient.get_by_id(one.id).provider_id for one in claimed} == {None}

@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import routes, states
 from obidient.campaigns.sending.counters import Counts
-from obidient.campaigns.sending.outcomes import Claimed, Result
+from obidient.campaigns.sending.outcomes import Answered, Claimed, Result
 from obidient.plugin import DeliveryReport, Provider
 
 
@@ -22,6 +22,8 @@ class Channel:
 
     #: Seconds until it is asked again whether there is room.
     no_room_wait = 0.5
+    #: Whether a call's outcomes may wait for the claim of the next, to be written with it.
+    records_with_claim = True
 
     def has_room(self, provider: Provider) -> bool:
         """Whether one more message may begin now."""
@@ -34,6 +36,21 @@ class Channel:
         avoid = list(routes.left_to_others(campaign, provider))
         return states.claim(
             campaign.id, batch, limit, lease, campaign.channel, provider.name, avoid
+        )
+
+    def record_and_claim(
+        self,
+        done: Answered,
+        campaign: Campaign,
+        provider: Provider,
+        batch: int,
+        limit: int,
+        lease: timedelta,
+    ) -> list[Claimed]:
+        """Both at once, where `records_with_claim`; see `states.record_and_claim`."""
+        avoid = list(routes.left_to_others(campaign, provider))
+        return states.record_and_claim(
+            done, campaign.id, batch, limit, lease, campaign.channel, provider.name, avoid
         )
 
     def record(

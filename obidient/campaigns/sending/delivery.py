@@ -1,7 +1,9 @@
 """The worker's job: a slice of at most a second on one batch of one campaign.
 
-Tokens, claim, commit, call, record, in this order. No transaction and no database connection is
-held while the network is asked; an answer in hand is kept until the database takes it.
+Tokens, claim, commit, call, record, in this order. No transaction, and of PostgreSQL no connection,
+is held while the network is asked; an answer in hand is kept until the database takes it. One that
+needs nothing but to be recorded is written at once with the next claim, in one transaction; what
+ends the turn, whatever it is, writes it before anything else.
 """
 
 import contextlib
@@ -10,13 +12,14 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from obidient import database, metrics, queues, tracing
-from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
+from obidient.campaigns.models.campaign import Batch, Campaign, RecipientStatus
 from obidient.campaigns.sending import (
+    batches,
     budget,
     channels,
     hints,
@@ -29,6 +32,7 @@ from obidient.campaigns.sending import (
 )
 from obidient.campaigns.sending.holds import Hold, why_held
 from obidient.campaigns.sending.outcomes import (
+    Answered,
     CallResult,
     Claimed,
     Retries,
@@ -74,6 +78,10 @@ class Turn:
     hold: Hold | None = None
     #: People of the next call at most; None: as many as the provider takes.
     limit: int | None = None
+    #: What the last call came to, as long as it is not in the database.
+    done: Answered | None = None
+    #: How many of the batch are through with it, in this turn.
+    settled: int = 0
 
     @property
     def channel(self) -> channels.Channel:
@@ -87,6 +95,39 @@ class Turn:
             if self.hold is None:
                 self.choose()
         return self.hold
+
+    def claim(self, wanted: int) -> tuple[list[Claimed], float]:
+        """Tokens, and people for so many of them; else nobody, and the seconds to wait.
+
+        What the last call came to is recorded with the claim.
+        """
+        lease = timedelta(seconds=2 * self.provider.deadline)
+        # SQLite has one writer, and each commit waits for the disk: there it is all one.
+        apart = database.is_postgres() or not settings().embedded
+        one = contextlib.nullcontext() if apart else database.db.atomic()
+        with one:
+            granted, wait = pace.take(self.buckets, wanted)
+            if not granted:
+                return [], max(wait, 0.05)
+            order = (self.campaign, self.provider, self.batch.number, granted, lease)
+            if self.done is None:
+                claimed = self.channel.claim(*order)
+            else:
+                claimed = self.channel.record_and_claim(self.done, *order)
+            pace.give_back(self.buckets, granted - len(claimed))
+        self.done = None
+        return claimed, 0.0
+
+    def write(self) -> None:
+        """Record what the last call came to; safe to repeat until it is `done` with."""
+        done = self.done
+        if done is not None:
+            self.channel.record(self.campaign, done.provider, done.results, done.lease_until)
+
+    def may_wait(self, answer: CallResult) -> bool:
+        """Whether the next claim may record an answer: nothing is to be decided after it first."""
+        decides = self.troubled or self.limit is not None or settings().budget
+        return self.channel.records_with_claim and answer.all_accepted and not decides
 
     def choose(self) -> None:
         """Have the provider that is best off now carry what follows."""
@@ -155,21 +196,26 @@ def _others_send(campaign: Campaign) -> bool:
 
 
 def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
-    batch = _lease(batch_id, _longest_deadline(campaign, provider))
+    batch = batches.lease(batch_id, _longest_deadline(campaign, provider))
     if batch is None:
         return
-    wait = 0.0
+    wait, write = 0.0, _nothing
     end = time.monotonic() + SLICE
     try:
         turn = Turn(
             campaign, batch, provider, _buckets(campaign, provider), rest.is_troubled(provider.name)
         )
-        while not stopping.is_set():
+        write = turn.write
+        while turn.settled < batch.size and not stopping.is_set():
             wait = _one_call(turn)
             if wait or time.monotonic() > end:
                 break
     finally:
-        _release(campaign, batch, wait)
+        _release(campaign, batch, wait, write)
+
+
+def _nothing() -> None:
+    """Nothing to record."""
 
 
 def _longest_deadline(campaign: Campaign, provider: Provider) -> float:
@@ -178,67 +224,25 @@ def _longest_deadline(campaign: Campaign, provider: Provider) -> float:
     return max(one.deadline for one in [provider, *found] if one is not None)
 
 
-def _lease(batch_id: int, deadline: float) -> Batch | None:
-    """Take a ready batch for ourselves; None when it is done or another worker has it."""
-    now = utcnow()
-    until = now + timedelta(seconds=2 * deadline + 5)
-    taken = (
-        Batch.update(lease_until=until, hinted_until=until)
-        .where(
-            Batch.id == batch_id,
-            Batch.state == "ready",
-            Batch.lease_until.is_null() | (Batch.lease_until < now),
-        )
-        .execute()
-    )
-    return Batch.get_by_id(batch_id) if taken else None
+def _release(
+    campaign: Campaign, batch: Batch, wait: float, write: Callable[[], None] = _nothing
+) -> None:
+    """Give a batch back: done, due again at once, in `wait` seconds, or when a retry is due.
 
+    `write` records the last call, in the same transaction.
+    """
 
-def _release(campaign: Campaign, batch: Batch, wait: float) -> None:
-    """Give a batch back: done, due again at once, in `wait` seconds, or when a retry is due."""
-
-    def write() -> float | None:
+    def give_back() -> float | None:
         with database.db.atomic():
-            return _close_or_reopen(campaign, batch, wait)
+            write()
+            return batches.close_or_reopen(campaign, batch, wait)
 
-    delay = database.persist(write)
+    delay = database.persist(give_back)
     if delay is not None and not stopping.is_set() and delay <= hints.HINT_LASTS.total_seconds():
         hints.hint(campaign, batch.id, delay)
     if delay is None:
         lifecycle.complete(campaign.id)
         hints.feed(Campaign.get_by_id(campaign.id))
-
-
-def _close_or_reopen(campaign: Campaign, batch: Batch, wait: float) -> float | None:
-    """Write the batch's next state; returns the seconds until it is due, None when done."""
-    # Staging may be adding to it: what is not seen yet must not be closed away.
-    database.locked(Batch.select(Batch.id).where(Batch.id == batch.id)).get()
-    row = (
-        Recipient.select(Recipient.next_attempt_at)
-        .where(
-            Recipient.campaign_id == campaign.id,
-            Recipient.status == RecipientStatus.QUEUED,
-            Recipient.batch == batch.number,
-        )
-        .order_by(Recipient.next_attempt_at.asc(nulls="first"))
-        .first()
-    )
-    if row is None:
-        Batch.update(state="done", hinted_until=None, next_at=None, lease_until=None).where(
-            Batch.id == batch.id
-        ).execute()
-        return None
-    now = utcnow()
-    due = row.next_attempt_at
-    delay = max(wait, (due - now).total_seconds() if due else 0.0)
-    next_at = now + timedelta(seconds=delay) if delay else None
-    hinted: datetime | None = now + timedelta(seconds=delay) + hints.HINT_LASTS
-    if stopping.is_set() or delay > hints.HINT_LASTS.total_seconds():
-        hinted = None
-    Batch.update(state="ready", hinted_until=hinted, next_at=next_at, lease_until=None).where(
-        Batch.id == batch.id
-    ).execute()
-    return delay
 
 
 def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
@@ -262,31 +266,31 @@ def _one_call(turn: Turn) -> float:
     if turn.limit is not None:
         # A provider that has to prove itself gets one request; who has the next is asked anew.
         wanted, turn.look_again = min(wanted, turn.limit), 0.0
-    granted, wait = pace.take(turn.buckets, max(1, wanted))
-    if not granted:
-        return max(wait, 0.05)
-    lease = timedelta(seconds=2 * provider.deadline)
-    claimed = turn.channel.claim(campaign, provider, turn.batch.number, granted, lease)
-    pace.give_back(turn.buckets, granted - len(claimed))
+    claimed, wait = turn.claim(max(1, wanted))
     if not claimed:
-        return _nobody_for(turn)
+        return wait or _nobody_for(turn)
     messages, too_long = database.persist(
         lambda: writing.messages(campaign, claimed, turn.batch.variant)
     )
-    database.release()
+    if database.is_postgres():
+        # On SQLite a connection keeps nobody out, and a new one has to read the whole schema.
+        database.release()
     left = {one.id for one in too_long}
     called = [one for one in claimed if one.id not in left]
     if not called:
         answer = CallResult()
-    elif utcnow() + lease / 2 < claimed[0].lease_until:
+    elif utcnow() + timedelta(seconds=provider.deadline) < claimed[0].lease_until:
         answer = _call(campaign, provider, called, messages)
     else:
         # The database was away for long: the claim might run out while the network is asked.
         answer = not_asked(called)
     # First of all: whatever fails after this, the answer is not lost.
-    until = claimed[0].lease_until
     results = answer.results + too_long
-    database.persist(lambda: turn.channel.record(campaign, provider, results, until))
+    turn.done = Answered(results, claimed[0].lease_until, provider)
+    turn.settled += sum(result.status != RecipientStatus.QUEUED for result in results)
+    if too_long or not turn.may_wait(answer):
+        database.persist(turn.write)
+        turn.done = None
     pace.give_back(turn.buckets, sum(result.free for result in results))
     if called:
         _after(turn, called, answer)

@@ -65,6 +65,15 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What a provider's call came to, and until when it was claimed: enough to record it."""
+
+    results: list[Result]
+    lease_until: datetime
+    provider: Provider
+
+
+@dataclass(frozen=True)
 class Retries:
     """How often one recipient is tried, and the wait before the second try in seconds."""
 
@@ -96,6 +105,12 @@ class CallResult:
     suppress: list[int] = field(default_factory=list)
     invalid: list[int] = field(default_factory=list)
     accepted: int = 0
+
+    @property
+    def all_accepted(self) -> bool:
+        """Whether there is nothing to do about it but to record it."""
+        trouble = self.stop is not None or self.refused is not None or self.crash is not None
+        return not trouble and self.accepted == len(self.results)
 
 
 def collect(claimed: list[Claimed], outcomes: Iterable[Outcome], retries: Retries) -> CallResult:

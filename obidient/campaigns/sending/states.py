@@ -13,14 +13,12 @@ from typing import Any
 
 from peewee import Case
 
-from obidient.bulk import rows_sql
 from obidient.campaigns.models.campaign import Batch, Campaign, Recipient, RecipientStatus
-from obidient.campaigns.sending import again, notes, operators
+from obidient.campaigns.sending import again, notes, statements
 from obidient.campaigns.sending.counters import count
-from obidient.campaigns.sending.outcomes import Claimed, Result
+from obidient.campaigns.sending.outcomes import Answered, Claimed, Result
 from obidient.clock import utcnow
-from obidient.contacts.suppression import suppressed
-from obidient.database import db, is_postgres, locked, mark
+from obidient.database import db, locked, mark
 
 QUEUED, SENDING = RecipientStatus.QUEUED, RecipientStatus.SENDING
 UNCONFIRMED, FAILED = RecipientStatus.UNCONFIRMED, RecipientStatus.FAILED
@@ -50,7 +48,7 @@ def move_campaign(
     )
 
 
-# ---- claiming -----------------------------------------------------------------------------------
+# ---- claiming and recording, by `statements` -----------------------------------------------------
 
 
 def claim(
@@ -70,92 +68,12 @@ def claim(
     did not send; who is another's already is not taken, nor is a number that begins like one of
     `avoid` and is nobody's yet.
     """
-    now = utcnow()
     with db.atomic() as transaction:
-        mine = (provider, provider, channel, provider)
-        params = (campaign_id, batch, now, *mine[:2], *avoid, *avoid, *mine[2:], now + lease, now)
-        rows = db.execute_sql(_claim_sql(limit, avoid), params).fetchall()
-        if not rows:
-            return []
-        claimed = [
-            Claimed(row_id, phone, contact_id, attempt, now + lease)
-            for row_id, phone, contact_id, attempt in sorted(rows)
-        ]
-        out = suppressed([one.phone for one in claimed], channel)
-        if out:
-            _skip_opted_out([one.id for one in claimed if one.phone in out])
-            claimed = [one for one in claimed if one.phone not in out]
-        moves = {QUEUED: -len(rows), SENDING: len(claimed), SKIPPED: len(rows) - len(claimed)}
+        claimed, moves = statements.take(campaign_id, batch, limit, lease, channel, provider, avoid)
         if not count(campaign_id, moves, guard="sending"):
             transaction.rollback()
             return []
     return claimed
-
-
-def _claim_sql(limit: int, avoid: Sequence[str] = ()) -> str:
-    m = mark()
-    marks = ", ".join([m] * len(avoid))
-    short, long = (f"substr(r.phone, 1, {size})" for size in (operators.SHORT, operators.LONG))
-    begins = f"{short} IN ({marks}) OR {long} IN ({marks})"
-    others = f"AND (r.provider IS NOT NULL OR NOT ({begins})) " if avoid else ""
-    lock = "FOR UPDATE OF r SKIP LOCKED" if is_postgres() else ""
-    # MATERIALIZED: PostgreSQL may otherwise run the locking subquery more than once, and so
-    # claim more than the limit.
-    return (
-        "WITH due AS MATERIALIZED (SELECT r.id FROM recipient r "
-        f"WHERE r.campaign_id = {m} AND r.status = {QUEUED:d} AND r.batch = {m} "
-        f"AND (r.next_attempt_at IS NULL OR r.next_attempt_at <= {m}) "
-        f"AND (CAST({m} AS text) IS NULL OR r.provider IS NULL OR r.provider = {m}) "
-        f"{others}"
-        f"AND NOT EXISTS (SELECT 1 FROM channel_state c WHERE c.channel = {m} AND c.paused) "
-        f"ORDER BY r.id LIMIT {int(limit)} {lock}) "
-        f"UPDATE recipient SET status = {SENDING:d}, attempts = attempts + 1, provider_id = NULL, "
-        f"provider = coalesce({m}, provider), "
-        f"lease_until = {m}, updated_at = {m} "
-        f"WHERE status = {QUEUED:d} AND id IN (SELECT id FROM due) "
-        "RETURNING id, phone, contact_id, attempts"
-    )
-
-
-def _skip_opted_out(ids: list[int]) -> None:
-    Recipient.update(
-        status=SKIPPED,
-        lease_until=None,
-        attempts=Recipient.attempts - 1,
-        error_code="opted-out",
-        error_reason="Asked for no more messages",
-    ).where(Recipient.id.in_(ids)).execute()
-
-
-# ---- recording ----------------------------------------------------------------------------------
-
-_RECORD_COLUMNS = {
-    "id": "bigint",
-    "attempt": "smallint",
-    "status": "smallint",
-    "provider_id": "text",
-    "code": "text",
-    "reason": "text",
-    "cost": "bigint",
-    "parts": "smallint",
-    "due": "timestamp",
-    "free": "smallint",
-}
-
-
-def _row_of(result: Result) -> tuple[Any, ...]:
-    return (
-        result.id,
-        result.attempt,
-        int(result.status),
-        result.provider_id,
-        result.code,
-        result.reason,
-        result.cost_e4,
-        result.parts,
-        result.next_attempt_at,
-        int(result.free),
-    )
 
 
 def record(
@@ -167,107 +85,36 @@ def record(
     """
     if not results:
         return
-    now = utcnow()
-    m = mark()
-    given, params = rows_sql(_RECORD_COLUMNS, [_row_of(result) for result in results])
-    sql = (
-        f"WITH {given} "
-        "UPDATE recipient SET status = v.status, provider_id = coalesce(v.provider_id, "
-        "recipient.provider_id), error_code = v.code, error_reason = v.reason, cost_e4 = "
-        "coalesce(v.cost, recipient.cost_e4), parts = coalesce(v.parts, recipient.parts), "
-        "next_attempt_at = v.due, attempts = recipient.attempts - v.free, lease_until = NULL, "
-        f"sent_at = CASE WHEN v.status = {SENT:d} THEN {m} ELSE recipient.sent_at END, "
-        # Surely not sent, now or before: the next try may be another network's.
-        f"provider = CASE WHEN v.status = {QUEUED:d} AND NOT recipient.doubted THEN NULL "
-        f"ELSE recipient.provider END, doubted = recipient.doubted OR v.status = {UNCONFIRMED:d}, "
-        f"updated_at = {m} FROM v WHERE recipient.id = v.id AND recipient.status = {SENDING:d} "
-        f"AND recipient.attempts = v.attempt AND recipient.lease_until = {m} RETURNING recipient.id"
-    )
     with db.atomic():
-        done = {row[0] for row in db.execute_sql(sql, (*params, now, now, lease_until)).fetchall()}
-        moves: Counter[RecipientStatus] = Counter()
-        applied = [r for r in results if r.id in done]
-        for result in applied:
-            moves[SENDING] -= 1
-            moves[result.status] += 1
-        cost = sum(r.cost_e4 or 0 for r in applied if r.status == SENT)
-        for result in results:
-            if result.id not in done:
-                raised, late_cost = _raise_late(result, moves)
-                applied += [result] if raised else []
-                cost += late_cost
-        currency = next((r.currency for r in results if r.currency), "")
-        _note(campaign_id, applied, moves, (cost, currency), now)
-        if provider:
-            notes.note_provider(campaign_id, provider, applied, cost)
+        written = statements.write(results, lease_until)
+        count(campaign_id, written.moves, "", written.currency, **written.more)
+        written.note(campaign_id, provider)
 
 
-def _raise_late(result: Result, moves: Counter[RecipientStatus]) -> tuple[bool, int]:
-    """An outcome whose recipient has moved on: its lease ran out, or a report came first.
-
-    Raises it or leaves it. Returns whether it did, and what the message cost if that is news.
-    """
-    if result.status not in (SENT, FAILED):
-        return False, 0
-    row = Recipient.get_or_none(Recipient.id == result.id)
-    if row is None:
-        return False, 0
-    old = RecipientStatus(row.status)
-    changes: dict[str, Any] = {"updated_at": utcnow()}
-    if row.provider_id is None and result.provider_id is not None:
-        changes["provider_id"] = result.provider_id
-    cost = (result.cost_e4 or 0) if row.cost_e4 is None else 0
-    if cost:
-        changes["cost_e4"] = cost
-    raised = old < result.status
-    if raised:
-        changes |= {
-            "status": result.status,
-            "next_attempt_at": None,
-            "lease_until": None,
-            "error_code": result.code,
-            "error_reason": result.reason,
-            "parts": result.parts,
-        }
-        if result.status == SENT:
-            changes["sent_at"] = utcnow()
-    changed = (
-        Recipient.update(**changes)
-        .where(Recipient.id == result.id, Recipient.status == row.status)
-        .execute()
-    )
-    if not changed:
-        return False, 0
-    if raised:
-        moves[old] -= 1
-        moves[result.status] += 1
-    return raised, cost
-
-
-def _note(
+def record_and_claim(
+    done: Answered,
     campaign_id: int,
-    results: list[Result],
-    moves: Counter[RecipientStatus],
-    spent: tuple[int, str],
-    now: datetime,
-) -> None:
-    """Counters, cost, error counts and throughput of what was just recorded."""
-    cost, currency = spent
-    sent = sum(r.status == SENT for r in results)
-    failed = sum(r.status in (FAILED, UNCONFIRMED) for r in results)
-    count(
-        campaign_id,
-        moves,
-        currency=currency,
-        cost_e4=cost,
-        recent_bad=failed,
-        recent_tried=sent + failed,
-    )
-    notes.note_errors(
-        campaign_id, [(r.code, r.reason) for r in results if r.code and r.status != QUEUED]
-    )
-    notes.note_tries(results, now)
-    notes.note_throughput(campaign_id, now, sent, failed)
+    batch: int,
+    limit: int,
+    lease: timedelta,
+    channel: str,
+    provider: str,
+    avoid: Sequence[str] = (),
+) -> list[Claimed]:
+    """`record` what came of the last call and `claim` for the next, in one transaction.
+
+    Half the commits, and the campaign's row is moved once. What was done is recorded in any case.
+    """
+    with db.atomic() as transaction:
+        written = statements.write(done.results, done.lease_until)
+        claimed, moves = statements.take(campaign_id, batch, limit, lease, channel, provider, avoid)
+        written.moves.update(moves)
+        if count(campaign_id, written.moves, "sending", written.currency, **written.more):
+            written.note(campaign_id, done.provider.name)
+            return claimed
+        transaction.rollback()
+    record(campaign_id, done.results, done.lease_until, done.provider.name)
+    return []
 
 
 # ---- what time and people do --------------------------------------------------------------------

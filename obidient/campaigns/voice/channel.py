@@ -17,6 +17,9 @@ from obidient.plugin import DeliveryReport, Provider
 class Voice(Channel):
     """A call takes a line before it begins, and is over when its end is reported."""
 
+    #: Lines are locked before recipients, and only a claim takes lines.
+    records_with_claim = False
+
     def has_room(self, provider: Provider) -> bool:
         return calls.free_lines(provider, 1) > 0
 
