@@ -32,7 +32,7 @@ from playwright.sync_api import expect
 from servers import Missing, PostgresServer, RedisServer, free_port, listening, process, wait_for
 
 from obidient import cli as cli_module
-from obidient import create_app, database
+from obidient import create_app, database, process_app
 from obidient.accounts import tokens, users
 from obidient.accounts.models import User
 
@@ -231,6 +231,8 @@ def cli(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..
         monkeypatch.setenv(name, value)
 
     def run(*arguments: str, input: str | None = None) -> Result:
+        # Each command is a process of its own, with an app of its own.
+        process_app.cache_clear()
         return CliRunner().invoke(cli_module.main, list(arguments), input=input)
 
     return run

@@ -4,9 +4,11 @@ import gzip
 import socket
 import threading
 import zlib
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from servers import wait_for
 
 from obidient.plugin import ProviderStopped, RequestRetry, Transport, Uncertain
 from obidient.plugin_transport import LARGEST, _form
@@ -19,6 +21,8 @@ class Far:
 
     def __init__(self, *answers: bytes) -> None:
         self.requests: list[bytes] = []
+        #: How many connections are closed.
+        self.closed = 0
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, args=(answers,), daemon=True)
@@ -30,6 +34,12 @@ class Far:
             with connection:
                 self.requests.append(connection.recv(65536))
                 connection.sendall(answer)
+            self.closed += 1
+
+    def asked(self, transport: Transport, *request: Any, **more: Any) -> str:
+        """The text of an answer, asked once the connection before is closed."""
+        wait_for(lambda: self.closed == len(self.requests), what="the far end to close")
+        return transport.exchange(*request, **more).text
 
     def close(self) -> None:
         self._thread.join(5)
@@ -47,18 +57,18 @@ def test_only_a_whole_answer_is_one_and_a_request_leaves_in_one_piece() -> None:
     )
     transport = Transport("The network", 2, 5.0)
     url = f"{far.url}/a b/é?c=d"
-    assert transport.exchange("POST", url, fields={"to": "+234 1"}).text == "ok"
+    assert far.asked(transport, "POST", url, fields={"to": "+234 1"}) == "ok"
     head, _, body = far.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /a%20b/%C3%A9?c=d HTTP/1.1\r\n")
     assert body == b"to=%2B234+1"
     with pytest.raises(Uncertain):
-        transport.exchange("GET", url, fields={"e": "f"})
+        far.asked(transport, "GET", url, fields={"e": "f"})
     assert far.requests[1].startswith(b"GET /a%20b/%C3%A9?c=d&e=f HTTP/1.1\r\n")
-    assert transport.exchange("POST", url, json={"to": "é"}).text == "ok"
+    assert far.asked(transport, "POST", url, json={"to": "é"}) == "ok"
     assert far.requests[2].endswith('{"to":"é"}'.encode())
     for _ in range(3):
         with pytest.raises(Uncertain):
-            transport.exchange("GET", url)
+            far.asked(transport, "GET", url)
     far.close()
 
 
@@ -72,11 +82,11 @@ def test_an_answer_that_is_compressed_unasked_is_read_and_never_without_end() ->
         packed(bomb),
     )
     transport = Transport("The network", 2, 5.0)
-    assert [transport.exchange("GET", far.url).text for _ in range(2)] == ["ok", "ok"]
+    assert [far.asked(transport, "GET", far.url) for _ in range(2)] == ["ok", "ok"]
     assert b"Accept-Encoding: identity" in far.requests[0]
     for _ in range(3):
         with pytest.raises(Uncertain):
-            transport.exchange("GET", far.url)
+            far.asked(transport, "GET", far.url)
     far.close()
 
 
