@@ -90,7 +90,9 @@ def test_a_second_try_of_the_failed_does_not_wait_for_somebody_else_s_next_try(
 def test_a_campaign_that_waits_for_the_morning_says_so(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    morning = (datetime.now(UTC) + timedelta(days=1)).replace(hour=7, minute=0, second=0)
+    # Tomorrow there: between 23:00 and midnight in Greenwich it is tomorrow in Lagos already.
+    tomorrow = datetime.now(ZoneInfo("Africa/Lagos")) + timedelta(days=1)
+    morning = tomorrow.replace(hour=8, minute=0, second=0).astimezone(UTC)
     says(monkeypatch, lambda messages: [Defer(one, morning, "Not at night") for one in messages])
     campaign = work(launch())
     sweeper.sweep()
