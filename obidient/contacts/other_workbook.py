@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from obidient.contacts.csvfile import Row
-from obidient.contacts.workbook import MOST_COLUMNS, PROTECTED, as_text
+from obidient.contacts.workbook import MOST_COLUMNS, PROTECTED, as_text, chosen
 from obidient.errors import Invalid
 
 _CHILD = Path(__file__).with_name("other_workbook_child.py")
@@ -40,14 +40,10 @@ class OtherWorkbook:
             self._written = self._rows.seek(0, 2)
             #: Name of a sheet -> where its rows begin.
             self._begins = self._find_sheets()
+            self.sheet = chosen(self.sheets, sheet)
         except BaseException:
             self._rows.close()
             raise
-        if not self._begins:
-            raise Invalid("There is no sheet with cells in this workbook.")
-        if sheet and sheet not in self._begins:
-            raise Invalid(f"There is no sheet {sheet[:40]!r}. There are: {', '.join(self.sheets)}.")
-        self.sheet = sheet or self.sheets[0]
         self._done = 0
 
     def _find_sheets(self) -> dict[str, int]:

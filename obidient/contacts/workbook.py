@@ -7,7 +7,7 @@ grows with the sheet.
 import re
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,7 @@ class Workbook:
             raise Invalid(f"This workbook can't be read: {error}. Save it anew as .xlsx.") from None
         shown = [one for one in self._book.worksheets if one.sheet_state == "visible"]
         self._sheets = {one.title: one for one in shown or self._book.worksheets}
-        if not self._sheets:
-            raise Invalid("There is no sheet with cells in this workbook.")
-        if sheet and sheet not in self._sheets:
-            raise Invalid(f"There is no sheet {sheet[:40]!r}. There are: {', '.join(self.sheets)}.")
-        self.sheet = sheet or next(iter(self._sheets))
+        self.sheet = chosen(self.sheets, sheet)
         self._done = 0.0
 
     @property
@@ -93,6 +89,15 @@ class Workbook:
                 yield Row(line, texts)
             elif (empty := empty + 1) > MOST_EMPTY:
                 return
+
+
+def chosen(sheets: Sequence[str], wanted: str) -> str:
+    """The sheet of that name, or the first. Raises Invalid when there is none."""
+    if not sheets:
+        raise Invalid("There is no sheet with cells in this workbook.")
+    if wanted and wanted not in sheets:
+        raise Invalid(f"There is no sheet {wanted[:40]!r}. There are: {', '.join(sheets)}.")
+    return wanted or sheets[0]
 
 
 def kind_of(path: Path) -> str:
