@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from flask import current_app
+
 T = TypeVar("T")
 
 #: A count is kept for so many times as long as it took: a million rows take a second.
@@ -15,22 +17,30 @@ MOST = 100
 
 
 class Costly(Generic[T]):
-    """The latest count of each key, as long as it is worth keeping."""
+    """The latest count of each key, as long as it is worth keeping.
 
-    def __init__(self) -> None:
-        self._known: dict[Any, tuple[float, T]] = {}
+    Counts belong to the application: another one in this process has another database, and its
+    campaign 1 is somebody else's.
+    """
+
+    @property
+    def _known(self) -> dict[Any, tuple[float, T]]:
+        kept: dict[Costly[T], dict[Any, tuple[float, T]]]
+        kept = current_app.extensions.setdefault("costly", {})
+        return kept.setdefault(self, {})
 
     def get(self, key: Any, count: Callable[[], T]) -> T:
-        known = self._known.get(key)
+        counts = self._known
+        known = counts.get(key)
         began = time.monotonic()
         if known is not None and began < known[0]:
             return known[1]
         found = count()
         now = time.monotonic()
         if now - began > QUICK:
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known[key] = (now + KEPT * (now - began), found)
+            if len(counts) >= MOST:
+                counts.clear()
+            counts[key] = (now + KEPT * (now - began), found)
         return found
 
     def forget(self, key: Any) -> None:

@@ -9,7 +9,6 @@ from admin_people import Person, sign_in
 from flask import Flask
 from one_turn import provider, rows, work
 
-from obidient.campaigns import costly
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.models.voice import AudioAsset, TrialCall
@@ -85,8 +84,6 @@ def test_both_texts_are_compared_and_one_is_chosen_by_hand(
     sign_in: Callable[..., Person],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Counted anew each time, however slow the machine is.
-    monkeypatch.setattr(costly, "QUICK", 60)
     person, viewer = sign_in("organiser"), sign_in("viewer")
     campaign_id, page = drafted(person)
     person.post(page, **FORM | {"split_by": "hand"})

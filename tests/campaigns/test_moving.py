@@ -24,7 +24,7 @@ from two_networks import (
 )
 
 from obidient.accounts.models import AuditEntry, User
-from obidient.campaigns import costly, decisions, moving
+from obidient.campaigns import decisions, moving
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.sending import lifecycle
 from obidient.campaigns.sending.reports import apply_reports
@@ -34,11 +34,6 @@ from obidient.plugin import Accepted, DeliveryReport, Money, Rejected
 __all__ = ["environ", "networks"]
 BASE = "/api/communications/campaigns"
 Auth = Callable[..., dict[str, str]]
-
-
-@pytest.fixture(autouse=True)
-def counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costly, "KEPT", 0)
 
 
 @pytest.mark.both

@@ -53,7 +53,6 @@ def missed(app: Flask) -> Campaign:
 
 
 def table(made: Campaign) -> dict[tuple[str, str], tuple[int, int]]:
-    reasons.forget(made.id)
     return {(one.status.column, one.code): (one.people, one.again) for one in reasons.reasons(made)}
 
 

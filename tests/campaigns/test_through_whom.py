@@ -55,7 +55,6 @@ def test_the_page_says_at_once_which_network_failed_and_who_took_over(
     # However long counting takes, and however long a count is kept therefore.
     monkeypatch.setattr(costly, "QUICK", -1.0)
     monkeypatch.setattr(costly, "KEPT", 1e9)
-    monkeypatch.setattr(networks._shared, "_known", {})
     sign_in(client, make_user("viewer"))
     address = f"/admin/campaigns/{campaign.id}/"
     assert "is left out for now" not in client.get(address).text
