@@ -1,4 +1,4 @@
-"""How queues did: jobs a minute, how long they waited, how long they ran; a small row a minute.
+"""How queues did, a row a minute: how many jobs, how long they waited and ran, the last by name.
 
 Workers count in memory and add to the row of a minute when it is over. Times are counted in
 steps that grow by a tenth, so that rows of many workers and minutes add up, and a median or a
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from peewee import CharField, CompositeKey, IntegerField, JSONField
 
@@ -20,10 +21,15 @@ from obidient.database import BaseModel, UtcDateTimeField, db
 KEPT = timedelta(days=8)
 #: A millisecond is the first step; each is longer than the one before by this factor.
 FIRST, GROWTH = 0.001, 1.1
+#: Completed jobs of a minute that are kept by name, the last ones.
+NAMED = 20
 
 
 class QueueMinute(BaseModel):
-    """One minute of one queue; `waits` and `runs` count jobs by step of seconds."""
+    """One minute of one queue; `waits` and `runs` count jobs by step of seconds.
+
+    `completed` holds the last jobs that ended well, each as `Completed.kept` writes it.
+    """
 
     id = None
     queue = CharField()
@@ -32,6 +38,7 @@ class QueueMinute(BaseModel):
     failed = IntegerField(default=0)
     waits = JSONField(default=dict)
     runs = JSONField(default=dict)
+    completed = JSONField(default=list)
 
     class Meta:
         primary_key = CompositeKey("queue", "at")
@@ -39,6 +46,27 @@ class QueueMinute(BaseModel):
 
 def step_of(seconds: float) -> int:
     return max(0, math.ceil(math.log(max(seconds, FIRST) / FIRST, GROWTH) - 1e-9))
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A job that ended well: what it was about, when it ended, seconds that it waited and ran."""
+
+    task: str
+    ids: dict[str, int | str]
+    at: datetime
+    waited: float | None
+    ran: float
+
+    def kept(self) -> list[Any]:
+        at = self.at.isoformat(timespec="milliseconds")
+        waited = None if self.waited is None else round(self.waited, 3)
+        return [self.task, self.ids, at, waited, round(self.ran, 3)]
+
+    @classmethod
+    def read(cls, kept: list[Any]) -> "Completed":
+        task, ids, at, waited, ran = kept
+        return cls(task, ids, datetime.fromisoformat(at), waited, ran)
 
 
 @dataclass
@@ -50,6 +78,8 @@ class Slot:
     failed: int = 0
     waits: Counter[int] = field(default_factory=Counter)
     runs: Counter[int] = field(default_factory=Counter)
+    #: The latest last.
+    completed: list[Completed] = field(default_factory=list)
 
     def wait(self, share: float) -> float | None:
         return percentile(self.waits, share)
@@ -76,8 +106,15 @@ class Minutes:
         self._lock = threading.Lock()
         self._slots: dict[tuple[str, datetime], Slot] = {}
 
-    def note(self, queue: str, waited: float | None, ran: float, failed: bool) -> None:
-        """A job is over."""
+    def note(
+        self,
+        queue: str,
+        waited: float | None,
+        ran: float,
+        failed: bool,
+        completed: Completed | None = None,
+    ) -> None:
+        """A job is over; `completed` when operators should find it by name."""
         at = utcnow().replace(second=0, microsecond=0)
         with self._lock:
             slot = self._slots.setdefault((queue, at), Slot(at))
@@ -86,6 +123,8 @@ class Minutes:
             slot.runs[step_of(ran)] += 1
             if waited is not None:
                 slot.waits[step_of(waited)] += 1
+            if completed is not None:
+                slot.completed = [*slot.completed, completed][-NAMED:]
 
     def flush(self, everything: bool = False) -> None:
         """Write minutes that are over, or all; what can't be written now is kept for later."""
@@ -108,6 +147,8 @@ def merge(into: Slot, other: Slot) -> None:
     into.failed += other.failed
     into.waits.update(other.waits)
     into.runs.update(other.runs)
+    both = sorted(into.completed + other.completed, key=lambda one: one.at)
+    into.completed = both[-NAMED:]
 
 
 def _add(queue: str, slot: Slot) -> None:
@@ -126,6 +167,7 @@ def _add(queue: str, slot: Slot) -> None:
             failed=whole.failed,
             waits={str(step): number for step, number in whole.waits.items()},
             runs={str(step): number for step, number in whole.runs.items()},
+            completed=[one.kept() for one in whole.completed],
         ).where(mine).execute()
 
 
@@ -134,7 +176,8 @@ def _slot(row: QueueMinute) -> Slot:
         Counter({int(step): int(number) for step, number in counted.items()})
         for counted in (row.waits, row.runs)
     )
-    return Slot(row.at, row.jobs, row.failed, waits, runs)
+    completed = [Completed.read(one) for one in row.completed or []]
+    return Slot(row.at, row.jobs, row.failed, waits, runs, completed)
 
 
 def history(queue: str, span: timedelta, width: timedelta) -> list[Slot]:
@@ -142,7 +185,11 @@ def history(queue: str, span: timedelta, width: timedelta) -> list[Slot]:
     now, epoch = utcnow(), datetime(1970, 1, 1)
     last = now - (now - epoch) % width
     slots = [Slot(last - width * back) for back in range(span // width - 1, -1, -1)]
-    rows = QueueMinute.select().where(QueueMinute.queue == queue, QueueMinute.at >= slots[0].at)
+    # Names of jobs are many, and no chart shows them.
+    counted = [one for one in QueueMinute._meta.sorted_fields if one.name != "completed"]
+    rows = QueueMinute.select(*counted).where(
+        QueueMinute.queue == queue, QueueMinute.at >= slots[0].at
+    )
     for row in rows:
         place = (row.at - slots[0].at) // width
         if place < len(slots):
@@ -167,6 +214,17 @@ def jobs_lately(minutes: int) -> Counter[str]:
     ):
         done[row.queue] += row.jobs
     return done
+
+
+def completed(queue: str, limit: int) -> list[Completed]:
+    """The jobs of a queue that ended well last, the latest first; of each minute, the last ones."""
+    found: list[Completed] = []
+    rows = QueueMinute.select(QueueMinute.completed).where(
+        QueueMinute.queue == queue, QueueMinute.jobs > 0
+    )
+    for row in rows.order_by(QueueMinute.at.desc()).limit(limit):
+        found += [Completed.read(one) for one in reversed(row.completed)]
+    return found[:limit]
 
 
 def forget() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from obidient.clock import utcnow
 from obidient.queues import queued_at
+from obidient.workers.history import Completed
 
 #: Jobs of ours that come and go by themselves, and say nothing about work that waits.
 UNCOUNTED = {"apply_receipts"}
@@ -47,6 +48,12 @@ class Work:
     @property
     def ran(self) -> float:
         return time.monotonic() - self.began
+
+    def completed(self) -> Completed | None:
+        """As the list of completed jobs names it; None when it failed or comes by itself."""
+        if self.error or not self.counts:
+            return None
+        return Completed(self.task, self.ids, utcnow(), self.waited, self.ran)
 
     def shown(self) -> dict[str, Any]:
         """As a worker's row holds it."""

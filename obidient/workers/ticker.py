@@ -107,7 +107,7 @@ class Ticker:
         finally:
             with self._lock:
                 del self.work[me]
-            self.minutes.note(queue, work.waited, work.ran, bool(work.error))
+            self.minutes.note(queue, work.waited, work.ran, bool(work.error), work.completed())
             if work.is_periodic:
                 self._guarded("database", lambda: self._note(work.name, work.ran, work.error))
 

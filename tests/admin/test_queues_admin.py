@@ -1,7 +1,6 @@
 """Queues and workers as operators meet them: jobs acted on, nobody lost, the past in figures."""
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -12,15 +11,14 @@ from flask import Flask
 
 from obidient import queues
 from obidient.accounts.models import AuditEntry
-from obidient.admin import charts, checkup
+from obidient.admin import checkup
 from obidient.admin.operations import queues as queues_page
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import Batch, Campaign
 from obidient.campaigns.sending import hints, lifecycle, staging, sweeper
 from obidient.clock import utcnow
 from obidient.contacts import demo
-from obidient.workers import failed_jobs, history, waiting
-from obidient.workers.history import Minutes, QueueMinute
+from obidient.workers import failed_jobs, waiting
 from obidient.workers.models import FailedJob, SweepRun, WorkerProcess
 from obidient.workers.ticker import Ticker
 
@@ -267,83 +265,6 @@ def test_where_jobs_are_kept_is_shown(
     finally:
         connection.config_set("maxmemory", 0)
         connection.config_set("maxmemory-policy", "noeviction")
-
-
-# ---- the past -----------------------------------------------------------------------------------
-
-
-def test_workers_add_up_their_minutes(app: Flask) -> None:
-    workers = [Minutes(), Minutes()]
-    for one in workers:
-        for waited, ran in ((0.5, 0.02), (0.6, 0.03), (60.0, 2.0)):
-            one.note(SMS, waited, ran, failed=ran > 1)
-        one.flush(everything=True)
-    row = QueueMinute.get()
-    assert (QueueMinute.select().count(), row.jobs, row.failed) == (1, 6, 2)
-    whole = history.together(history.history(SMS, timedelta(hours=1), timedelta(minutes=1)))
-    assert whole.wait(0.5) == pytest.approx(0.6, rel=0.1)
-    assert whole.wait(0.95) == pytest.approx(60, rel=0.1)
-    assert whole.run(0.5) == pytest.approx(0.03, rel=0.1)
-
-
-def test_the_running_minute_is_kept_until_it_is_over(app: Flask) -> None:
-    minutes = Minutes()
-    minutes.note(SMS, None, 0.1, failed=False)
-    minutes.note("voice-broadcast", None, 0.1, failed=False)
-    minutes.flush()
-    # The minute may have ended just now, between the two lines.
-    assert QueueMinute.select().count() in (0, 1, 2)
-    minutes.flush(everything=True)
-    assert QueueMinute.select().count() == 2
-
-
-def test_old_minutes_are_forgotten(app: Flask) -> None:
-    old, new = utcnow() - timedelta(days=9), utcnow()
-    for at in (old, new):
-        QueueMinute.create(queue=SMS, at=at.replace(second=0, microsecond=0))
-    history.forget()
-    assert QueueMinute.get().at > old
-    assert QueueMinute.select().count() == 1
-
-
-def test_a_job_run_is_counted_with_its_waiting_time(app: Flask) -> None:
-    ticker: Ticker = app.extensions["obidient.ticker"]
-    ticker.minutes = Minutes()
-    queues.current().enqueue(SMS, "skip_rest", campaignId=999_999)
-    huey = queues.current()[SMS]
-    huey.execute(huey.dequeue())
-    ticker.minutes.flush(everything=True)
-    row = QueueMinute.get(QueueMinute.queue == SMS)
-    assert (row.jobs, sum(row.waits.values()), sum(row.runs.values())) == (1, 1, 1)
-
-
-@pytest.mark.slow
-def test_the_past_is_drawn_and_stands_in_a_table(
-    app: Flask, sign_in: Callable[..., Person]
-) -> None:
-    at = utcnow().replace(second=0, microsecond=0) - timedelta(minutes=3)
-    QueueMinute.create(queue=SMS, at=at, jobs=120, failed=20, waits={"40": 120}, runs={"30": 120})
-    admin = sign_in()
-    for span in ("hour", "day"):
-        page = admin.get(f"/admin/queues/{SMS}/?span={span}")
-        assert "120 jobs done, 20 of them failed." in page
-        assert '<rect class="s-failed"' in page
-        assert "The numbers as a table" in page
-        assert "style=" not in page
-    assert re.search(r'data-label="Done a minute">24<', admin.get("/admin/queues/"))
-
-
-@pytest.mark.parametrize(("value", "edge"), [(0, 0), (0.004, 0.005), (3, 5), (70, 100), (100, 100)])
-def test_a_charts_edge_is_a_round_number(value: float, edge: float) -> None:
-    assert charts.nice(value) == pytest.approx(edge)
-
-
-def test_percentiles_come_from_counted_steps() -> None:
-    steps = Counter({history.step_of(0.1): 95, history.step_of(9.0): 5})
-    assert history.percentile(steps, 0.5) == pytest.approx(0.1, rel=0.1)
-    assert history.percentile(steps, 0.95) == pytest.approx(0.1, rel=0.1)
-    assert history.percentile(steps, 0.96) == pytest.approx(9.0, rel=0.1)
-    assert history.percentile(Counter(), 0.5) is None
 
 
 # ---- workers and what runs by itself ------------------------------------------------------------

@@ -14,7 +14,7 @@ from obidient.contacts.phones import normalise
 from obidient.database import db, mark
 from obidient.workers import history
 from obidient.workers.models import FailedJob
-from obidient.workers.waiting import Listed
+from obidient.workers.waiting import SEARCHED, Listed
 
 #: Rows shown of a list.
 SHOWN = 50
@@ -43,7 +43,7 @@ class Search:
     #: Batches of the person searched for, as (campaign, batch number).
     batches: tuple[tuple[int, int], ...] | None = None
 
-    def fits(self, job: Listed) -> bool:
+    def fits(self, job: Listed | history.Completed) -> bool:
         return self.campaigns is None or job.ids.get("campaignId") in self.campaigns
 
 
@@ -201,6 +201,15 @@ def failed(name: str, wanted: Search) -> Any:
         named = f'"campaignId": {campaign_id}'
         fits |= FailedJob.job.contains(named + ",") | FailedJob.job.contains(named + "}")
     return query.where(fits)
+
+
+# ---- completed jobs -----------------------------------------------------------------------------
+
+
+def completed(name: str, wanted: Search) -> list[history.Completed]:
+    """Jobs that ended well, the latest first; a search looks through more than is shown."""
+    limit = SHOWN if wanted.campaigns is None else SEARCHED
+    return [job for job in history.completed(name, limit) if wanted.fits(job)][:SHOWN]
 
 
 # ---- history ------------------------------------------------------------------------------------

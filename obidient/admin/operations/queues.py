@@ -32,7 +32,7 @@ from obidient.workers.models import FailedJob
 
 #: Failed jobs dealt with at once, the oldest.
 MOST_AT_ONCE = 1_000
-TABS = ("failed", "waiting", "scheduled", "work")
+TABS = ("failed", "waiting", "scheduled", "completed", "work")
 
 
 class Queues(SecureView):
@@ -169,7 +169,8 @@ def _page(name: str, tab: str, wanted: queue_figures.Search) -> dict[str, Any]:
         after = request.args.get("after", 0, type=int)
         work, more = queue_figures.batches(_channel(name), wanted, after)
     failures = list(shown.order_by(FailedJob.id.desc()).limit(SHOWN))
-    about = [one.ids.get("campaignId") for one in (*jobs, *failures)]
+    completed = queue_figures.completed(name, wanted) if tab == "completed" else []
+    about = [one.ids.get("campaignId") for one in (*jobs, *failures, *completed)]
     about += [row.campaign_id for row in wanted.people]
     return {
         "page_title": f"{state.title} queue",
@@ -182,6 +183,8 @@ def _page(name: str, tab: str, wanted: queue_figures.Search) -> dict[str, Any]:
         "failed": failures,
         "failed_number": failed.count(),
         "jobs": jobs,
+        "completed": completed,
+        "named": history.NAMED,
         "behind": queue_figures.people_behind(jobs),
         "titles": queue_figures.titles(about),
         "work": work,
