@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test quick lint format browser clean
 
 run: $(VENV)/.installed
-	@$(BIN)/obidient setup
-	@$(BIN)/obidient up
+	@$(BIN)/obidient up --prepare
 
 # Tests start hundreds of processes: each would compile all modules anew where this is set.
 test quick: export PYTHONDONTWRITEBYTECODE :=

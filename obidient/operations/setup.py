@@ -1,4 +1,4 @@
-"""`obidient setup`: what `make run` does before it starts the servers."""
+"""`obidient setup` and `up --prepare`: what `make run` does before it starts the servers."""
 
 import secrets
 from pathlib import Path
@@ -34,13 +34,17 @@ def write_env(path: Path) -> bool:
 
 @click.command(help="Prepare a development folder: .env, database, demo data, a first admin.")
 def setup() -> None:
+    prepare_settings()
+    with_app(prepare)()
+
+
+def prepare_settings() -> None:
+    """Before the app is made, which reads them."""
     if write_env(ROOT / ".env"):
         click.echo("Wrote .env with secrets of its own.")
-    _prepare()
 
 
-@with_app
-def _prepare() -> None:
+def prepare() -> None:
     g.audit_actor = "make run"
     applied = database.upgrade()
     if applied:

@@ -29,7 +29,7 @@ from obidient.command import inside
 from obidient.config import ROOT, settings
 from obidient.consumer import GRACE_DEVELOPMENT
 from obidient.errors import Conflict, Problem
-from obidient.operations import forked, supervised, worker
+from obidient.operations import forked, setup, supervised, worker
 from obidient.operations.models import Restart
 from obidient.operations.supervisor import CannotStart, Child, Supervisor, how_ended
 from obidient.queue_storage import queue_file
@@ -74,12 +74,22 @@ def check_port(port: int) -> None:
 
 
 @click.command(help="Run the web server and the workers until Ctrl-C.")
+@click.option("--prepare", is_flag=True, help="First do what `obidient setup` does.")
+def up(prepare: bool) -> None:
+    if prepare:
+        setup.prepare_settings()
+    _up(prepare)
+
+
 @inside(process_app)
-def up() -> None:
+def _up(prepare: bool) -> None:
     with lock(queue_file(settings()).parent) as held:
         check_port(settings().port)
-        _check_upgraded()
         app = current_app._get_current_object()  # type: ignore[attr-defined]
+        if prepare:
+            with app.app_context():
+                setup.prepare()
+        _check_upgraded()
         _forget_restarts()
         supervisor = _supervisor(app, settings().port, held)
         # Else the first request sorts it, in memory that is not shared.

@@ -17,6 +17,7 @@ from obidient.campaigns import control
 from obidient.contacts.models import Contact
 from obidient.operations import setup
 from obidient.operations.logging import OneLine
+from obidient.operations.supervisor import Supervisor
 
 IDLE = "SMS queue is empty.\nVoice queue is empty.\n"
 
@@ -154,15 +155,20 @@ def test_a_server_without_redis_still_takes_requests_and_says_so(environ: dict[s
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("env", "people"), [("production", 0), ("development", 400)])
-def test_setup_invents_people_in_development_only(
-    cli: Cli, app: Flask, monkeypatch: pytest.MonkeyPatch, env: str, people: int
+@pytest.mark.parametrize("command", ["setup", "up --prepare"])
+def test_a_new_folder_is_prepared_with_people_invented_in_development_only(
+    cli: Cli, app: Flask, monkeypatch: pytest.MonkeyPatch, command: str, env: str, people: int
 ) -> None:
     monkeypatch.setattr(setup, "ROOT", Path(os.environ["LOG_DIR"]))
     monkeypatch.setenv("OBIDIENT_ENV", env)
-    result = cli("setup")
-    assert result.exit_code == 0
+    # The servers have tests of their own; what is before them is what counts here.
+    monkeypatch.setattr(Supervisor, "run", lambda self: None)
+    result = cli(*command.split())
+    assert result.exit_code == 0, result.output
     assert "admin@example.org" in result.output
+    assert (Path(os.environ["LOG_DIR"]) / ".env").exists()
     assert Contact.select().count() == people
+    assert "admin@example.org" not in cli(*command.split()).output
 
 
 def test_a_log_line_holds_no_phone_number() -> None:
