@@ -133,6 +133,7 @@ class Ticker:
                 if now >= beat_due:
                     beat_due = now + BEAT
                     self._guarded("database", self._beat)
+                    self._guarded("database", self.minutes.flush)
                 self._guarded("queue", self._bring_forward)
                 database.release()
             stopping.wait(STEP)

@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import pytest
 from admin_people import Person, sign_in, written
 from flask import Flask
+from servers import wait_for
 
 from obidient import queues
 from obidient.admin import charts
 from obidient.clock import utcnow
 from obidient.contacts import demo
+from obidient.stopping import stopping
 from obidient.workers import history
 from obidient.workers.history import Completed, Minutes, QueueMinute
 from obidient.workers.running import Work
@@ -105,6 +107,24 @@ def test_of_a_busy_minute_the_last_jobs_of_all_workers_are_kept(app: Flask) -> N
     assert latest[0] == done("send_batch", 4 * history.NAMED - 1, latest[0].at)
     assert [one.at for one in latest] == sorted((one.at for one in latest), reverse=True)
     assert len(history.completed(SMS, 5)) == 5
+
+
+def test_a_worker_writes_down_a_minute_that_is_over_while_it_goes_on(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticker = Ticker(app)
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "utcnow", lambda: utcnow() - timedelta(minutes=2))
+        ticker.minutes.note(SMS, 0.4, 0.2, failed=False)
+    try:
+        ticker.start(SMS)
+        wait_for(lambda: QueueMinute.select().count() == 1, 30, "the row of a minute")
+        assert not stopping.is_set()
+    finally:
+        stopping.set()
+        ticker.join(30)
+        stopping.clear()
+    assert history.jobs_lately(5)[SMS] == 1
 
 
 def test_old_minutes_are_forgotten(app: Flask) -> None:
