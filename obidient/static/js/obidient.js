@@ -313,6 +313,14 @@ function refreshScrollers() {
 }
 window.addEventListener("resize", refreshScrollers);
 
+/* ---- the tab one is on is seen, where tabs are wider than the screen --------------------------- */
+
+$$(".tabs").forEach((tabs) => {
+  const here = $("[aria-current]", tabs);
+  // Scrolls the row of tabs alone: the page stays at its beginning.
+  if (here) tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;
+});
+
 /* ---- live parts (htmx) ------------------------------------------------------------------------ */
 
 let misses = 0;
