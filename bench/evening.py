@@ -25,7 +25,6 @@ from typing import Any
 import redis
 from evening_watch import Watch, table_lines, tables
 from rig import ROOT, Rig, invite, network_settings
-from servers import listening, wait_for
 from sync import make_world
 
 from obidient import database
@@ -62,27 +61,6 @@ def loader() -> Iterator[tuple[subprocess.Popen[str], str]]:
     finally:
         child.kill()
         child.wait()
-
-
-@contextlib.contextmanager
-def gunicorn(rig: Rig) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
-        env=rig.full_environ(),
-        cwd=ROOT,
-        stdout=rig.out,
-        stderr=rig.out,
-    )
-    try:
-        wait_for(lambda: listening(int(rig.environ["PORT"])), 300, "gunicorn")
-        yield child
-    finally:
-        child.terminate()
-        try:
-            child.wait(40)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
 
 
 def cookies(rig: Rig) -> list[str]:
@@ -220,7 +198,7 @@ def run(minutes: float, rate: float) -> list[str]:
         )
         tokens = make_world(TOKENS, UNITS_EACH)
         database.release()
-        web = stack.enter_context(gunicorn(rig))
+        web = stack.enter_context(rig.web())
         texts, rest = rig.worker("sms"), rig.worker("results-sync", "maintenance")
         rig.wait_for_workers()
         campaign = launched(round(messages * (seconds + 120)))

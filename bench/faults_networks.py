@@ -20,13 +20,10 @@ exit 1. It exits 2 when that went unnoticed.
 """
 
 import argparse
-import contextlib
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,9 +34,8 @@ from faults import AROUND, CALL, LONGEST, PATIENCE, STALL, THREADS, WORKERS, saf
 from faults import Storm as OneStorm
 from faults import Weather as OneWeather
 from networks_verdict import Seen, Verdict, judge
-from rig import ROOT, Rig, invite
+from rig import Rig, invite
 from sabotage import KINDS, at_most, exit_code, spoil
-from servers import listening, wait_for
 
 from obidient import database
 from obidient.campaigns import control
@@ -109,25 +105,6 @@ class Weather(OneWeather):
         self.ends.centre.start()
 
 
-@contextlib.contextmanager
-def served(rig: Rig) -> Iterator[None]:
-    """The web server, for reports."""
-    port = int(rig.environ["PORT"])
-    child = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
-        env=rig.full_environ(),
-        cwd=ROOT,
-        stdout=rig.out,
-        stderr=rig.out,
-    )
-    try:
-        wait_for(lambda: listening(port), 60, "the web server")
-        yield
-    finally:
-        child.terminate()
-        child.wait(20)
-
-
 def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
     """One campaign of `people` through one storm; it takes some ten seconds without faults."""
     chance = random.Random(seed)
@@ -142,7 +119,7 @@ def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
             SMS_RATE_LIMIT_PER_SECOND=str(max(20, people // 30)),
             LOG_LEVEL="error",
         ) as rig,
-        served(rig),
+        rig.web(),
         Postman(ends, rig.webhook_url, random.Random(seed)) as postman,
     ):
         weather = Weather(rig, ends, storm, chance)

@@ -21,7 +21,6 @@ import shutil
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -29,8 +28,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rig import ROOT, Rig
-from servers import free_port, listening, wait_for
+from rig import Rig, gunicorn
+from servers import free_port
 
 from obidient.areas import LGAS, ancestors
 from obidient.bulk import put
@@ -133,27 +132,19 @@ class Web(NamedTuple):
 
 
 @contextlib.contextmanager
-def gunicorn(rig: Rig, target: str | None = None) -> Iterator[Web]:
+def served(rig: Rig, *target: str) -> Iterator[Web]:
     """A server with two workers."""
     folder = Path(tempfile.mkdtemp(prefix="obidient-web-"))
     port = free_port()
     environ = {"PORT": str(port), "WEB_CONCURRENCY": "2", "LOG_LEVEL": "info"}
-    environ |= {"LOG_DIR": str(folder), "PYTHONPATH": str(ROOT / "bench")}
-    config = "bench/served_gunicorn.py" if target else "gunicorn.conf.py"
-    with (folder / "output").open("wb") as out:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", config] + ([target] if target else []),
-            env=dict(os.environ) | rig.environ | environ,
-            cwd=ROOT,
-            stdout=out,
-            stderr=out,
-        )
+    environ |= {"LOG_DIR": str(folder)}
     try:
-        wait_for(lambda: listening(port), what="gunicorn")
-        yield Web(f"http://127.0.0.1:{port}", folder, child.pid)
+        with (
+            (folder / "output").open("wb") as out,
+            gunicorn(rig.environ | environ, out, *target) as child,
+        ):
+            yield Web(f"http://127.0.0.1:{port}", folder, child.pid)
     finally:
-        child.terminate()
-        child.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -220,8 +211,8 @@ def compare(
 
 def hits(rig: Rig, name: str, rounds: int, seconds: int) -> None:
     with contextlib.ExitStack() as stack:
-        ours = stack.enter_context(gunicorn(rig))
-        bare = stack.enter_context(gunicorn(rig, "served:bare"))
+        ours = stack.enter_context(served(rig))
+        bare = stack.enter_context(served(rig, "served:bare"))
         path = f"{PLACE}/big/live-summary"
         known = ("-H", f"If-None-Match: {etag_of(ours.address + path)}")
         packed = ("-H", "Accept-Encoding: gzip")
@@ -232,7 +223,7 @@ def hits(rig: Rig, name: str, rounds: int, seconds: int) -> None:
             "page /results/big": (ours, "/results/big", packed),
         }
         if rig.environ.get("REDIS_URL"):
-            plain = stack.enter_context(gunicorn(rig, "served:flask_redis"))
+            plain = stack.enter_context(served(rig, "served:flask_redis"))
             ways["Flask view, Redis GET"] = (plain, f"{PLACE}/x", ())
         compare(name, bare, ways, rounds, seconds)
         script = ours.folder / "pace.lua"
@@ -256,7 +247,7 @@ def hits(rig: Rig, name: str, rounds: int, seconds: int) -> None:
 
 def crowd(rig: Rig, name: str) -> None:
     """Everybody asks at once when nobody has the document: on one key, gone."""
-    with gunicorn(rig) as web:
+    with served(rig) as web:
         port = int(web.address.rsplit(":", 1)[1])
         request = f"GET {PLACE}/big/live-summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         log = web.folder / "server.log"

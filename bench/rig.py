@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import psycopg
 from flask import Flask
@@ -19,7 +19,7 @@ from flask import Flask
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from servers import PostgresServer, RedisServer, free_port, wait_for  # noqa: E402
+from servers import PostgresServer, RedisServer, free_port, listening, wait_for  # noqa: E402
 from standin_africastalking import API_KEY  # noqa: E402
 
 from obidient import create_app, database  # noqa: E402
@@ -120,6 +120,10 @@ class Rig:
         self.workers.append(child)
         return child
 
+    def web(self) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+        """Our web server, while a block lasts."""
+        return gunicorn(self.environ, self.out)
+
     def full_environ(self) -> dict[str, str]:
         """For a process of ours."""
         return dict(os.environ) | self.environ
@@ -151,6 +155,32 @@ class Rig:
             database.db.close()
         if hasattr(database.db.obj, "close_all"):
             database.db.obj.close_all()
+
+
+@contextlib.contextmanager
+def gunicorn(
+    environ: dict[str, str], out: BinaryIO | int, *target: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Our web server on the PORT of `environ`, or `target` of `served` under the same settings."""
+    of_ours = not "".join(target).startswith("served")
+    config = "gunicorn.conf.py" if of_ours else "bench/served_gunicorn.py"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", config, *target],
+        env=dict(os.environ) | {"PYTHONPATH": f"{ROOT}:{ROOT}/bench"} | environ,
+        cwd=ROOT,
+        stdout=out,
+        stderr=out,
+    )
+    try:
+        wait_for(lambda: listening(int(environ["PORT"])), 300, "gunicorn")
+        yield child
+    finally:
+        child.terminate()
+        try:
+            child.wait(40)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 #: Columns of a contact that are empty text.

@@ -20,14 +20,13 @@ import os
 import random
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from rig import ROOT, Rig, sheet
-from servers import free_port, listening, wait_for
+from rig import Rig, gunicorn, sheet
+from servers import free_port
 
 from obidient.accounts import tokens
 from obidient.accounts.models import User
@@ -138,21 +137,9 @@ def serving(
 ) -> list[float]:
     """Run `work` against a gunicorn of ours."""
     port = free_port()
-    config = "bench/served_gunicorn.py" if application.startswith("served") else "gunicorn.conf.py"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", config, application],
-        env=dict(os.environ) | environ | {"PORT": str(port), "PYTHONPATH": f"{ROOT}:{ROOT}/bench"},
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(lambda: listening(port), what="gunicorn")
+    with gunicorn(environ | {"PORT": str(port)}, subprocess.DEVNULL, application):
         post_warm(port)
         return work(port)
-    finally:
-        child.terminate()
-        child.wait(30)
 
 
 def post_warm(port: int) -> None:

@@ -8,17 +8,13 @@ compared with our rows. Exits 1 when something differs.
 """
 
 import argparse
-import contextlib
 import json
-import os
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 
-from rig import ROOT, Rig, invite, network_settings
-from servers import free_port, listening, wait_for
+from rig import Rig, invite, network_settings
+from servers import free_port
 from standin_africastalking import StandIn
 from standin_voice import Ways
 
@@ -33,26 +29,6 @@ from obidient.clock import utcnow
 
 LINES = 100
 TROUBLE = {"busy": 8, "no_answer": 10, "rejected": 4, "repeats": 30}
-
-
-@contextlib.contextmanager
-def web(rig: Rig) -> Iterator[None]:
-    """Our own web server, where networks ask and report."""
-    port = int(rig.environ["PORT"])
-    with rig.log.open("ab") as out:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")],
-            env=dict(os.environ) | rig.environ,
-            cwd=ROOT,
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        wait_for(lambda: listening(port), what="gunicorn")
-        yield
-    finally:
-        child.terminate()
-        child.wait(30)
 
 
 def settings(network: str, url: str) -> dict[str, str]:
@@ -140,7 +116,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with StandIn() as standin:
         more = settings(chosen.network, standin.url) | {"PORT": str(free_port())}
-        with Rig(chosen.embedded, **more) as rig, web(rig):
+        with Rig(chosen.embedded, **more) as rig, rig.web():
             base = f"http://127.0.0.1:{rig.environ['PORT']}/api/communications/webhooks"
             standin.phones.url = f"{base}/africastalking-voice/events?token=bench-token"
             standin.phones.ways = Ways(**TROUBLE, lost=2, keys="11299")
