@@ -4,6 +4,9 @@ import contextlib
 import os
 import socket
 
+#: Seconds that a supervisor may take to make room for a word; a queue of datagrams is short.
+PATIENCE = 2.0
+
 
 def notify(state: str) -> None:
     """Send `READY=1`, `STOPPING=1`, `WATCHDOG=1` or `STATUS=…`; nothing without a supervisor."""
@@ -12,8 +15,9 @@ def notify(state: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    # Who doesn't listen any more is not told.
+    # Who doesn't listen any more is not told, and holds nobody up.
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.settimeout(PATIENCE)
         out.connect(address)
         out.send(state.encode())
 

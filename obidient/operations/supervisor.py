@@ -130,8 +130,7 @@ class Supervisor:
 
     def _look(self) -> None:
         for child in self.children:
-            if not child.ready:
-                self._ask(child)
+            self._ask(child)
             if child.running:
                 if time.monotonic() - child.began > STABLE:
                     child.pause = FIRST_PAUSE
@@ -141,20 +140,20 @@ class Supervisor:
                 self._start(child)
 
     def _ask(self, child: Child) -> bool:
-        """Whether a child has been ready by now."""
-        if self._heard(child):
+        """Whether a child has been ready by now; what else it says is read, or it can't go on."""
+        if self._heard(child) and not child.ready:
             child.ready = True
             self.ready(child)
         return child.ready
 
     def _heard(self, child: Child) -> bool:
-        if child.is_ready is not None:
-            return child.is_ready()
+        heard = False
         with contextlib.suppress(BlockingIOError):
             while child.inbox is not None:
-                if b"READY=1" in child.inbox.recv(4096):
-                    return True
-        return False
+                heard |= b"READY=1" in child.inbox.recv(4096)
+        if child.is_ready is not None:
+            return not child.ready and child.is_ready()
+        return heard
 
     def _died(self, child: Child, code: int) -> None:
         child.process = None

@@ -88,10 +88,11 @@ def run(names: list[str], grace: float) -> None:
         consumer.start()
     notify("READY=1")
     logger.info("worker of %s begins", ", ".join(names))
-    every = min(CHECK_EVERY, watchdog_seconds() or CHECK_EVERY)
-    while not signals.wait(every):
+    watchdog = watchdog_seconds()
+    while not signals.wait(min(CHECK_EVERY, watchdog or CHECK_EVERY)):
         # Not sent by a process that hangs: its supervisor ends it then, and starts another.
-        notify("WATCHDOG=1")
+        if watchdog:
+            notify("WATCHDOG=1")
         for consumer in consumers:
             consumer.check_worker_health()
     notify("STOPPING=1")

@@ -18,6 +18,7 @@ from servers import wait_for
 
 from obidient import database
 from obidient.admin import checkup
+from obidient.operations import notify as notify_module
 from obidient.operations import supervisor, up
 from obidient.operations.doctor import workers
 from obidient.operations.models import Restart
@@ -108,6 +109,37 @@ def test_who_does_not_go_in_time_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
         wait_for(lambda: deaf.ready, 20, "the child")
         time.sleep(0.3)
     assert not deaf.running
+
+
+#: More words than a queue of datagrams holds.
+TALKS = """
+for _ in range(100):
+    out.sendto(b"WATCHDOG=1", os.environ["NOTIFY_SOCKET"])
+open(sys.argv[1], "w").close()
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_child_that_says_much_is_not_held_up(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    one = child(TALKS)
+    one.command.append(str(done))
+    with Running(one):
+        wait_for(done.exists, 30, "the child to have said it all")
+
+
+def test_a_supervisor_that_does_not_listen_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify_module, "PATIENCE", 0.01)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "deaf"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "deaf"))
+        for _ in range(600):
+            notify_module.notify("STATUS=well")
+        deaf.setblocking(False)
+        assert deaf.recv(100) == b"STATUS=well"
 
 
 def test_ends_are_told_in_words() -> None:
