@@ -322,6 +322,36 @@ def test_a_web_server_whose_workers_hang_misses_its_watchdog(
             web.wait(20)
 
 
+#: On a cold disk; a child made meanwhile would find the module locked by a thread it hasn't got.
+SLOW_IMPORT = """
+import sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "encodings.idna":
+            time.sleep(1.5)
+sys.meta_path.insert(0, Slow())
+"""
+
+
+@pytest.mark.slow
+def test_the_watch_of_a_web_server_never_holds_up_the_workers_that_it_makes(
+    app: Flask, environ: dict[str, str], systemd: Systemd, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_IMPORT)
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+        env=dict(os.environ) | environ | systemd.environ(20) | {"PYTHONPATH": str(tmp_path)},
+        cwd=ROOT,
+    ) as web:
+        try:
+            assert systemd.hears("READY=1", 60)
+            assert systemd.hears("WATCHDOG=1", 60)
+        finally:
+            web.kill()
+            for pid in _children(web.pid):
+                os.kill(pid, signal.SIGKILL)
+
+
 #: Hands the socket on as systemd does: as descriptor 3, told by LISTEN_FDS and LISTEN_PID.
 WITH_SOCKET = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); "
