@@ -199,7 +199,7 @@ class Settings:
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Parse the environment over `.env`; raises ConfigError naming every wrong variable."""
         if environ is None:
-            stored = dotenv_values(ROOT / ".env")
+            stored = _stored(ROOT / ".env")
             environ = {k: v for k, v in stored.items() if v is not None} | dict(os.environ)
         values: dict[str, Any] = {}
         wrong: list[str] = []
@@ -215,7 +215,7 @@ class Settings:
                 values[name] = spec["parse"](text)
             except ValueError as error:
                 # Without the password of an address: this is printed and logged.
-                shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", given or "")
+                shown = re.sub(r"(://[^:/@]*):.*@", r"\1:…@", given or "")
                 wrong.append(f"{variable} {error} (it is {shown!r}).")
         if wrong:
             raise ConfigError("\n".join(wrong))
@@ -267,6 +267,17 @@ class Settings:
         All weights are 0 where the order counts.
         """
         return self.channel(channel).providers
+
+
+def _stored(path: Path) -> dict[str, str | None]:
+    """What `.env` holds; it is its owner's alone, so whoever else runs a command is told so."""
+    try:
+        return dotenv_values(path)
+    except PermissionError:
+        raise ConfigError(
+            f"{path} may not be read by this user. Run the command as the one it belongs to "
+            f"(sudo -u obidient …), or give it to the service's user: chown obidient: {path}"
+        ) from None
 
 
 def _specs() -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -298,7 +298,7 @@ def pending_migrations() -> list[str]:
 
 def describe_url(url: str) -> str:
     """The URL without its password, for people to read."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", url)
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url)
 
 
 def reachable() -> str | None:

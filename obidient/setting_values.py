@@ -89,17 +89,24 @@ def roles(value: str) -> tuple[str, ...]:
     return roles
 
 
-def check_port(url: str) -> None:
+def check_address(url: str) -> None:
+    parts = urlsplit(url)
     try:
-        _ = urlsplit(url).port
+        _ = parts.port
+        # A password's own signs are taken for the end of the host.
+        if parts.netloc and "@" in parts.path + parts.fragment:
+            raise ValueError
     except ValueError:
-        raise ValueError("must have a number from 0 to 65535 as its port") from None
+        raise ValueError(
+            "must have a number from 0 to 65535 as its port, if any, "
+            "and the signs / # ? @ % of a password as %2F %23 %3F %40 %25"
+        ) from None
 
 
 def database_url(value: str) -> str:
     if not re.match(r"^(sqlite:///|postgres(ql)?://)", value.strip()):
         raise ValueError("must start with sqlite:/// or postgresql://")
-    check_port(value.strip())
+    check_address(value.strip())
     return value.strip()
 
 
@@ -112,7 +119,7 @@ def redis_url(value: str) -> str | None:
         redis_client.sentinel_hosts(value.strip())
         redis_client.sentinel_service(value.strip())
         return value.strip()
-    check_port(value.strip())
+    check_address(value.strip())
     path = urlsplit(value.strip()).path.strip("/")
     if not value.strip().startswith("unix") and path and not re.fullmatch("[0-9]+", path):
         raise ValueError("must end in a database's number, such as redis://127.0.0.1:6379/0")
@@ -219,7 +226,7 @@ def alert_to(value: str) -> tuple[str, ...]:
 def smtp_url(value: str) -> str:
     if value.strip() and not re.match(r"^smtps?://[^/\s]+", value.strip()):
         raise ValueError("must look like smtp://USER:PASSWORD@HOST:587, or smtps://…")
-    check_port(value.strip())
+    check_address(value.strip())
     return value.strip()
 
 

@@ -118,11 +118,41 @@ def test_commands_that_the_readme_names_exist() -> None:
         ("REDIS_URL", "redis://127.0.0.1:abc/0"),
         ("REDIS_URL", "redis://127.0.0.1/abc"),
         ("DATABASE_URL", "postgresql://u@127.0.0.1:abc/x"),
+        ("DATABASE_URL", "postgresql://u:tell/noone@127.0.0.1/x"),
+        ("DATABASE_URL", "postgresql://u:tell#noone@127.0.0.1/x"),
+        ("DATABASE_URL", "postgresql://u:tell?noone@127.0.0.1/x"),
+        ("REDIS_URL", "redis://:t@ll/noone@127.0.0.1:6379/0"),
     ],
 )
 def test_an_address_that_can_not_be_is_named(name: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=name):
+    with pytest.raises(ConfigError, match=name) as caught:
         load(**{name: value})
+    assert "noone" not in str(caught.value)
+    assert "%2F" in str(caught.value) or "number" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("DATABASE_URL", "postgresql://u:a%2Fb%40c@127.0.0.1/x"),
+        ("DATABASE_URL", "sqlite:///var/at@home/x.db"),
+        ("SMTP_URL", "smtp://me@example.org:secret@mail.example.org:587?from=me@example.org"),
+        ("REDIS_URL", "rediss://u:p@redis.example.org:6380/0?ssl_ca_certs=/etc/obidient/ca.pem"),
+    ],
+)
+def test_signs_where_they_belong_are_no_error(name: str, value: str) -> None:
+    assert getattr(load(**{name: value}), name.lower()) == value
+
+
+def test_a_file_of_settings_that_is_another_users_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("obidient.config.dotenv_values", refuse)
+    with pytest.raises(ConfigError, match="sudo -u obidient"):
+        Settings.load()
 
 
 @pytest.mark.parametrize(
