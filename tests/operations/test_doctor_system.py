@@ -71,6 +71,16 @@ def test_a_backups_age_is_told(environ: dict[str, str]) -> None:
         assert "the disk is full" in named(workers.lines)["backup"].text
 
 
+def test_the_cure_of_a_missing_folder_touches_that_folder_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above it may lie what belongs to everybody, such as PostgreSQL's own folder."""
+    monkeypatch.setattr(host.os, "access", lambda *_: False)
+    (line,) = host._rights(tmp_path / "obidient")
+    assert line.state == "error"
+    assert f" {tmp_path / 'obidient'}," in line.cure and "chown" not in line.cure
+
+
 # ---- providers ----------------------------------------------------------------------------------
 
 

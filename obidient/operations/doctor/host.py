@@ -62,7 +62,8 @@ def _rights(folder: Path) -> Iterator[Line]:
         "error",
         "folders",
         f"{folder} can't be written to by this user ({os.geteuid()}).",
-        f"chown -R obidient: {near}, or name another folder (DATA_DIR, LOG_DIR).",
+        f"install -d -o obidient -g obidient -m 700 {folder}, "
+        "or name another folder (DATA_DIR, LOG_DIR).",
     )
 
 

@@ -112,7 +112,10 @@ def queues_without_worker() -> Iterator[Line]:
 def backup() -> Iterator[Line]:
     last = Backup.select().where(Backup.error == "").order_by(Backup.at.desc()).first()
     latest = Backup.select().order_by(Backup.at.desc()).first()
-    cure = "obidient backup FILE, every night: systemctl enable --now obidient-backup.timer."
+    cure = (
+        "obidient backup FILE, or systemctl start obidient-backup.service; "
+        "obidient-backup.timer does it every night."
+    )
     if latest is not None and latest.error:
         yield Line("error", "backup", f"The last backup failed: {latest.error}", cure)
         return
