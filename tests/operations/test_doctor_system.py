@@ -102,13 +102,31 @@ def test_a_provider_is_asked_whether_it_takes_our_key(environ: dict[str, str]) -
 
 
 def test_a_simulator_in_production_is_an_error(environ: dict[str, str]) -> None:
-    chosen = {"PLUGINS": "simulator", "SMS_PROVIDER": "simulator-sms"}
+    chosen = {
+        "PLUGINS": "simulator",
+        "SMS_PROVIDER": "simulator-sms",
+        "VOICE_PROVIDER": "simulator-voice",
+    }
     with at(environ, **chosen, **PRODUCTION):
         found = named(providers.lines)
     assert found["sms-provider"].state == "error"
     assert found["voice-provider"].state == "error"
     with at(environ, **chosen):
         assert named(providers.lines)["sms-provider"].state == "ok"
+
+
+def test_a_channel_that_nobody_uses_need_not_be_set_up(environ: dict[str, str]) -> None:
+    with at(environ, PLUGINS="africastalking,telegram", **PRODUCTION):
+        found = named(providers.lines)
+        assert {name: line.state for name, line in found.items()} == {
+            "sms-provider": "error",
+            "voice-provider": "ok",
+            "telegram-provider": "ok",
+        }
+        Campaign.create(title="Calls", channel="voice", status="paused")
+        assert named(providers.lines)["voice-provider"].state == "error"
+    with at(environ, PLUGINS="telegram", TELEGRAM_PROVIDER="telegram-bot", **PRODUCTION):
+        assert named(providers.lines)["telegram-provider"].state == "error"
 
 
 def test_a_broken_plugin_is_an_error(environ: dict[str, str], tmp_path: Path) -> None:

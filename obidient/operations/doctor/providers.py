@@ -30,14 +30,22 @@ def lines() -> Iterator[Line]:
     for channel in found.channels():
         provider = found.for_channel(channel)
         if provider is None:
-            why = found.why_none(channel)
-            text = f"Nobody carries {channel}: {why}."
-            cure = "Set one up on the Plugins page, or in .env."
-            yield Line(in_production(), f"{channel}-provider", text, cure)
+            yield _none(channel)
         elif provider.simulated:
             yield _simulated(channel, provider)
         else:
             yield from _real(channel, provider)
+
+
+def _none(channel: str) -> Line:
+    """Texts are what this is for; who never calls, or is not on Telegram, need not set that up."""
+    found = registry.current()
+    name, text = f"{channel}-provider", f"Nobody carries {channel}: {found.why_none(channel)}."
+    begun = Campaign.status.not_in(["draft", "completed", "cancelled"])
+    waits = Campaign.select().where(Campaign.channel == channel, begun).exists()
+    if channel == "sms" or waits or found.named(channel):
+        return Line(in_production(), name, text, "Set one up on the Plugins page, or in .env.")
+    return Line("ok", name, f"{text} No campaign waits for it.")
 
 
 def _simulated(channel: str, provider: Provider) -> Line:
