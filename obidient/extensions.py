@@ -1,14 +1,28 @@
 """Stateless Flask extensions, one line each, bound in `init_app`."""
 
-from flask import Flask
+from typing import NoReturn
+
+from flask import Flask, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
 
 from obidient.config import Settings
 from obidient.throttle import FallbackStorage
 
-csrf = CSRFProtect()
+
+class Forms(CSRFProtect):  # type: ignore[misc]
+    """Who tries a new server before it has TLS is told why no form works there."""
+
+    def _error_response(self, reason: str) -> NoReturn:
+        if current_app.config["SESSION_COOKIE_SECURE"] and not request.is_secure:
+            place = current_app.extensions["obidient.settings"].public_url
+            reason = f"Signing in takes an encrypted connection: open {place} instead. ({reason})"
+        raise CSRFError(reason)
+
+
+csrf = Forms()
 limiter = Limiter(get_remote_address, strategy="moving-window")
 
 

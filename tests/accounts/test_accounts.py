@@ -55,6 +55,17 @@ def test_a_person_signs_in_and_out(client: FlaskClient, make_user: MakeUser) -> 
     assert client.get("/login").status_code == 200
 
 
+def test_who_signs_in_without_tls_is_told_where_it_is(environ: dict[str, str]) -> None:
+    """A browser sends our cookie over https alone, so the form's token has nothing to match."""
+    place = "https://obidient.example.org"
+    client = create_app(environ | {"PUBLIC_URL": place}).test_client()
+    answer = client.post("/login", data={"email": "a@example.org", "csrf_token": "its"})
+    assert answer.status_code == 400
+    assert f"open {place} instead" in answer.text
+    again = client.post("/login", data={}, base_url=place)
+    assert again.status_code == 400 and "instead" not in again.text
+
+
 @pytest.mark.parametrize("email", ["nobody@example.org", "known"])
 def test_a_wrong_password_and_an_unknown_email_look_the_same(
     client: FlaskClient, make_user: MakeUser, email: str
