@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from conftest import missing
 
 from obidient import cli, create_app
-from obidient.config import documented_settings
+from obidient.config import Settings, documented_settings
 from obidient.operations.backups import archive
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +139,26 @@ def test_the_dockerfile_copies_only_what_there_is() -> None:
     assert re.search(r"^USER obidient$", text, re.MULTILINE)
     for name in re.findall(r"^(?:ENV|   ) (\w+)=", text, re.MULTILINE):
         assert name in settings(), name
+
+
+def test_the_settings_that_the_document_writes_start_a_server_in_production() -> None:
+    """As a shell would write them, with its secrets; nothing then is left for who follows it."""
+    document = (ROOT / "docs" / "deploy.md").read_text()
+    written = document.partition("cat >> .env <<END\n")[2].partition("\nEND\n")[0]
+    assert written
+    filled = re.sub(r"\$\(openssl[^)]*\)|\$[A-Z_]+", "0123456789abcdef" * 4, written)
+    environ = dict(line.split("=", 1) for line in filled.splitlines())
+    assert set(environ) <= settings()
+    loaded = Settings.load(environ)
+    assert loaded.is_production and not loaded.embedded
+    assert str(loaded.data_dir) in keys("obidient-web.service", "Environment")[0]
+
+
+def test_the_document_starts_units_that_there_are() -> None:
+    document = (ROOT / "docs" / "deploy.md").read_text()
+    named = re.findall(r"\bobidient(?:-[a-z]+)?@?\.(?:service|socket|target|timer)", document)
+    assert "obidient-backup.service" in named
+    assert set(named) <= set(UNITS)
 
 
 def test_logrotate_reads_its_file(tmp_path: Path) -> None:
