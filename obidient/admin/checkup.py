@@ -15,6 +15,7 @@ from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.database import describe_url
 from obidient.operations import health
+from obidient.operations.doctor.providers import is_wanted
 from obidient.operations.models import Restart
 from obidient.providers import registry
 from obidient.workers import waiting
@@ -121,7 +122,8 @@ def _channels() -> list[Line]:
         title = "SMS" if channel == "sms" else channel.capitalize()
         provider = found.for_channel(channel)
         if provider is None:
-            shown.append(Line(title, "warning", "Nobody carries it", found.why_none(channel)))
+            how = "warning" if is_wanted(channel) else "ok"
+            shown.append(Line(title, how, "Nobody carries it", found.why_none(channel)))
             continue
         state = resting.get(provider.name)
         if state is not None and state.resting_until and state.resting_until > utcnow():

@@ -16,6 +16,7 @@ from servers import PostgresServer
 from standin_africastalking import API_KEY, StandIn
 
 from obidient import __version__, queues
+from obidient.admin import checkup
 from obidient.campaigns.models.campaign import Campaign
 from obidient.clock import utcnow
 from obidient.operations import doctor
@@ -125,6 +126,8 @@ def test_a_channel_that_nobody_uses_need_not_be_set_up(environ: dict[str, str]) 
         }
         Campaign.create(title="Calls", channel="voice", status="paused")
         assert named(providers.lines)["voice-provider"].state == "error"
+        home = {line.name: line.state for line in checkup.lines()}
+        assert (home["SMS"], home["Voice"], home["Telegram"]) == ("warning", "warning", "ok")
     with at(environ, PLUGINS="telegram", TELEGRAM_PROVIDER="telegram-bot", **PRODUCTION):
         assert named(providers.lines)["telegram-provider"].state == "error"
 

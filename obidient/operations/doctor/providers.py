@@ -37,13 +37,17 @@ def lines() -> Iterator[Line]:
             yield from _real(channel, provider)
 
 
-def _none(channel: str) -> Line:
+def is_wanted(channel: str) -> bool:
     """Texts are what this is for; who never calls, or is not on Telegram, need not set that up."""
-    found = registry.current()
-    name, text = f"{channel}-provider", f"Nobody carries {channel}: {found.why_none(channel)}."
     begun = Campaign.status.not_in(["draft", "completed", "cancelled"])
     waits = Campaign.select().where(Campaign.channel == channel, begun).exists()
-    if channel == "sms" or waits or found.named(channel):
+    return channel == "sms" or waits or bool(registry.current().named(channel))
+
+
+def _none(channel: str) -> Line:
+    why = registry.current().why_none(channel)
+    name, text = f"{channel}-provider", f"Nobody carries {channel}: {why}."
+    if is_wanted(channel):
         return Line(in_production(), name, text, "Set one up on the Plugins page, or in .env.")
     return Line("ok", name, f"{text} No campaign waits for it.")
 
