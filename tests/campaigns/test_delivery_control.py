@@ -135,7 +135,7 @@ def _two_at_once(app: Flask, campaign_id: int) -> None:
         second = threading.Thread(target=other)
         second.start()
         second.join(1)
-    second.join(10)
+    second.join()
     while states.carry_out(campaign_id, 5):
         pass
 
@@ -209,5 +209,5 @@ def test_people_added_to_a_batch_while_its_worker_closes_it_are_not_forgotten(
         Batch.update(state="ready").where(Batch.id == batch.id).execute()
         closing.start()
         closing.join(0.5)
-    closing.join(20)
+    closing.join()
     assert Batch.get_by_id(batch.id).state == "ready"

@@ -161,7 +161,7 @@ def test_a_worker_sends_what_was_answered(
         database.release()
         return bool(TextAnswer.get_by_id(made.id).state == "sent")
 
-    wait_for(is_sent, 40)
+    wait_for(is_sent)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_every_call_of_a_campaign_ends_in_a_true_state(
         most = max(most, VoiceCall.select().where(open_calls).count())
         return now.status == "completed"
 
-    follow(campaign.id, over, 90)
+    follow(campaign.id, over)
     assert most <= 20
     # A moment for the last callbacks that a worker has not looked at yet.
     wait_for(lambda: not applying.summary().get("new"))

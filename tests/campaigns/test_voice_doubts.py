@@ -1,11 +1,11 @@
 """Calls that wait for a line, and calls of which nobody knows how they ended."""
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from servers import wait_for
 from voice_campaign import HOOK, ROWS, call, calling, counts, ended, environ, simulator, unanswered
 
 from obidient.campaigns import decisions
@@ -42,9 +42,12 @@ def test_who_texts_stop_between_staging_and_sending_hears_nothing_on_either_chan
     assert client.post(address, data=form).status_code == 200
     applying.apply_due()
     batch = Batch.get(Batch.campaign_id == campaign.id)
-    end = time.monotonic() + 10
-    while lifecycle.get(campaign.id).queued and time.monotonic() < end:
+
+    def nobody_is_left() -> bool:
         delivery.send_batch(campaign.id, batch.id)
+        return not lifecycle.get(campaign.id).queued
+
+    wait_for(nobody_is_left, what="everybody's turn")
     skipped = Recipient.get(Recipient.status == RecipientStatus.SKIPPED)
     assert (skipped.phone, skipped.provider_id, skipped.attempts) == (ROWS[1]["phone"], None, 0)
     found = counts(campaign)

@@ -77,7 +77,7 @@ def test_a_campaign_with_every_kind_of_trouble_ends_in_true_states(
     worker()
     campaign = begin()
     # Lost reports keep their calls open until their time is over.
-    follow(campaign.id, lambda one: one.status == "completed", 120)
+    follow(campaign.id, lambda one: one.status == "completed")
     wait_for(lambda: not applying.summary().get("new"))
     found = counts(campaign)
     assert sum(found.values()) == PEOPLE

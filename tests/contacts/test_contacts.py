@@ -173,7 +173,7 @@ def test_an_upload_becomes_a_job_that_can_be_followed(
         database.release()
         return client.get(path, headers=headers).get_json()["status"] == "done"
 
-    wait_for(done, 30, "the import")
+    wait_for(done, what="the import")
     job = client.get(path, headers=headers).get_json()
     assert (job["progress"], job["report"]["new"], job["report"]["bad"]) == (1.0, 1, 1)
     problems = client.get(job["errorsUrl"], headers=headers)

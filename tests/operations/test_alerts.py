@@ -242,7 +242,7 @@ class Mailbox:
 
         self._thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
         self._thread.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 here\r\n")
@@ -357,17 +357,17 @@ def test_a_slow_network_holds_no_sweep_up(app: Flask, monkeypatch: pytest.Monkey
 
     def slow() -> None:
         began.release()
-        assert go.wait(20)
+        assert go.wait(60)
 
     monkeypatch.setattr(watching, "check", slow)
     watching.look_aside()
-    assert began.acquire(timeout=20)
+    assert began.acquire(timeout=60)
     watching.look_aside()
     assert not began.acquire(timeout=0.2)
     go.set()
     wait_for(lambda: not watching._looking.locked(), what="the end of the look")
     watching.look_aside()
-    assert began.acquire(timeout=20)
+    assert began.acquire(timeout=60)
     wait_for(lambda: not watching._looking.locked(), what="the end of the look")
 
 

@@ -93,7 +93,7 @@ def test_a_backup_of_a_running_campaign_restored_writes_to_nobody_twice(
     assert made.exit_code == 0, made.output
     wait_for(lambda: len(network.accepted) > 150, what="more messages")
     first.send_signal(signal.SIGTERM)
-    assert first.wait(20) == 0
+    assert first.wait(60) == 0
     sent_before = len(network.accepted)
     done = cli("restore", str(tmp_path / "mid.tar"), "--yes")
     assert done.exit_code == 0, done.output

@@ -181,7 +181,7 @@ def test_web_and_workers_add_up_in_one_answer(
             return read(answer.read().decode())
 
     sent = ("obidient_messages_total", (("outcome", "sent"), ("provider", "africastalking-sms")))
-    wait_for(lambda: told().get(sent) == 250, 60, "all messages counted")
+    wait_for(lambda: told().get(sent) == 250, what="all messages counted")
     found = told()
     route = (("method", "GET"), ("route", "/healthz"), ("status", "200"))
     assert found["obidient_http_requests_total", route] == 20

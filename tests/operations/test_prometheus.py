@@ -110,7 +110,7 @@ def prometheus(environ: dict[str, str], tmp_path: Path) -> Iterator[str]:
     )
     yield f"http://{address}/api/v1/query"
     running.terminate()
-    running.wait(20)
+    running.wait(60)
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ def test_every_query_of_the_dashboard_has_data(
         return not left
 
     try:
-        wait_for(all_answered, 120, "data for every query")
+        wait_for(all_answered, what="data for every query")
     except AssertionError:
         pytest.fail(f"no data for: {left}")
 

@@ -193,7 +193,7 @@ def test_a_campaign_goes_through_a_failover_of_redis(
                 process = worker("sms", **environ)
                 wait_for(lambda: len(network.accepted) > 60, what="the first messages")
                 watched.master.stop()
-                wait_for(lambda: _completed(made.id), 90, "the campaign's end")
+                wait_for(lambda: _completed(made.id), what="the campaign's end")
                 assert process.poll() is None
                 assert {
                     line.name for line in doctor.redis.lines() if line.state == "error"
@@ -246,7 +246,7 @@ def bouncer(environ: dict[str, str], tmp_path: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(60)
         process.kill()
         shutil.rmtree(folder)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from playhouse.migrations import Runner
-from servers import wait_for
+from servers import PATIENCE, wait_for
 
 from obidient import database
 from obidient.admin import checkup
@@ -62,7 +62,7 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         self.supervisor._signals += 1
-        self.thread.join(20)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
 
 
@@ -76,7 +76,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_what_dies_is_started_again_with_growing_pauses() -> None:
     with Running(child("sys.exit(3)")) as running:
-        wait_for(lambda: len(running.told) >= 4, 30, "four deaths")
+        wait_for(lambda: len(running.told) >= 4, what="four deaths")
     assert running.problem is None
     pauses = [pause for _, _, pause in running.told[:4]]
     assert pauses[1:] == [pauses[0] * 2**n for n in (1, 2, 3)]
@@ -87,7 +87,7 @@ def test_what_dies_is_started_again_with_growing_pauses() -> None:
 def test_the_others_live_on_when_one_dies() -> None:
     steady = child("time.sleep(600)", "steady")
     with Running(steady, child("time.sleep(0.2)", "frail")) as running:
-        wait_for(lambda: len(running.told) >= 2, 30, "two deaths")
+        wait_for(lambda: len(running.told) >= 2, what="two deaths")
         assert steady.running
         assert {name for name, *_ in running.told} == {"frail"}
     assert not steady.running
@@ -96,7 +96,7 @@ def test_the_others_live_on_when_one_dies() -> None:
 def test_what_was_never_ready_ends_all() -> None:
     steady = child("time.sleep(600)", "steady")
     with Running(steady, Child("bad", [sys.executable, "-c", "raise SystemExit(4)"])) as running:
-        running.thread.join(20)
+        running.thread.join(PATIENCE)
     assert running.problem is not None
     assert (running.problem.name, running.problem.code) == ("bad", 4)
     assert not steady.running
@@ -106,7 +106,7 @@ def test_who_does_not_go_in_time_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(supervisor, "DEADLINE", 0.5)
     deaf = child("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")
     with Running(deaf):
-        wait_for(lambda: deaf.ready, 20, "the child")
+        wait_for(lambda: deaf.ready, what="the child")
         time.sleep(0.3)
     assert not deaf.running
 
@@ -162,7 +162,7 @@ def ups(environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             running.send_signal(signal.SIGINT)
             try:
-                running.wait(15)
+                running.wait(60)
             except subprocess.TimeoutExpired:
                 running.kill()
                 raise
@@ -191,7 +191,7 @@ def test_a_killed_worker_and_a_killed_web_server_come_back(
         return log.exists() and "worker of" in log.read_text()
 
     with ups(environ | {"LOG_LEVEL": "info"}) as running:
-        wait_for(lambda: up.answers(port) and begun() and worker(), 60, "web and worker")
+        wait_for(lambda: up.answers(port) and begun() and worker(), what="web and worker")
         first = worker()
         assert first is not None
         web = (_children(running.pid) - {first}).pop()
@@ -201,10 +201,10 @@ def test_a_killed_worker_and_a_killed_web_server_come_back(
             held = {one.readlink().name for one in Path(f"/proc/{pid}/fd").iterdir()}
             assert "up.lock" not in held
         os.kill(first, signal.SIGKILL)
-        wait_for(lambda: Restart.get_or_none(Restart.process == "worker"), 30, "a word on it")
+        wait_for(lambda: Restart.get_or_none(Restart.process == "worker"), what="a word on it")
         assert up.answers(port)
         os.kill(web, signal.SIGKILL)
-        wait_for(lambda: Restart.get_or_none(Restart.process == "web"), 30, "a word on it")
+        wait_for(lambda: Restart.get_or_none(Restart.process == "web"), what="a word on it")
         wait_for(
             lambda: (up.answers(port) and worker() not in (None, first)) or None, 60, "both again"
         )
@@ -236,7 +236,6 @@ def test_no_process_starts_on_a_database_that_is_not_upgraded(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert done.returncode == 1
     assert "obidient db upgrade" in done.stderr
@@ -254,7 +253,7 @@ class Systemd:
     def environ(self, seconds: float) -> dict[str, str]:
         return {"NOTIFY_SOCKET": str(self.path), "WATCHDOG_USEC": str(int(seconds * 1e6))}
 
-    def hears(self, state: str, seconds: float) -> bool:
+    def hears(self, state: str, seconds: float = PATIENCE) -> bool:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
@@ -282,17 +281,17 @@ def test_a_worker_tells_systemd_that_it_is_ready_and_lives(
     app: Flask, worker: Callable[..., subprocess.Popen[bytes]], systemd: Systemd
 ) -> None:
     process = worker(**systemd.environ(2))
-    assert systemd.hears("READY=1", 30)
-    assert systemd.hears("WATCHDOG=1", 10)
+    assert systemd.hears("READY=1")
+    assert systemd.hears("WATCHDOG=1")
     process.send_signal(signal.SIGSTOP)
     try:
         systemd.forget()
         assert not systemd.hears("WATCHDOG=1", 3)
     finally:
         process.send_signal(signal.SIGCONT)
-    assert systemd.hears("WATCHDOG=1", 10)
+    assert systemd.hears("WATCHDOG=1")
     process.send_signal(signal.SIGTERM)
-    assert systemd.hears("STOPPING=1", 10)
+    assert systemd.hears("STOPPING=1")
 
 
 @pytest.mark.slow
@@ -306,8 +305,8 @@ def test_a_web_server_whose_workers_hang_misses_its_watchdog(
         cwd=ROOT,
     ) as web:
         try:
-            assert systemd.hears("READY=1", 30)
-            assert systemd.hears("WATCHDOG=1", 30)
+            assert systemd.hears("READY=1")
+            assert systemd.hears("WATCHDOG=1")
             hung = _children(web.pid)
             for pid in hung:
                 os.kill(pid, signal.SIGSTOP)
@@ -316,10 +315,10 @@ def test_a_web_server_whose_workers_hang_misses_its_watchdog(
             assert not systemd.hears("WATCHDOG=1", 3)
             for pid in hung:
                 os.kill(pid, signal.SIGCONT)
-            assert systemd.hears("WATCHDOG=1", 15)
+            assert systemd.hears("WATCHDOG=1")
         finally:
             web.terminate()
-            web.wait(20)
+            web.wait(60)
 
 
 #: On a cold disk; a child made meanwhile would find the module locked by a thread it hasn't got.
@@ -390,15 +389,15 @@ def test_a_socket_of_systemd_refuses_nobody_while_the_server_restarts(
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        wait_for(lambda: len(asked) > 20, 60, "requests")
+        wait_for(lambda: len(asked) > 20, what="requests")
         first.terminate()
         first.wait(40)
         second = serve()
         before = len(asked)
-        wait_for(lambda: len(asked) > before + 20, 60, "requests to the second")
+        wait_for(lambda: len(asked) > before + 20, what="requests to the second")
     finally:
         stop.set()
-        asking.join(90)
+        asking.join(PATIENCE)
         for server in (first, second):
             server.terminate()
             server.wait(40)

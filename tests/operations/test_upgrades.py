@@ -121,7 +121,7 @@ def test_two_upgrades_at_once_are_safe(
         subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    said = [child.communicate(timeout=120)[0] for child in running]
+    said = [child.communicate()[0] for child in running]
     assert [child.returncode for child in running] == [0, 0, 0]
     # One of them did it all, the others waited.
     assert sum("Applied 0001" in text for text in said) == 1

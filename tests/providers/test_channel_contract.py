@@ -101,7 +101,7 @@ class Entangled(Good):
 
     def send(self, messages: list[Message]) -> Iterable[Outcome]:
         self.current = messages
-        threading.Event().wait(0.02)
+        threading.Event().wait(0.2)
         return [Accepted(message, str(message.id)) for message in self.current]
 
 

@@ -125,7 +125,6 @@ def test_a_new_plugin_passes_the_contract_it_comes_with(
         env=dict(os.environ) | environ,
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout

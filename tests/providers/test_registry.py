@@ -145,7 +145,6 @@ def test_our_own_plugins_load_from_any_current_folder(
         env=dict(os.environ) | environ,
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split()) == [

@@ -123,11 +123,11 @@ def test_a_slow_look_holds_no_thread_of_the_workers(
     app: Flask, dripping: Dripping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(links, "_public_address", lambda *_: "127.0.0.1")
-    monkeypatch.setattr(links, "DEADLINE", 1.0)
     row = recordings.add_link("T", f"https://example.org:{dripping.port}/a.mp3")
     looking = links.check(row.id)
     assert looking is links.check(row.id)
     # The job has returned while the look goes on.
     assert not looking.done()
+    dripping.close()
     looking.result(60)
     assert recordings.get(row.id).problem.startswith(recordings.UNREACHABLE)

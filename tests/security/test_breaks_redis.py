@@ -29,6 +29,7 @@ from obidient.contacts import imports
 from obidient.extensions import limiter
 from obidient.operations import health
 from obidient.standby import Standby
+from obidient.workers.models import TickerLease
 
 POLICIES = ("noeviction", "allkeys-lru")
 
@@ -85,7 +86,7 @@ def test_sending_goes_on_from_the_database_while_redis_is_full(
         )
         with process("obidient", "worker", environ=full, cwd=ROOT):
             control.launch(campaign.id)
-            done = follow(campaign.id, lambda row: row.status == "completed", 60)
+            done = follow(campaign.id, lambda row: row.status == "completed")
         assert (done.sent, done.unconfirmed, len(network.accepted)) == (1200, 0, 1200)
 
 
@@ -101,10 +102,10 @@ def test_workers_of_one_channel_see_to_it_though_another_leads(
         )
         with process("obidient", "worker", "voice", environ=full, cwd=ROOT):
             # The first process leads: it works on no texts, and its hints reach nobody.
-            time.sleep(3)
+            wait_for(lambda: TickerLease.select().exists(), what="the first process to lead")
             with process("obidient", "worker", "sms", environ=full, cwd=ROOT):
                 control.launch(campaign.id)
-                follow(campaign.id, lambda row: row.status == "completed", 60)
+                follow(campaign.id, lambda row: row.status == "completed")
         assert len(network.accepted) == 300
 
 

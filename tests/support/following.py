@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from servers import PATIENCE
+
 from obidient import database
 from obidient.campaigns.models.campaign import Campaign, RecipientStatus
 from obidient.campaigns.sending import lifecycle
@@ -16,7 +18,9 @@ def people(tmp_path: Path, number: int) -> Path:
     return path
 
 
-def follow(campaign_id: int, done: Callable[[Campaign], bool], seconds: float) -> Campaign:
+def follow(
+    campaign_id: int, done: Callable[[Campaign], bool], seconds: float = PATIENCE
+) -> Campaign:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         campaign = lifecycle.get(campaign_id)

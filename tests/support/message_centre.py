@@ -46,12 +46,12 @@ class MessageCentre:
 
     def __enter__(self) -> "MessageCentre":
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the message centre did not end"
 
     def throttle(self, seconds: float = THROTTLED) -> None:
@@ -187,7 +187,7 @@ class CentreProcess:
     def kill(self) -> None:
         if self._child is not None:
             self._child.kill()
-            self._child.wait(10)
+            self._child.wait(60)
 
     def throttle(self) -> None:
         if self._child is not None:
@@ -266,7 +266,7 @@ class Gateway:
             if process is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+                process.wait(60)
 
     def accepted(self) -> list[str]:
         """The number of each message that smsbox took over HTTP."""

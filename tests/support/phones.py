@@ -41,7 +41,7 @@ class Phone:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_for(lambda: listening(port), what="Chromium", seconds=90)
+        wait_for(lambda: listening(port), what="Chromium")
         self._browser = self._playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
         context: BrowserContext = self._browser.contexts[0]
         context.set_default_timeout(60_000)
@@ -59,7 +59,7 @@ class Phone:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait(10)
+        self._child.wait(60)
         with contextlib.suppress(Exception):
             self._browser.close()
         self._child = None

@@ -15,6 +15,10 @@ from pathlib import Path
 
 import nursery
 
+#: Seconds after which nobody waits any longer. A busy machine takes its time; what is there is
+#: seen at once.
+PATIENCE = 200.0
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -22,7 +26,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(check: Callable[[], object], seconds: float = 60, what: str = "it") -> None:
+def wait_for(check: Callable[[], object], seconds: float = PATIENCE, what: str = "it") -> None:
     """Call `check` until it is true; fails with what it waited for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -75,7 +79,7 @@ class RedisServer:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
             self._process = None
 
 
@@ -192,7 +196,7 @@ def process(*command: str, environ: dict[str, str], cwd: Path) -> Iterator[subpr
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
             try:
-                child.wait(15)
+                child.wait(60)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()

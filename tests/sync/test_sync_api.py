@@ -231,9 +231,9 @@ def test_a_real_worker_decides_what_comes_in_even_without_a_hint(
 ) -> None:
     send(client, agent, sheet("hinted"))
     worker("results-sync")
-    wait_for(lambda: told(client, agent, "hinted")["status"] == "accepted", 90)
+    wait_for(lambda: told(client, agent, "hinted")["status"] == "accepted")
     row = Submission.get(Submission.submission_id == "hinted").__data__
     row |= {"id": None, "submission_id": "unhinted", "status": "received", "revision": 2}
     Submission.insert(**{k: v for k, v in row.items() if k != "id"}).execute()
-    wait_for(lambda: told(client, agent, "unhinted")["status"] == "accepted", 90)
+    wait_for(lambda: told(client, agent, "unhinted")["status"] == "accepted")
     assert told(client, agent, "hinted")["status"] == "superseded"
