@@ -95,6 +95,13 @@ def clean_environment() -> Iterator[None]:
     os.environ.update(kept)
 
 
+@pytest.fixture(autouse=True)
+def apps_of_one_test() -> Iterator[None]:
+    quick_apps.begin()
+    yield
+    quick_apps.end()
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     try:

@@ -5,6 +5,7 @@ argon2 is slow on purpose; without this, more than half of the suite's time woul
 """
 
 from types import CodeType
+from typing import Any
 
 from argon2 import PasswordHasher
 from flask import Flask
@@ -13,6 +14,7 @@ from jinja2.bccache import Bucket
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
 from werkzeug.routing.rules import Rule
 
+from obidient import breaker
 from obidient.accounts import passwords
 from obidient.sync import pins
 
@@ -20,16 +22,42 @@ _compile = Rule.compile
 #: What `Rule.compile` sets, and nothing changes afterwards.
 _COMPILED = ("_parts", "_trace", "_converters", "_build", "_build_unknown")
 _rules: dict[object, tuple[dict[str, object], frozenset[str]]] = {}
+_init = breaker.Breaker.__init__
+_breakers: list[Any] = []
 
 
 def install() -> None:
     """Share addresses and templates among apps; hash passwords and PINs at the least cost."""
     Rule.compile = _shared  # type: ignore[method-assign]
+    breaker.Breaker.__init__ = _noted  # type: ignore[method-assign]
     Flask.jinja_options = {"bytecode_cache": _Templates()}
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._hasher = cheap
     pins._hasher = cheap
     passwords._NOBODY = cheap.hash("nobody at all")
+
+
+def _noted(one: breaker.Breaker, *args: Any, **kwargs: Any) -> None:
+    _breakers.append(one)
+    _init(one, *args, **kwargs)
+
+
+def begin() -> None:
+    """From here on the apps are those of one test."""
+    _breakers.clear()
+
+
+def end() -> None:
+    """Nobody asks for these apps any more: end the threads that look after their Redis.
+
+    By itself each goes on for half a minute, and for good where a test took its Redis away:
+    hundreds of them would ask, and take turns with the tests that run by then.
+    """
+    for one in _breakers:
+        one._look = lambda: ""
+        one._set = lambda *_: None
+        one._problem, one._asked = "", one._asked - breaker.IDLE
+    _breakers.clear()
 
 
 def _shared(rule: Rule) -> None:
