@@ -49,7 +49,7 @@ def test_an_organiser_records_the_message_or_uploads_it_where_that_fails(
     expect(recorder.get_by_label("What you recorded")).to_be_visible()
     page.keyboard.press("Enter")
     expect(recorder.get_by_role("status")).to_contain_text(
-        re.compile("plays “Rally, recorded .*” now, [1-5] seconds? long"), timeout=60_000
+        re.compile("plays “Rally, recorded .*” now, [1-5] seconds? long")
     )
     # Chromium writes no length into its file: this one was found by decoding.
     row = AudioAsset.get()
@@ -64,7 +64,7 @@ def test_an_organiser_records_the_message_or_uploads_it_where_that_fails(
     expect(recorder.get_by_role("status")).to_contain_text("may not use the microphone")
     file = {"name": "memo.wav", "mimeType": "audio/wav", "buffer": wav(2)}
     recorder.get_by_label("Or a file").set_input_files(file)  # type: ignore[arg-type]
-    expect(recorder.get_by_role("status")).to_contain_text("plays “memo.wav”", timeout=60_000)
+    expect(recorder.get_by_role("status")).to_contain_text("plays “memo.wav”")
     wait_for(lambda: plays(campaign.id) != row.id, what="the draft to be saved again")
     # Leaving while the page still asks something would be told as a complaint.
     page.wait_for_load_state("networkidle")

@@ -96,7 +96,7 @@ def test_a_recount_is_followed_without_loading_the_page_again(
     page.get_by_role("button", name="Count again and compare").click()
     expect(page.get_by_text("Waits for a worker")).to_be_visible()
     worker()
-    expect(page.get_by_text("All totals agree")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("All totals agree")).to_be_visible()
 
 
 def test_an_admin_adds_a_person_who_signs_in_and_is_shut_out_again(
@@ -155,9 +155,9 @@ def test_an_operator_sees_what_is_stuck_and_tries_what_failed_again(
     expect(page.get_by_text("Nothing is consuming the SMS queue.")).to_be_visible()
     worker()
     # The page sees by itself that somebody works now, and that nothing waits any more.
-    expect(page.get_by_text("No worker is running.")).to_be_hidden(timeout=90_000)
+    expect(page.get_by_text("No worker is running.")).to_be_hidden()
     row = page.get_by_role("row").filter(has_text="sms-broadcast").first
-    expect(row).to_contain_text("1 worker", timeout=90_000)
+    expect(row).to_contain_text("1 worker")
     row.get_by_role("button", name="Pause").click()
     confirm(page, "Pause the channel")
     expect(row).to_contain_text("Paused by hand")
@@ -186,7 +186,7 @@ def test_an_admin_sets_a_plugin_up_and_sends_a_test_through_it(
     expect(page.get_by_text("Saved. Workers use it")).to_be_visible()
     page.get_by_label("Your phone number").fill("0803 555 9999")
     page.get_by_role("button", name="Send a test").click()
-    expect(page.locator("#tests")).to_contain_text(re.compile("Sent|Delivered"), timeout=30_000)
+    expect(page.locator("#tests")).to_contain_text(re.compile("Sent|Delivered"))
     expect(page.locator("#hook-delivery")).to_contain_text(
         "/webhooks/simulator-sms/delivery?token="
     )

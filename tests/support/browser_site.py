@@ -50,7 +50,7 @@ def site(app: Flask, environ: dict[str, str], browser: Browser) -> Iterator[tupl
     with served(app, int(environ["PORT"])) as base:
         context = browser.new_context(base_url=base, viewport=DESKTOP, timezone_id="Africa/Lagos")
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(120_000)
         witness = Witness(base)
         witness.watch(page)
         yield page, witness

@@ -44,7 +44,7 @@ class Phone:
         wait_for(lambda: listening(port), what="Chromium")
         self._browser = self._playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
         context: BrowserContext = self._browser.contexts[0]
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(120_000)
         return context
 
     def page(self, context: BrowserContext, address: str) -> Page:
