@@ -8,6 +8,8 @@ Run it by hand: python tests/house.py
 """
 
 import ast
+import functools
+import gc
 import re
 import sys
 from collections import defaultdict
@@ -54,7 +56,7 @@ def too_long(path: Path, tree: ast.Module, text: str) -> Iterator[str]:
     name, lines = path.relative_to(ROOT), len(text.splitlines())
     if lines > LONGEST_FILE:
         yield f"{name} has {lines} lines: split it by subject (at most {LONGEST_FILE})."
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
             if length > LONGEST_FUNCTION:
@@ -63,12 +65,18 @@ def too_long(path: Path, tree: ast.Module, text: str) -> Iterator[str]:
 
 def late_imports(path: Path, tree: ast.Module) -> Iterator[str]:
     """`file function module` of each import of ours inside a function that builds no app."""
-    for function in ast.walk(tree):
+    for function in _nodes(tree):
         if not isinstance(function, ast.FunctionDef) or function.name in BUILDERS:
             continue
         for node in ast.walk(function):
             for module in _ours(node):
                 yield f"{path.relative_to(ROOT)} {function.name} {module}"
+
+
+@functools.cache
+def _nodes(tree: ast.Module) -> list[ast.AST]:
+    """All of a file, gone through once for all that is asked of it."""
+    return list(ast.walk(tree))
 
 
 def _ours(node: ast.AST) -> Iterator[str]:
@@ -80,7 +88,7 @@ def _ours(node: ast.AST) -> Iterator[str]:
 
 def plugin_imports(path: Path, tree: ast.Module) -> Iterator[str]:
     """What a plugin takes from us beside the one public module."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         for module in _ours(node):
             if module != "obidient.plugin":
                 yield f"{path.relative_to(ROOT)} imports {module}: plugins use obidient.plugin."
@@ -100,21 +108,21 @@ def unused_dependencies(trees: list[ast.Module]) -> Iterator[str]:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
 
 
-def imports() -> dict[str, set[str]]:
+def imports(trees: dict[Path, ast.Module]) -> dict[str, set[str]]:
     """Module -> the modules of ours that it imports at its top."""
-    paths = {_module(path): path for path in (ROOT / "obidient").rglob("*.py")}
+    paths = {_module(path): path for path in trees if ROOT / "obidient" in path.parents}
     graph: dict[str, set[str]] = defaultdict(set)
     for name, path in paths.items():
         if FROZEN in path.parents:
             continue
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in trees[path].body:
             for module in _ours(node):
                 names = [one.name for one in node.names] if isinstance(node, ast.ImportFrom) else []
                 inner = {f"{module}.{one}" for one in names} & paths.keys()
@@ -147,22 +155,24 @@ def _room(module: str) -> str:
 
 
 def main() -> int:
+    # Nothing here is rubbish before the end, and looking for it takes half the time.
+    gc.disable()
     wrong: list[str] = []
-    ours: list[ast.Module] = []
+    ours: dict[Path, ast.Module] = {}
     for path in sources():
         text = path.read_text("utf-8")
         tree = ast.parse(text)
         wrong += too_long(path, tree, text)
         if ROOT / "obidient" in path.parents:
-            ours.append(tree)
+            ours[path] = tree
             wrong += [
                 f"{late}: import it at the top of the file." for late in late_imports(path, tree)
             ]
         elif ROOT / "plugins" in path.parents and "tests" not in path.parts:
-            ours.append(tree)
+            ours[path] = tree
             wrong += plugin_imports(path, tree)
-    wrong += unused_dependencies(ours)
-    graph = imports()
+    wrong += unused_dependencies(list(ours.values()))
+    graph = imports(ours)
     found, back = arrows(graph)
     print(f"{len(graph)} modules, {len(found)} arrows between rooms, {len(back)} run back up:")
     print("  " + ", ".join(f"{one} → {other}" for one, other in back))
