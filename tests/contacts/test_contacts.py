@@ -2,10 +2,7 @@
 
 import csv
 import io
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +13,7 @@ from click.testing import Result
 from contact_files import HEADER, ROW, write
 from flask import Flask
 from flask.testing import FlaskClient
-from servers import wait_for
+from servers import process, run, wait_for
 
 from obidient import areas, database
 from obidient.areas import Area
@@ -102,13 +99,13 @@ def test_an_import_killed_half_way_and_run_again_ends_right(
     app: Flask, environ: dict[str, str], tmp_path: Path
 ) -> None:
     path = many(tmp_path, 40_000)
-    command = [sys.executable, "-m", "obidient", "contacts", "import", str(path)]
-    child = subprocess.Popen(command, env=dict(os.environ) | environ, cwd=ROOT)
-    wait_for(lambda: Contact.select().count() > 2_000, what="the first batches")
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    command = ("obidient", "contacts", "import", str(path))
+    with process(*command, environ=environ, cwd=ROOT) as child:
+        wait_for(lambda: Contact.select().count() > 2_000, what="the first batches")
+        child.send_signal(signal.SIGKILL)
+        child.wait()
     assert Contact.select().count() < 40_000
-    assert subprocess.run(command, env=dict(os.environ) | environ, cwd=ROOT).returncode == 0
+    assert run(*command, environ=environ)[0] == 0
     assert Contact.select().count() == 40_000
     assert ContactTag.select().count() == 40_000
 

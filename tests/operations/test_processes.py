@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from operators import ROOT, Cli
-from servers import RedisServer, wait_for
+from servers import RedisServer, process, run, wait_for
 
 from obidient import queues
 
@@ -89,6 +89,7 @@ def test_up_names_the_setting_when_its_port_is_taken(environ: dict[str, str]) ->
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
+        # As a person starts it: by a Python that has read nothing yet.
         done = subprocess.run(
             [sys.executable, "-m", "obidient", "up"],
             env=dict(os.environ) | environ | {"PORT": str(taken.getsockname()[1])},
@@ -105,9 +106,7 @@ def test_up_names_the_setting_when_its_port_is_taken(environ: dict[str, str]) ->
 def test_up_serves_refuses_a_second_one_and_stops_when_told(
     environ: dict[str, str],
 ) -> None:
-    command = [sys.executable, "-m", "obidient", "up"]
-    settings = dict(os.environ) | environ
-    with subprocess.Popen(command, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL) as running:
+    with process("obidient", "up", environ=environ, cwd=ROOT) as running:
         try:
             port = int(environ["PORT"])
 
@@ -117,9 +116,9 @@ def test_up_serves_refuses_a_second_one_and_stops_when_told(
                     return b"200" in connection.recv(100)
 
             wait_for(answers, what="the web server")
-            second = subprocess.run(command, env=settings, cwd=ROOT, capture_output=True, text=True)
-            assert second.returncode == 1
-            assert "running here already" in second.stderr
+            code, said = run("obidient", "up", environ=environ)
+            assert code == 1
+            assert "running here already" in said
         finally:
             running.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from playhouse.migrations import Runner
-from servers import PATIENCE, wait_for
+from servers import PATIENCE, process, run, wait_for
 
 from obidient import database
 from obidient.admin import checkup
@@ -150,13 +150,7 @@ def test_ends_are_told_in_words() -> None:
 
 @contextlib.contextmanager
 def ups(environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "obidient", "up"],
-        env=dict(os.environ) | environ,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:
+    with process("obidient", "up", environ=environ, cwd=ROOT) as running:
         try:
             yield running
         finally:
@@ -230,16 +224,10 @@ def test_no_process_starts_on_a_database_that_is_not_upgraded(
     runner = Runner(database.db.obj, str(database.MIGRATIONS))
     runner.down([migration.name for migration in runner.status()][-1])
     database.release()
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        env=dict(os.environ) | environ,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "obidient db upgrade" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, said = run(*command, environ=environ)
+    assert code == 1
+    assert "obidient db upgrade" in said
+    assert "Traceback" not in said
 
 
 class Systemd:
@@ -280,17 +268,17 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
 def test_a_worker_tells_systemd_that_it_is_ready_and_lives(
     app: Flask, worker: Callable[..., subprocess.Popen[bytes]], systemd: Systemd
 ) -> None:
-    process = worker(**systemd.environ(2))
+    running = worker(**systemd.environ(2))
     assert systemd.hears("READY=1")
     assert systemd.hears("WATCHDOG=1")
-    process.send_signal(signal.SIGSTOP)
+    running.send_signal(signal.SIGSTOP)
     try:
         systemd.forget()
         assert not systemd.hears("WATCHDOG=1", 3)
     finally:
-        process.send_signal(signal.SIGCONT)
+        running.send_signal(signal.SIGCONT)
     assert systemd.hears("WATCHDOG=1")
-    process.send_signal(signal.SIGTERM)
+    running.send_signal(signal.SIGTERM)
     assert systemd.hears("STOPPING=1")
 
 
@@ -299,11 +287,7 @@ def test_a_web_server_whose_workers_hang_misses_its_watchdog(
     app: Flask, environ: dict[str, str], systemd: Systemd
 ) -> None:
     more = systemd.environ(2) | {"WEB_CONCURRENCY": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
-        env=dict(os.environ) | environ | more,
-        cwd=ROOT,
-    ) as web:
+    with process("gunicorn", "-c", "gunicorn.conf.py", environ=environ | more, cwd=ROOT) as web:
         try:
             assert systemd.hears("READY=1")
             assert systemd.hears("WATCHDOG=1")

@@ -1,15 +1,14 @@
 """The database and its upgrades: models agree, two at once are safe, an old one says so."""
 
-import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from operators import ROOT, Cli
+from operators import Cli
 from playhouse.migrations import Runner
-from servers import free_port
+from servers import free_port, run
 
 from obidient import create_app, database
 
@@ -115,14 +114,11 @@ def test_two_upgrades_at_once_are_safe(
         database.db.connection().autocommit = True
         database.db.connection().execute(f"CREATE DATABASE {name}_new")
         url = f"{environ['DATABASE_URL']}_new"
-    command = [sys.executable, "-m", "obidient", "db", "upgrade"]
-    surroundings = dict(os.environ) | environ | {"DATABASE_URL": url}
-    running = [
-        subprocess.Popen(command, env=surroundings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    said = [child.communicate()[0] for child in running]
-    assert [child.returncode for child in running] == [0, 0, 0]
+    upgrade = partial(run, "obidient", "db", "upgrade", environ=environ | {"DATABASE_URL": url})
+    with ThreadPoolExecutor(3) as pool:
+        ended = [one.result() for one in [pool.submit(upgrade) for _ in range(3)]]
+    assert [code for code, _ in ended] == [0, 0, 0]
+    said = [text for _, text in ended]
     # One of them did it all, the others waited.
     assert sum("Applied 0001" in text for text in said) == 1
     assert all("The database is up to date." in text for text in said)

@@ -200,3 +200,14 @@ def process(*command: str, environ: dict[str, str], cwd: Path) -> Iterator[subpr
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+
+
+def run(*command: str, environ: dict[str, str]) -> tuple[int, str]:
+    """A command of ours to its end: its exit code, and all that it said."""
+    with tempfile.TemporaryFile() as said:
+        child = nursery.the_one().start(
+            command, dict(os.environ) | environ, nursery.ROOT, said.fileno()
+        )
+        code = child.wait(PATIENCE)
+        said.seek(0)
+        return code, said.read().decode()
