@@ -77,7 +77,7 @@ def complaints(page: Page) -> Iterator[list[str]]:
 
 def pass_time(page: Page, until: Callable[[], bool]) -> None:
     """Let the page's clock run, look by look, until something shows."""
-    for _ in range(80):
+    for _ in range(400):
         page.clock.run_for(6_000)
         page.wait_for_timeout(250)
         if until():
