@@ -26,6 +26,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def children(pid: int) -> set[int]:
+    """The processes that a process has begun and that are still there."""
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return {int(one) for one in told.split()}
+
+
 def wait_for(check: Callable[[], object], seconds: float = PATIENCE, what: str = "it") -> None:
     """Call `check` until it is true; fails with what it waited for."""
     end = time.monotonic() + seconds
