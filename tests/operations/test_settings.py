@@ -62,6 +62,7 @@ def test_production_refuses_a_weak_secret_and_says_how_to_make_one(key: str) -> 
 @pytest.mark.slow
 def test_gunicorn_says_so_without_a_traceback(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "LOG_DIR": str(tmp_path), "SECRET_KEY": "short"}
+    environ["OBIDIENT_ENV"] = "production"  # whatever a developer's .env says
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
     assert ended.returncode == 1
