@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from obidient import api
 from obidient.accounts.tokens import scopes_now
-from obidient.campaigns.audience import MOST
+from obidient.campaigns.audience_schema import AudienceIn
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.split.schemas import SplitIn, SplitOut, split_out
 from obidient.campaigns.voice.menu import KeypadIn
@@ -41,20 +41,6 @@ Channel = Annotated[
     Field(max_length=30, pattern=r"^[a-z][a-z0-9-]*$"),
     api.written("write a channel's name, like sms or voice"),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_NUL)]
-Names = Annotated[list[Name], Field(max_length=MOST)]
-WardCode = Annotated[
-    str,
-    Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$"),
-    api.written("write a ward's code, like 24-11-02"),
-]
-UnitCode = Annotated[
-    str,
-    Field(pattern=r"^[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3}$"),
-    api.written("write a polling unit's code, like 24-11-02-017"),
-]
-Wards = Annotated[list[WardCode], Field(max_length=MOST)]
-Units = Annotated[list[UnitCode], Field(max_length=MOST)]
 
 
 def _sane(moment: datetime) -> datetime:
@@ -79,15 +65,6 @@ def _storable(found: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return kept
 
 
-def _not_empty(schema: dict[str, Any]) -> None:
-    """Says in the schema what `audience.validate` says in words: nobody is not an audience."""
-    groups = [name for name in schema["properties"] if name != "everyone"]
-    schema["anyOf"] = [
-        {"properties": {"everyone": {"const": True}}, "required": ["everyone"]},
-        *({"properties": {name: {"minItems": 1}}, "required": [name]} for name in groups),
-    ]
-
-
 Language = Literal["en", "ha", "ig", "pcm", "yo"]
 Translation = Annotated[str, Field(min_length=1, max_length=1530, pattern=_PRINTABLE)]
 ErrorCode = Annotated[
@@ -97,20 +74,6 @@ ErrorCode = Annotated[
 ]
 Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
-
-
-class AudienceIn(api.ApiModel):
-    """Areas are united, tags united, lists united; the three groups intersect."""
-
-    model_config = ConfigDict(json_schema_extra=_not_empty)
-
-    everyone: bool = Field(False, strict=True, description="Needed when nothing else is chosen")
-    states: Names = Field([], description="Codes (24) or names (Lagos)")
-    lgas: Names = Field([], description="Codes (24-11) or STATE/LGA names (Lagos/Ikeja)")
-    wards: Wards = Field([], description="Codes (24-11-02)")
-    polling_units: Units = Field([], description="Codes (24-11-02-017)")
-    tags: Names = []
-    lists: Names = []
 
 
 def _has_words(schema: dict[str, Any]) -> None:

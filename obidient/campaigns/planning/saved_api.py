@@ -7,9 +7,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from obidient import api
+from obidient.campaigns.audience_schema import AudienceIn
 from obidient.campaigns.planning import saved
 from obidient.campaigns.planning.saved import AUDIENCE, TEMPLATE, Saved
-from obidient.campaigns.schemas import AudienceIn, CampaignPath
+from obidient.campaigns.schemas import CampaignPath
 from obidient.campaigns.text import LONGEST
 from obidient.clock import isoformat
 
