@@ -30,6 +30,7 @@ from playhouse.pool import PooledPostgresqlDatabase
 from obidient import upgrading
 from obidient.config import ROOT, Settings, settings
 from obidient.errors import first_line
+from obidient.letters import one_spelling
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -77,6 +78,10 @@ def is_postgres() -> bool:
 
 def _sha256_hex(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _one_spelling(text: str | None) -> str | None:
+    return None if text is None else one_spelling(text)
 
 
 def sha256_sql(text: str) -> str:
@@ -184,25 +189,32 @@ class TurnTakingSqlite(SqliteDatabase):
 
 def build_database(url: str) -> Database:
     """A closed database handle for DATABASE_URL; nothing is opened or created yet."""
-    if url.startswith("sqlite:///"):
-        path = url.removeprefix("sqlite:///")
-        if path != ":memory:":
-            path = str(ROOT / path)
-        found = TurnTakingSqlite(
-            path,
-            pragmas={
-                "journal_mode": "wal",
-                # NORMAL loses the last commits at a power cut; here those are sent messages.
-                "synchronous": "full",
-                "foreign_keys": 1,
-                "busy_timeout": BUSY_MS,
-                "cache_size": -32_000,
-            },
-            # A deferred transaction that turns into a writer fails at once, whatever the timeout.
-            lock_type="IMMEDIATE",
-        )
-        found.register_function(_sha256_hex, "sha256_hex", 1, deterministic=True)
-        return found
+    return _sqlite(url) if url.startswith("sqlite:///") else _postgres(url)
+
+
+def _sqlite(url: str) -> Database:
+    path = url.removeprefix("sqlite:///")
+    if path != ":memory:":
+        path = str(ROOT / path)
+    found = TurnTakingSqlite(
+        path,
+        pragmas={
+            "journal_mode": "wal",
+            # NORMAL loses the last commits at a power cut; here those are sent messages.
+            "synchronous": "full",
+            "foreign_keys": 1,
+            "busy_timeout": BUSY_MS,
+            "cache_size": -32_000,
+        },
+        # A deferred transaction that turns into a writer fails at once, whatever the timeout.
+        lock_type="IMMEDIATE",
+    )
+    found.register_function(_sha256_hex, "sha256_hex", 1, deterministic=True)
+    found.register_function(_one_spelling, "one_spelling", 1, deterministic=True)
+    return found
+
+
+def _postgres(url: str) -> Database:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options.setdefault("connect_timeout", 5)

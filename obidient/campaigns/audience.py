@@ -1,7 +1,7 @@
 """Who a campaign is for: checked, resolved to codes, and turned into SQL over `contact`.
 
-Areas (states, LGAs, wards, polling units) are united, tags united, lists united; the three groups
-intersect.
+Areas (states, LGAs, wards, polling units) are united, tags united, lists united, and so are the
+values of each field of one's own; all these groups intersect.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Any
 from obidient.areas import resolve_audience_area
 from obidient.campaigns.models.campaign import Campaign, Recipient
 from obidient.clock import utcnow
+from obidient.contacts import own_values
 from obidient.contacts.models import EVERY_CHANNEL, Contact, ContactList, Tag
 from obidient.database import db, is_postgres, mark
 from obidient.errors import Invalid
@@ -23,8 +24,13 @@ _AREAS = {
     "wards": ("ward", "ward_code"),
     "pollingUnits": ("unit", "polling_unit_code"),
 }
-_KEYS = ("everyone", *_AREAS, "tags", "lists")
+_LISTED = (*_AREAS, "tags", "lists")
+_KEYS = ("everyone", *_LISTED, "fields")
 MOST = 2_000
+#: All ids of contacts.
+EVERYBODY = range(2**62)
+#: So many contacts are looked at one by one.
+NEAR = 4_000
 #: A sample is taken from so many parts of all contacts.
 STRETCHES = 8
 
@@ -50,7 +56,7 @@ class Counts:
 
 
 def empty() -> dict[str, Any]:
-    return {"everyone": False} | {key: [] for key in _KEYS if key != "everyone"}
+    return {"everyone": False} | {key: [] for key in _LISTED} | {"fields": {}}
 
 
 def validate(audience: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def validate(audience: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise Invalid(f"An audience has no {unknown[0]!r}. It has: {', '.join(_KEYS)}.")
     found["everyone"] = audience.get("everyone") is True
-    for key in _KEYS[1:]:
+    for key in _LISTED:
         given = audience.get(key) or []
         if isinstance(given, str):
             raise Invalid(f"{key} must be a list, such as [{given[:40]!r}].")
@@ -73,8 +79,14 @@ def validate(audience: Mapping[str, Any]) -> dict[str, Any]:
         elif values:
             values = _known(Tag if key == "tags" else ContactList, values, key)
         found[key] = values
+    own = audience.get("fields") or {}
+    if not isinstance(own, Mapping):
+        raise Invalid('fields must lead from names to lists, such as {"occupation": ["trader"]}.')
+    found["fields"] = own_values.validate(own)
     if not found["everyone"] and not any(found[key] for key in _KEYS[1:]):
-        raise Invalid('Choose who to send to: an area, a tag or a list, or "everyone".')
+        raise Invalid(
+            'Choose who to send to: an area, a tag, a list or a field of your own, or "everyone".'
+        )
     return found
 
 
@@ -97,11 +109,13 @@ def _named(table: Any, names: list[str]) -> dict[str, Any]:
     return {name: row for name, row in found.items() if row is not None}
 
 
-def selection(audience: Mapping[str, Any]) -> Selection:
+def selection(audience: Mapping[str, Any], among: range | None = None) -> Selection:
     """The condition that a validated audience puts on `contact c`.
 
     Tags and lists are looked up by id for each contact, in the order of their primary keys: in a
-    chunk of contacts the work is that of the chunk, however many people carry the tag.
+    chunk of contacts the work is that of the chunk, however many people carry the tag. Own fields
+    are looked at in each contact; `among` these ids, if given, they are led to by their index,
+    which is for ranges of so many that looking at each would take long.
     """
     conditions: list[str] = []
     params: list[Any] = []
@@ -130,6 +144,9 @@ def selection(audience: Mapping[str, Any]) -> Selection:
                 if ids
                 else "1 = 0"
             )
+    for condition, values in own_values.conditions(audience.get("fields") or {}, "c", among):
+        conditions.append(condition)
+        params.extend(values)
     if not conditions:
         # An audience that names nothing reaches nobody, whatever got it past validate().
         return Selection("1 = 1" if audience.get("everyone") else "1 = 0", ())
@@ -170,7 +187,7 @@ def left_out_sql(channel: str) -> str:
 
 def count(audience: Mapping[str, Any], channel: str) -> Counts:
     """Count a validated audience as staging would find it now."""
-    chosen = selection(audience)
+    chosen = selection(audience, EVERYBODY)
     row = db.execute_sql(
         f"SELECT count(*), {left_out_sql(channel)} FROM contact c WHERE {chosen.condition}",
         (channel, EVERY_CHANNEL, *chosen.params),
@@ -204,7 +221,13 @@ def sample(audience: Mapping[str, Any], channel: str, number: int = 200) -> list
 
 def _some(audience: Mapping[str, Any], channel: str, among: range, most: int) -> list[int]:
     """Ids of people of an audience who can be written to, up to `most`."""
-    chosen = selection(audience)
+    is_far = len(among) > NEAR
+    if is_far and audience.get("fields"):
+        # What many have is found sooner by looking at each than by an index that leads to them all.
+        found = _some(audience, channel, among[:NEAR], most)
+        if len(found) == most:
+            return found
+    chosen = selection(audience, among if is_far else None)
     # SQLite would walk the ids; where areas are chosen their index leads to fewer people.
     by_area = not is_postgres() and any(audience.get(key) for key in _AREAS)
     key = "+c.id" if by_area else "c.id"

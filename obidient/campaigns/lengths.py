@@ -123,7 +123,7 @@ def _longest_value(names: list[str], audience: Mapping[str, Any], channel: str) 
     columns = _columns(names)
     if any(column.endswith("_code") for column in columns):
         return _LONGEST_VALUE
-    chosen = audiences.selection(audience)
+    chosen = audiences.selection(audience, audiences.EVERYBODY)
     shown = ", ".join(f"max(length(CAST(c.{column} AS text)))" for column in columns)
     row = db.execute_sql(
         f"SELECT {shown} FROM contact c WHERE {chosen.condition}", chosen.params
@@ -136,7 +136,7 @@ def _groups(
 ) -> Iterator[tuple[dict[str, str], int]]:
     """(field values, people) of everybody who would be written to."""
     columns = _columns(names)
-    chosen = audiences.selection(audience)
+    chosen = audiences.selection(audience, audiences.EVERYBODY)
     shown = ", ".join(f"c.{column}" for column in columns)
     cursor = db.execute_sql(
         f"SELECT count(*), {shown} FROM contact c WHERE {chosen.condition} "

@@ -45,17 +45,22 @@ def is_number(search: str) -> bool:
     return digits >= LEAST_DIGITS and not any(character.isalpha() for character in search)
 
 
-def find(query: Any, search: str, size: int, offset: int = 0) -> list[Contact]:
-    """Of a query for contacts, those that fit what somebody typed, newest first."""
-    newest = Contact.id.desc()
+def find(query: Any, search: str, size: int, offset: int = 0, newest: bool = True) -> list[Contact]:
+    """Of a query for contacts, those that fit what somebody typed, newest first.
+
+    `newest` first looks at those that were added last; it is of no use to a query that they were
+    found not to fit.
+    """
+    order = Contact.id.desc()
     if not search.strip():
-        return list(query.order_by(newest).limit(size).offset(offset))
+        return list(query.order_by(order).limit(size).offset(offset))
     if is_number(search):
         ids = _by_number(query, search, size, offset)
     else:
         wanted = words(search)
-        ids = _by_name(query, wanted, size, offset) if wanted else []
-    return list(Contact.select().where(Contact.id.in_(ids)).order_by(newest)) if ids else []
+        by = _by_name if newest else _by_index
+        ids = by(query, wanted, size, offset) if wanted else []
+    return list(Contact.select().where(Contact.id.in_(ids)).order_by(order)) if ids else []
 
 
 # ---- numbers ------------------------------------------------------------------------------------

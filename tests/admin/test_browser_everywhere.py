@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 #: What is fetched into pages, and files: no pages of their own.
 PARTS = {"live", "now", "balance", "lgas", "health", "tests", "trials", "recount"}
+PARTS |= {"own", "own_values"}
 FILES = {"chart", "export", "export_csv", "problems", "photo", "download", "report_file"}
 #: Flask-Admin's pages that no view of ours offers lead back to the list, or nowhere.
 UNUSED = re.compile(r"/(details|export|ajax/lookup)/|/contacts/new/")
@@ -28,6 +29,7 @@ MORE = (
     "/admin/intake/?search=nothing",
     "/admin/team/?role=agent",
     "/admin/audit/?search=nothing",
+    "/admin/contacts/?own=occupation:trader&own=shirt_size:XL&field=occupation",
 )
 #: Who may look at the admin.
 ROLES = ("admin", "organiser", "reviewer", "viewer")

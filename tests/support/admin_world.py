@@ -20,7 +20,7 @@ from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.planning import saved
 from obidient.campaigns.sending import staging
 from obidient.contacts import demo as contacts_demo
-from obidient.contacts import erasure, uploads
+from obidient.contacts import erasure, fields, uploads
 from obidient.contacts.models import Contact, ContactList, Tag
 from obidient.database import db
 from obidient.results import deciding
@@ -38,12 +38,16 @@ ELECTION = results_demo.ELECTION_ID
 UNIT = "24-11-99-001"
 UPLOAD = "0" * 24
 SMS = "sms-broadcast"
+LAGOS = {"states": ["24"], "fields": {"occupation": ["trader", "tailor"]}}
 
 
 def fill(audience: dict[str, Any] | None = None) -> None:
     """People, campaigns of each kind, an election with a dispute, and what went wrong."""
     contacts_demo.load()
     results_demo.load()
+    fields.keep({"occupation": "Occupation", "shirt_size": "Shirt size"})
+    own = {"occupation": "Trader", "shirt_size": "XL"}
+    Contact.update(fields=own).where(Contact.phone <= "+2348035550010").execute()
     _campaigns(audience or {"everyone": True})
     _dispute()
     minutes = Minutes()
@@ -71,7 +75,7 @@ def _campaigns(audience: dict[str, Any]) -> None:
     control.launch(running.id)
     staging.stage(running.id)
     queues.current().enqueue(SMS, "stage", delay=3600, campaignId=running.id)
-    control.create(everybody | {"title": "Draft", "audience": {"states": ["24"]}})
+    control.create(everybody | {"title": "Draft", "audience": LAGOS})
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     later = control.create(everybody | {"title": "Tomorrow", "scheduled_at": tomorrow})
     control.launch(later.id)

@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response
 from obidient.accounts import actor
 from obidient.accounts.models import User
 from obidient.admin import formats
-from obidient.admin.base import STOP_POLLING, SecureView, done, expose
+from obidient.admin.base import STOP_POLLING, done, expose
+from obidient.admin.campaigns import audience_parts, draft_form, recordings, split, trial
 from obidient.admin.campaigns import draft as drafts
-from obidient.admin.campaigns import draft_form, recordings, split, trial
 from obidient.admin.campaigns import saved as saved_parts
+from obidient.admin.campaigns.audience_parts import AudienceParts
 from obidient.admin.campaigns.look import audience_words
-from obidient.areas import LGAS, STATES
 from obidient.campaigns import approval, control, translations
 from obidient.campaigns import text as texts
 from obidient.campaigns.fields import field_values
@@ -26,7 +26,7 @@ from obidient.campaigns.split import terms
 from obidient.clock import local, utcnow
 from obidient.config import settings
 from obidient.contacts import fields
-from obidient.contacts.models import Contact, ContactList, Tag
+from obidient.contacts.models import Contact
 from obidient.errors import Conflict, Problem
 from obidient.providers import registry
 from obidient.queues import current as queues
@@ -36,7 +36,7 @@ SAMPLES_SHOWN = 10
 DRIFT = 0.02
 
 
-class Composer(SecureView):
+class Composer(AudienceParts):
     scopes = ("campaigns:write",)
     icon = "edit"
 
@@ -93,15 +93,6 @@ class Composer(SecureView):
         """Keep what has been written so far."""
         problems = _save(self._draft(campaign_id), note=False)
         return self.render("admin/campaigns/_saved.html", problems=problems, at=utcnow())
-
-    @expose("/lgas")
-    def lgas(self) -> Any:
-        """LGAs to tick, of the chosen states or of all."""
-        chosen = set(request.args.getlist("lgas"))
-        states = set(request.args.getlist("states"))
-        return self.render(
-            "admin/campaigns/_lgas.html", groups=_lga_groups(states, chosen), chosen=chosen
-        )
 
     @expose("/<int:campaign_id>/review")
     def review(self, campaign_id: int) -> Any:
@@ -289,24 +280,15 @@ def _channels() -> list[str]:
 
 def _choices(campaign: Campaign) -> dict[str, Any]:
     """What the form offers."""
-    audience = campaign.audience or {}
     quiet_from, _, quiet_until = (campaign.quiet_hours or "").partition("-")
     providers = [p for p in registry.current().providers() if p.channel == campaign.channel]
     when = campaign.scheduled_at
     here = local(when, settings().timezone) if when else None
-    chosen = set(audience.get("lgas") or [])
-    ticked = set(audience.get("states") or [])
     return {
-        "audience": audience,
-        # The ticked first, so that they are seen without scrolling.
-        "states": dict(sorted(STATES.items(), key=lambda one: one[0] not in ticked)),
-        "lga_groups": _lga_groups(set(), chosen, only=True),
-        "chosen_lgas": chosen,
+        **audience_parts.choices(campaign.audience or {}),
         "saved_templates": saved.all_of(saved.TEMPLATE),
         "saved_audiences": saved.all_of(saved.AUDIENCE),
         "languages": translations.LANGUAGES,
-        "tags": [row.name for row in Tag.select().order_by(Tag.name).limit(500)],
-        "lists": [row.name for row in ContactList.select().order_by(ContactList.name).limit(500)],
         "fields": texts.FIELDS | fields.own(),
         "providers": providers,
         "usual_provider": registry.current().for_channel(campaign.channel),
@@ -319,18 +301,6 @@ def _choices(campaign: Campaign) -> dict[str, Any]:
         "scheduled_local": f"{here:%Y-%m-%dT%H:%M}" if here else "",
         **recordings.for_composer(campaign),
     }
-
-
-def _lga_groups(
-    states: set[str], chosen: set[str], only: bool = False
-) -> list[tuple[str, list[tuple[str, str]]]]:
-    """(state name, [(code, name)]) of the states asked for; `only` those chosen."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for code, name in LGAS.items():
-        wanted = code in chosen if only else (not states or code[:2] in states or code in chosen)
-        if wanted:
-            groups.setdefault(STATES[code[:2]], []).append((code, name))
-    return list(groups.items())
 
 
 def _side(found: drafts.Draft) -> dict[str, Any]:

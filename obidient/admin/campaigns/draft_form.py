@@ -16,7 +16,7 @@ from obidient.errors import Invalid
 
 
 def audience_from(form: MultiDict[str, str]) -> dict[str, Any]:
-    """The audience a form describes; an empty dict while nothing is chosen."""
+    """The audience a form describes; an empty dict while nothing is chosen. Raises Invalid."""
     if form.get("everyone") == "yes":
         return {"everyone": True}
     found: dict[str, Any] = {}
@@ -24,7 +24,23 @@ def audience_from(form: MultiDict[str, str]) -> dict[str, Any]:
         found[key] = form.getlist(key)
     for key in ("wards", "pollingUnits"):
         found[key] = [code for code in form.get(key, "").replace(",", " ").split() if code]
+    found["fields"] = _own(form)
     return found if any(found.values()) else {}
+
+
+def _own(form: MultiDict[str, str]) -> dict[str, list[str]]:
+    """Fields of one's own and their values, a line each; a line without a value is not filled in.
+
+    One without a field must not be left out: more people would get it than were meant.
+    """
+    found: dict[str, list[str]] = {}
+    for name, value in zip(form.getlist("own_field"), form.getlist("own_value"), strict=False):
+        if not value.strip():
+            continue
+        if not name:
+            raise Invalid(f"Choose which field of your own “{value.strip()[:40]}” is a value of.")
+        found.setdefault(name, []).append(value.strip())
+    return found
 
 
 def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -32,7 +48,6 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
     values: dict[str, Any] = {
         "title": form.get("title", "").strip(),
         "message_template": form.get("message_template", ""),
-        "audience": audience_from(form),
         "provider": form.get("provider") or None,
         "keep_spelling": form.get("keep_spelling", "yes") == "yes",
     }
@@ -51,6 +66,7 @@ def values_from(form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, st
         values["keypad"] = menu.from_form(form)
     problems: dict[str, str] = {}
     for name, read in (
+        ("audience", audience_from),
         ("throttled_rate", _pace),
         ("quiet_hours", _quiet),
         ("scheduled_at", _moment),

@@ -233,7 +233,7 @@ _AREAS = (("states", "state"), ("lgas", "LGA"), ("wards", "ward"), ("pollingUnit
 
 
 def audience_words(audience: Mapping[str, Any], most: int = 4) -> str:
-    """Who a campaign is for, in a sentence: `Lagos and Ogun · tag youth`."""
+    """Who a campaign is for, in a sentence: `Lagos, Ogun · tag youth · occupation: trader`."""
     groups = []
     names = [
         f"{area_name(code[:2])}/{area_name(code)}" if key == "lgas" else area_name(code)
@@ -248,6 +248,8 @@ def audience_words(audience: Mapping[str, Any], most: int = 4) -> str:
         if chosen:
             word = one if len(chosen) == 1 else one + "s"
             groups.append(f"{word} {_few(chosen, len(chosen), most)}")
+    for name, values in (audience.get("fields") or {}).items():
+        groups.append(f"{name.replace('_', ' ')}: {_few(values, len(values), most)}")
     if not groups:
         return "Everyone" if audience.get("everyone") else "Nobody chosen yet"
     return " · ".join(groups)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from obidient.accounts import audit
 from obidient.admin import formats
 from obidient.admin.base import CONTACTS, PAGE, SecureModelView, done, expose
+from obidient.admin.people import own_filter
 from obidient.areas import LGAS, STATES, area_name
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.contacts import editing, erasure, merge, suppression
@@ -26,7 +27,6 @@ from obidient.contacts.models import (
     Tag,
 )
 from obidient.contacts.phones import mask
-from obidient.contacts.search import find
 from obidient.database import db
 from obidient.errors import NotFound
 from obidient.queues import current as queues
@@ -99,7 +99,14 @@ class Contacts(SecureModelView):
             query = query.where(Contact.phone_invalid)
         if request.args.get("look") == "textless":
             query = query.where(Contact.textless.is_null(False))
-        return query
+        return own_filter.narrowed(query)
+
+    def _get_list_extra_args(self) -> Any:
+        """As the list keeps them in its links, of `own` all and not the first."""
+        found = super()._get_list_extra_args()
+        if "own" in request.args:
+            found.extra_args["own"] = request.args.getlist("own")
+        return found
 
     def get_list(
         self,
@@ -113,7 +120,7 @@ class Contacts(SecureModelView):
     ) -> Any:
         """By number when it looks like one, by parts of names and by own fields otherwise."""
         size = page_size or PAGE
-        return None, find(self.get_query(), search or "", size, (page or 0) * size)
+        return None, own_filter.find(self.get_query(), search or "", size, (page or 0) * size)
 
     def render(self, template: str, **more: Any) -> Any:
         if template == self.list_template:
@@ -125,6 +132,7 @@ class Contacts(SecureModelView):
                     row.name for row in ContactList.select().order_by(ContactList.name).limit(500)
                 ],
                 "tags_of": tags_of([row.id for row in more["data"]]),
+                **own_filter.for_page(),
             }
         return super().render(template, **more)
 
@@ -141,9 +149,12 @@ class Contacts(SecureModelView):
 
     @staticmethod
     def _asked_for() -> dict[str, str]:
-        """The filters, for the audit trail; what was searched for may be a number."""
+        """The filters, for the audit trail; what was searched for may be a number, and the value
+        of a field somebody's secret."""
         names = ("state", "lga", "tag", "list", "look")
         asked = {name: request.args[name] for name in names if request.args.get(name)}
+        if own := sorted({name for name, _ in own_filter.asked()}):
+            asked["fields"] = ", ".join(own)
         return asked | ({"search": "yes"} if request.args.get("search") else {})
 
     # -- one person --
