@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import logging
 import re
+import select
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -187,6 +188,22 @@ class TurnTakingSqlite(SqliteDatabase):
                 raise
 
 
+class Pool(PooledPostgresqlDatabase):  # type: ignore[misc]
+    """Connections handed out without a question to the server.
+
+    Peewee asks it each time whether the connection is alive, while every other thread waits for
+    the pool. One that the server has closed can be read from, which the socket says by itself.
+    """
+
+    def _is_closed(self, conn: Any) -> bool:
+        if conn.closed:
+            return True
+        look = select.poll()
+        look.register(conn.fileno(), select.POLLIN)
+        asked: bool = bool(look.poll(0)) and super()._is_closed(conn)
+        return asked
+
+
 def build_database(url: str) -> Database:
     """A closed database handle for DATABASE_URL; nothing is opened or created yet."""
     return _sqlite(url) if url.startswith("sqlite:///") else _postgres(url)
@@ -224,7 +241,7 @@ def _postgres(url: str) -> Database:
         options.setdefault(name, value)
     # Whatever the server's default: a claim that a crash forgets would be sent twice.
     options["options"] = f"{options.get('options', '')} -c synchronous_commit=on".strip()
-    pooled: Database = PooledPostgresqlDatabase(
+    pooled: Database = Pool(
         unquote(parts.path.lstrip("/")),
         prefer_psycopg3=True,
         # PgBouncer in transaction mode hands a session on: a statement prepared there is another's.

@@ -13,6 +13,7 @@ import pytest
 import redis
 from click.testing import Result
 from conftest import missing
+from flask import Flask
 from servers import Missing, PostgresServer, RedisServer, free_port, listening, wait_for
 from standin_africastalking import API_KEY, StandIn
 
@@ -302,3 +303,34 @@ def test_the_cache_may_have_a_redis_of_its_own(
             database.db.close()
     finally:
         other.stop()
+
+
+@pytest.mark.both
+def test_a_connection_that_the_server_has_closed_is_not_handed_out(
+    app: Flask, backend: str
+) -> None:
+    if backend != "postgres":
+        pytest.skip("SQLite has no server")
+    pid = database.db.execute_sql("SELECT pg_backend_pid()").fetchone()[0]
+    database.release()
+    with psycopg.connect(app.extensions["obidient.settings"].database_url) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+    assert database.db.execute_sql("SELECT pg_backend_pid()").fetchone()[0] != pid
+    database.release()
+
+
+@pytest.mark.both
+def test_a_connection_that_lives_is_handed_out_again_unasked(app: Flask, backend: str) -> None:
+    if backend != "postgres":
+        pytest.skip("SQLite has no server")
+    database.reachable()
+    connection = database.db.connection()
+    database.release()
+    with psycopg.connect(app.extensions["obidient.settings"].database_url) as other:
+        last = "SELECT query FROM pg_stat_activity WHERE pid = %s"
+        before = connection.execute("SELECT 'the last statement'").fetchone()
+        database.db.connect()
+        (query,) = other.execute(last, (connection.info.backend_pid,)).fetchone()
+    assert before == ("the last statement",) and database.db.connection() is connection
+    assert query == "SELECT 'the last statement'"
+    database.release()
