@@ -1,10 +1,14 @@
 """A line an event, to the terminal and to logs/server.log; no phone number in either."""
 
+import contextlib
 import logging
 import logging.handlers
+import os
 import re
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import orjson
 from flask import g, has_app_context
@@ -97,6 +101,29 @@ class OutageFilter(logging.Filter):
         return True
 
 
+class LogFile(logging.handlers.WatchedFileHandler):
+    """A file that can't be opened stops nobody's work: the terminal has every line as well."""
+
+    _told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError as error:
+            if not self._told:
+                sys.stderr.write(f"The log file can't be written to: {error}\n")
+            self._told = True
+
+    def _open(self) -> Any:
+        """What root's command begins belongs to the service, whose folder it is in."""
+        opened = super()._open()
+        if os.geteuid() == 0:
+            folder = Path(self.baseFilename).parent.stat()
+            with contextlib.suppress(OSError):
+                os.fchown(opened.fileno(), folder.st_uid, folder.st_gid)
+        return opened
+
+
 def init(settings: Settings) -> None:
     """Set the root logger up; safe to call again, as tests and several apps do."""
     root = logging.getLogger()
@@ -115,9 +142,7 @@ def init(settings: Settings) -> None:
     handlers: list[logging.Handler] = [
         logging.StreamHandler(sys.stderr),
         # Several processes append to it, and the operator's logrotate may move it away.
-        logging.handlers.WatchedFileHandler(
-            settings.log_dir / "server.log", encoding="utf-8", delay=True
-        ),
+        LogFile(settings.log_dir / "server.log", encoding="utf-8", delay=True),
     ]
     for handler in handlers:
         handler.setFormatter(OneObject() if settings.log_format == "json" else OneLine())

@@ -166,6 +166,18 @@ def test_little_memory_is_told() -> None:
     assert host.memory_line(10**9, 10**7).state == "warning"
 
 
+def test_a_log_file_that_is_not_ours_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "server.log"
+    assert not list(host._log_file(path))
+    path.touch()
+    assert not list(host._log_file(path))
+    monkeypatch.setattr(host.os, "access", lambda *_: False)
+    (line,) = host._log_file(path)
+    assert line.state == "error" and f"chown obidient: {path}" in line.cure
+
+
 def test_a_folder_that_is_not_ours_is_told(environ: dict[str, str], tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.write_text("a file stands where the folder should be")

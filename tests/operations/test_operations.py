@@ -16,7 +16,7 @@ from obidient import breaker, create_app, queue_storage, queues
 from obidient.campaigns import control
 from obidient.contacts.models import Contact
 from obidient.operations import setup
-from obidient.operations.logging import OneLine
+from obidient.operations.logging import LogFile, OneLine
 from obidient.operations.supervisor import Supervisor
 
 IDLE = "SMS queue is empty.\nVoice queue is empty.\n"
@@ -184,6 +184,33 @@ def test_a_log_line_cannot_write_to_a_terminal() -> None:
     text = "GET /results/\x1b[2J\x00\x9b31mẹ\tx"
     record = logging.LogRecord("obidient.x", logging.INFO, "", 1, text, None, None)
     assert OneLine().format(record).endswith("GET /results/?[2J??31mẹ\tx")
+
+
+def test_a_log_file_that_cannot_be_opened_stops_nobodys_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "server.log"
+    path.mkdir()
+    log = LogFile(path, delay=True)
+    record = logging.LogRecord("obidient.x", logging.INFO, "", 1, "sent", None, None)
+    log.emit(record)
+    log.emit(record)
+    told = capsys.readouterr().err
+    assert told.count("The log file can't be written to") == 1 and str(path) in told
+    path.rmdir()
+    log.emit(record)
+    log.close()
+    assert path.read_text() == "sent\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root begins a file for another user")
+def test_a_log_that_roots_command_begins_belongs_to_the_service(tmp_path: Path) -> None:
+    service = 65534
+    os.chown(tmp_path, service, service)
+    log = LogFile(tmp_path / "server.log", delay=True)
+    log.emit(logging.LogRecord("obidient.x", logging.INFO, "", 1, "sent", None, None))
+    log.close()
+    assert (tmp_path / "server.log").stat().st_uid == service
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ OPEN_FILES = 1024
 
 def lines() -> Iterator[Line]:
     locked = [line for folder in folders() for line in _rights(folder)]
+    locked += _log_file(settings().log_dir / "server.log")
     yield from locked
     if not locked:
         yield Line("ok", "folders", "Every folder that we need can be written to.")
@@ -65,6 +66,16 @@ def _rights(folder: Path) -> Iterator[Line]:
         f"install -d -o obidient -g obidient -m 700 {folder}, "
         "or name another folder (DATA_DIR, LOG_DIR).",
     )
+
+
+def _log_file(path: Path) -> Iterator[Line]:
+    if path.exists() and not os.access(path, os.W_OK):
+        yield Line(
+            "error",
+            "folders",
+            f"{path} belongs to another user: the log goes to the terminal alone.",
+            f"chown obidient: {path}, and run commands as that user: sudo -u obidient obidient …",
+        )
 
 
 def disks() -> Iterator[Line]:
