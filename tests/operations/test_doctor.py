@@ -16,6 +16,7 @@ from playhouse.migrations import Runner
 from servers import PostgresServer
 
 from obidient import database
+from obidient.config import ROOT
 from obidient.operations import doctor
 from obidient.operations.doctor import postgres, redis, report, settings
 from obidient.operations.doctor.report import clock_line
@@ -116,6 +117,18 @@ def test_what_redis_says_of_itself_is_read(environ: dict[str, str], redis_server
         connection.close()
     assert (old.state, kept.state) == ("error", "error")
     assert "Redis 6" in old.cure
+
+
+def test_a_setting_whose_name_is_misspelt_is_told(environ: dict[str, str]) -> None:
+    with at(environ):
+        wrong = ["WEB_CONCURENCY", "SECRET_KEYS", "SMS_RATE_LIMIT_PER_SECONDS"]
+        found = [line.text for line in settings.misspelt(wrong)]
+        assert len(found) == 3 and "WEB_CONCURRENCY is meant" in found[0]
+        example = (ROOT / ".env.example").read_text()
+        right = re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)
+        assert len(right) > 60
+        others = ["TELEGRAM_RATE_LIMIT_PER_SECOND", "TZ", "HTTPS_PROXY", "MAIL_BATCH_SIZE"]
+        assert not list(settings.misspelt(right + others))
 
 
 # ---- the database -------------------------------------------------------------------------------

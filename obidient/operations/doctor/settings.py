@@ -1,9 +1,14 @@
 """What would bite in the settings: secrets, addresses, proxies, a simulator in production."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-from obidient.config import EXAMPLE, Settings, settings
+from dotenv import dotenv_values
+
+from obidient import queues
+from obidient.channel_settings import channel_specs
+from obidient.config import EXAMPLE, ROOT, Settings, documented_settings, settings
 from obidient.operations.doctor.report import Line, in_production, is_local
 
 SHORTEST = 16
@@ -23,6 +28,19 @@ def lines() -> Iterator[Line]:
     yield from _secrets(configured)
     yield from _public_url(configured)
     yield from _proxies(configured)
+    yield from misspelt(dotenv_values(ROOT / ".env"))
+
+
+def misspelt(written: Iterable[str]) -> Iterator[Line]:
+    """A name that nobody reads may be a plugin's; one that is nearly ours is told."""
+    known = {name for name, _, _ in documented_settings()}
+    for channel in queues.current().channels:
+        known |= {name for name, _, _ in channel_specs(channel)}
+    for name in written:
+        meant = get_close_matches(name, known - {name}, 1, 0.9) if name not in known else []
+        if meant:
+            text = f"Nobody reads {name} in .env: {meant[0]} is meant, perhaps."
+            yield Line("warning", "env-names", text, "Correct the name, or take the line out.")
 
 
 def weak(secret: str) -> bool:
