@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import Result
 from flask import Flask
@@ -211,6 +212,22 @@ def test_a_backup_is_tried_and_restored_by_the_python_of_debian_12(
     refused = cli("restore", str(path), "--yes")
     assert refused.exit_code == 1 and "leads out" in refused.output
     assert not list(tmp_path.rglob("outside.mp3"))
+
+
+def test_a_role_that_makes_no_databases_has_its_backup_read_through(
+    cli: Cli, postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = postgres_server.url("postgres")
+    with psycopg.connect(admin, autocommit=True) as server:
+        server.execute("CREATE ROLE bare LOGIN")
+        server.execute("CREATE DATABASE bares OWNER bare")
+    host = admin.partition("@")[2].partition("/")[0]
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://bare@{host}/bares")
+    assert cli("db", "upgrade").exit_code == 0
+    made = cli("backup", str(tmp_path / "b.tar"))
+    assert made.exit_code == 0, made.output
+    assert "read through, not restored on trial" in made.output
+    database.release()
 
 
 @pytest.mark.slow
