@@ -55,7 +55,7 @@ whole_parse.install()
 # Nor is a count that takes its time, which a page would then show again without counting.
 costly.QUICK = 3_600
 # Nor is a page that takes its time while others work beside it.
-expect.set_options(timeout=120_000)
+expect.set_options(timeout=300_000)
 
 
 def pytest_collection_finish() -> None:
