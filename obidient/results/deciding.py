@@ -64,25 +64,33 @@ def process_waiting(seconds: float = SLICE) -> int:
 
 def sweep() -> None:
     """Received sheets whose hint was lost; while no queue takes hints they are decided here."""
-    waiting = Submission.select().where(Submission.status == "received").exists()
-    if waiting and not queues.current().enqueue(queues.RESULTS_SYNC, "process"):
+    if waiting().exists() and not queues.current().enqueue(queues.RESULTS_SYNC, "process"):
         process_waiting(0)
 
 
 def _process_chunk(some: int) -> tuple[int, float]:
     """Decide the next `some` sheets; returns how many there were, and the transaction's seconds."""
-    waiting = Submission.select().where(Submission.status == "received").order_by(Submission.id)
     with db.atomic():
         began = time.monotonic()
         share()
-        first = waiting.first()
+        first = waiting().first()
         if first is None:
             return 0, 0.0
         election = tally.lock_election(first.election_id)
-        rows = list(waiting.where(Submission.election_id == first.election_id).limit(some))
+        rows = list(waiting(first.election_id).limit(some))
         if rows:
             decide(rows, election)
     return len(rows), time.monotonic() - began
+
+
+def waiting(election_id: str | None = None) -> Any:
+    """Sheets to be decided, the oldest first; of one election if it is named."""
+    query = Submission.select().where(Submission.status == "received").order_by(Submission.id)
+    if election_id is not None:
+        # An expression, so that SQLite goes along the index of those that wait: by the one of
+        # elections it would read and sort every sheet that ever came, for each chunk.
+        query = query.where(Submission.election_id.concat("") == election_id)
+    return query
 
 
 def share() -> None:
@@ -298,10 +306,8 @@ def _write_outcomes(outcomes: Mapping[int, Outcome], fresh: Set[int]) -> None:
 
 def _await(first: int, last: int) -> None:
     """Until all sheets of this range are decided, here or by the worker that has taken them."""
-    waiting = Submission.select().where(
-        Submission.status == "received", Submission.id.between(first, last)
-    )
-    while waiting.exists():
+    mine = waiting().where(Submission.id.between(first, last))
+    while mine.exists():
         if not process_waiting():
             time.sleep(REST)
 

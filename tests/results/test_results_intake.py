@@ -231,3 +231,12 @@ def test_an_over_voting_sheet_for_anothers_unit_raises_no_doubt_about_it(world: 
     wrong = sheet("a", UNITS[1], accreditedVoters=3)
     assert take(wrong, sender=Sender("user:7", UNITS[0])) == ["rejected: over_voting"]
     assert review.under_review("abc123") == []
+
+
+@pytest.mark.usefixtures("world")
+def test_what_was_decided_is_not_read_when_what_waits_is_taken() -> None:
+    """On SQLite: by another index every chunk would go through all sheets of the election."""
+    sql, params = deciding.waiting("NG").limit(100).sql()
+    plan = [row[3] for row in db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params)]
+    assert len(plan) == 1
+    assert "submission_waiting" in plan[0]
