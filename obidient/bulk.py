@@ -8,7 +8,7 @@ the driver and the server read and plan it once.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from peewee import chunked
+from peewee import SQL, NodeList, chunked
 
 from obidient.database import BaseModel, db, is_postgres
 
@@ -99,6 +99,11 @@ def in_sql(values: Sequence[Any]) -> tuple[str, list[Any]]:
         cast = "::bigint[]" if kinds == {int} else "::text[]" if kinds == {str} else ""
         return f"= ANY(%s{cast})", [array(values)]
     return f"IN ({', '.join('?' * len(values))})", list(values)
+
+
+def among(column: Any, values: Sequence[Any]) -> Any:
+    """`column.in_(values)` of a Peewee query, without its node a value; at least one value."""
+    return NodeList((column, SQL(*in_sql(values))))
 
 
 def array(values: Sequence[Any]) -> Any:

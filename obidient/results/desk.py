@@ -7,7 +7,7 @@ from typing import Any
 from peewee import chunked
 
 from obidient.areas import parent_of
-from obidient.bulk import insert, put, rows_sql
+from obidient.bulk import among, insert, put, rows_sql
 from obidient.config import settings
 from obidient.database import db, mark
 from obidient.results import flags, neighbours
@@ -54,16 +54,16 @@ class Desk:
         """Read what is known about some units."""
         sheet, unit, flag = AgentSheet, UnitResult, ReviewFlag
         for known in sheet.select().where(
-            sheet.election_id == self.election_id, sheet.unit_code.in_(codes)
+            sheet.election_id == self.election_id, among(sheet.unit_code, codes)
         ):
             self.sheets.setdefault(known.unit_code, {})[known.agent] = known
         for result in unit.select().where(
-            unit.election_id == self.election_id, unit.unit_code.in_(codes)
+            unit.election_id == self.election_id, among(unit.unit_code, codes)
         ):
             self._units[result.unit_code] = result
         for raised in flag.select(flag.unit_code, flag.kind, flag.evidence).where(
             flag.election_id == self.election_id,
-            flag.unit_code.in_(codes),
+            among(flag.unit_code, codes),
             flag.closed_at.is_null(),
         ):
             self._open.setdefault(raised.unit_code, {})[raised.kind] = raised.evidence

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from peewee import SQL, chunked, fn
 
 from obidient.areas import parent_of
+from obidient.bulk import among
 from obidient.results.models import UnitResult
 from obidient.results.tally import Book, Total, worth
 
@@ -41,7 +42,7 @@ def high_units(election_id: str, wards: Iterable[str]) -> list[str]:
         rows: Any = UnitResult.select(UnitResult.unit_code).where(
             UnitResult.election_id == election_id,
             # As the index has it, literally: an expression with parameters would not match.
-            fn.SUBSTR(UnitResult.unit_code, SQL("1"), SQL("8")).in_(some),
+            among(fn.SUBSTR(UnitResult.unit_code, SQL("1"), SQL("8")), some),
             UnitResult.high,
         )
         found.extend(row[0] for row in rows.tuples())
@@ -69,7 +70,7 @@ def alike(
     found = Alike({}, {})
     for some in chunked(sorted(patterns), 500):
         rows: Any = UnitResult.select(UnitResult.pattern, UnitResult.unit_code).where(
-            UnitResult.election_id == election_id, UnitResult.pattern.in_(some)
+            UnitResult.election_id == election_id, among(UnitResult.pattern, some)
         )
         for pattern, code in rows.tuples():
             found.before.setdefault(pattern, set()).add(code)

@@ -1,6 +1,7 @@
 """The door: every sheet that comes is kept as it came, before anything is decided about it."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,7 +10,7 @@ from typing import Any
 import orjson
 from peewee import fn
 
-from obidient.bulk import insert
+from obidient.bulk import among, insert
 from obidient.clock import utcnow
 from obidient.database import db, is_postgres
 from obidient.results.models import Submission
@@ -30,6 +31,9 @@ CONTENT = (
     "rejected_votes",
     "votes_cast",
 )
+
+
+_UNLESS_KNOWN = "ON CONFLICT (submission_id, repeat) DO NOTHING RETURNING id, submission_id"
 
 
 @dataclass(frozen=True)
@@ -82,15 +86,17 @@ def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
         Submission,
         list(rows[0]),
         [fresh[key] for key in order],
-        "ON CONFLICT (submission_id, repeat) DO NOTHING RETURNING id, submission_id",
+        _UNLESS_KNOWN,
     )
     first = {submission_id: int(row_id) for row_id, submission_id in inserted}
-    ids: dict[int, int] = {}
-    for place in sorted(range(len(rows)), key=lambda place: str(rows[place]["submission_id"])):
-        row = rows[place]
-        is_first = row["submission_id"] in first and fresh[row["submission_id"]] is row
-        ids[place] = first[row["submission_id"]] if is_first else _repeat(row)
-    return [ids[place] for place in range(len(rows))]
+    repeats = [
+        row
+        for row in sorted(rows, key=lambda row: str(row["submission_id"]))
+        if row["submission_id"] not in first or fresh[row["submission_id"]] is not row
+    ]
+    ids = {(submission_id, 0): row_id for submission_id, row_id in first.items()}
+    ids |= _keep_repeats(repeats)
+    return [ids[row["submission_id"], row["repeat"]] for row in rows]
 
 
 def _reserve(number: int) -> list[int]:
@@ -99,23 +105,26 @@ def _reserve(number: int) -> list[int]:
     return sorted(row[0] for row in db.execute_sql(sql, (number,)))
 
 
-def _repeat(row: dict[str, Any]) -> int:
-    """Keep what came under a known id as well, numbered by the order of arrival."""
-    last = Submission.select(fn.MAX(Submission.repeat)).where(
-        Submission.submission_id == row["submission_id"]
-    )
+def _keep_repeats(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, int], int]:
+    """Keep what came under a known id as well, numbered by the order of arrival; their ids."""
+    if not rows:
+        return {}
+    names = sorted({row["submission_id"] for row in rows})
+    last = Submission.select(Submission.submission_id, fn.MAX(Submission.repeat))
+    known: Any = last.where(among(Submission.submission_id, names))
+    known = known.group_by(Submission.submission_id)
     while True:
-        number = (last.scalar() or 0) + 1
-        added = (
-            Submission.insert(**row | {"repeat": number})
-            .on_conflict(
-                conflict_target=[Submission.submission_id, Submission.repeat], action="IGNORE"
-            )
-            .returning(Submission.id)
-            .execute()
-        )
-        for one in added:
-            return int(one.id)
+        numbers = Counter(dict(known.clone().tuples()))
+        for row in rows:
+            numbers[row["submission_id"]] += 1
+            row["repeat"] = numbers[row["submission_id"]]
+        with db.atomic() as attempt:
+            added = insert(Submission, list(rows[0]), rows, f"{_UNLESS_KNOWN}, repeat")
+            if len(added) == len(rows):
+                return {(name, repeat): int(row_id) for row_id, name, repeat in added}
+            # Another request took a number first. All of ours go: keeping some while going back
+            # for others, two requests could wait for each other for ever.
+            attempt.rollback()
 
 
 def _text(value: Any, most: int) -> str:

@@ -13,7 +13,7 @@ import orjson
 from peewee import chunked
 
 from obidient.areas import ROOT_CODE, ancestors, parent_of
-from obidient.bulk import put
+from obidient.bulk import among, put
 from obidient.clock import utcnow
 from obidient.database import locked
 from obidient.results.models import Election, Tally, UnitResult
@@ -125,7 +125,7 @@ class Book:
             # Not with +=, which Peewee takes for a UNION.
             stored.extend(
                 Tally.select().where(
-                    Tally.election_id == self.election_id, Tally.area_code.in_(some)
+                    Tally.election_id == self.election_id, among(Tally.area_code, some)
                 )
             )
         self.totals |= {row.area_code: as_total(row) for row in stored}
@@ -137,10 +137,13 @@ class Book:
         difference = Total()
         difference.add(after)
         difference.add(before, -1)
-        for code in ancestors(unit)[1:]:
-            self._changes.setdefault(code, Total()).add(difference)
+        ward = parent_of(unit) or ROOT_CODE
+        self._changes.setdefault(ward, Total()).add(difference)
 
     def save(self) -> None:
+        for ward, change in list(self._changes.items()):
+            for code in ancestors(ward)[1:]:
+                self._changes.setdefault(code, Total()).add(change)
         for code, change in self._changes.items():
             self.totals.setdefault(code, Total()).add(change)
         write(
