@@ -12,9 +12,9 @@ run: $(VENV)/.installed
 test quick: export PYTHONDONTWRITEBYTECODE :=
 
 # Lint and types first: they are quick, and pytest's counts stay the last lines.
-# Three at a time, since many tests wait for something more than they work.
+# Five at a time on two cores, since many tests wait for something more than they work.
 test: $(VENV)/.installed-test browser lint
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 5 --dist worksteal
 
 # The loop one lives in: nothing slow, no browser, SQLite alone.
 quick: $(VENV)/.installed-test lint

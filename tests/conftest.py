@@ -5,6 +5,8 @@ Every test runs on SQLite without Redis; those marked `both` run again on Postgr
 
 import contextlib
 import gc
+import itertools
+import operator
 import os
 import secrets
 import shutil
@@ -56,6 +58,22 @@ whole_parse.install()
 costly.QUICK = 3_600
 # Nor is a page that takes its time while others work beside it.
 expect.set_options(timeout=300_000)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests come first in the share of each worker, so that none is left to wait for one."""
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    if workers == 1:
+        return
+    is_long = [any(map(one.get_closest_marker, ("slow", "browser"))) for one in items]
+    long = list(itertools.compress(items, is_long))
+    short = list(itertools.compress(items, map(operator.not_, is_long)))
+    size = -(-len(short) // workers)
+    items[:] = [
+        one
+        for worker in range(workers)
+        for one in long[worker::workers] + short[worker * size : (worker + 1) * size]
+    ]
 
 
 def pytest_collection_finish() -> None:
