@@ -29,7 +29,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -99,6 +99,8 @@ class Weather:
         self.rig, self.network, self.storm, self.chance = rig, network, storm, chance
         # Long enough that most kills find calls in hand.
         self.latency = 0.2
+        #: Faults that come first, by name; chance has the rest.
+        self.first: list[str] = []
         self.kinds: dict[str, Callable[[], None]] = {
             "kill": self.kill,
             "stall": lambda: self.trouble(stall=STALL),
@@ -119,7 +121,8 @@ class Weather:
     def strike(self) -> None:
         # Killed workers are what matters most.
         weights = [3 if name == "kill" else 1 for name in self.kinds]
-        name = self.chance.choices(list(self.kinds), weights)[0]
+        by_chance = self.chance.choices(list(self.kinds), weights)[0]
+        name = self.first.pop(0) if self.first else by_chance
         self.storm.faults[name] += 1
         self.kinds[name]()
 
@@ -206,8 +209,9 @@ def run(
     rate: int = 1500,
     channel: str = "sms",
     sabotage: str = "",
+    first: Sequence[str] = (),
 ) -> Storm:
-    """One campaign through one storm, at `rate` messages a second."""
+    """One campaign through one storm, at `rate` messages a second; `first` faults come first."""
     chance = random.Random(seed)
     storm = Storm(seed, channel)
     rates = {f"{name}_RATE_LIMIT_PER_SECOND": str(rate) for name in ("SMS", "VOICE")}
@@ -223,6 +227,7 @@ def run(
         ) as rig,
     ):
         weather = Weather(rig, network, storm, chance)
+        weather.first += first
         network.behave(latency=weather.latency)
         invite(people)
         campaign_id = launch(rig, seed, channel)

@@ -24,6 +24,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,8 +106,13 @@ class Weather(OneWeather):
         self.ends.centre.start()
 
 
-def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
-    """One campaign of `people` through one storm; it takes some ten seconds without faults."""
+def run(
+    seed: int, people: int, embedded: bool, sabotage: str = "", first: Sequence[str] = ()
+) -> Storm:
+    """One campaign of `people` through one storm; it takes some ten seconds without faults.
+
+    The faults named in `first` come first.
+    """
     chance = random.Random(seed)
     storm = Storm(seed)
     with (
@@ -123,6 +129,7 @@ def run(seed: int, people: int, embedded: bool, sabotage: str = "") -> Storm:
         Postman(ends, rig.webhook_url, random.Random(seed)) as postman,
     ):
         weather = Weather(rig, ends, storm, chance)
+        weather.first += first
         ends.africastalking.behave(latency=weather.latency)
         invite(people)
         campaign_id = launch("Hello" if seed % 2 else "Hello {{first_name}}")

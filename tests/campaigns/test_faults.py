@@ -145,7 +145,7 @@ def test_a_storm_of_faults_loses_nobody_and_writes_to_nobody_twice(
     if not embedded:
         request.getfixturevalue("redis_server")
         request.getfixturevalue("postgres_server")
-    storm = faults.run(seed=5, people=3000, embedded=embedded, rate=400)
+    storm = faults.run(seed=5, people=3000, embedded=embedded, rate=400, first=("kill",))
     assert storm.problems == [], storm.line()
     assert storm.kills > 0
 
