@@ -199,8 +199,7 @@ class Settings:
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Parse the environment over `.env`; raises ConfigError naming every wrong variable."""
         if environ is None:
-            stored = _stored(ROOT / ".env")
-            environ = {k: v for k, v in stored.items() if v is not None} | dict(os.environ)
+            environ = {k: v for k, v in stored().items() if v is not None} | dict(os.environ)
         values: dict[str, Any] = {}
         wrong: list[str] = []
         for name, variable, spec in _specs():
@@ -215,7 +214,7 @@ class Settings:
                 values[name] = spec["parse"](text)
             except ValueError as error:
                 # Without the password of an address: this is printed and logged.
-                shown = re.sub(r"(://[^:/@]*):.*@", r"\1:…@", given or "")
+                shown = value.describe_url(given or "")
                 wrong.append(f"{variable} {error} (it is {shown!r}).")
         if wrong:
             raise ConfigError("\n".join(wrong))
@@ -269,8 +268,9 @@ class Settings:
         return self.channel(channel).providers
 
 
-def _stored(path: Path) -> dict[str, str | None]:
+def stored() -> dict[str, str | None]:
     """What `.env` holds; it is its owner's alone, so whoever else runs a command is told so."""
+    path = ROOT / ".env"
     try:
         return dotenv_values(path)
     except PermissionError:

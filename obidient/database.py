@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import logging
-import re
 import select
 import sqlite3
 import time
@@ -32,6 +31,7 @@ from obidient import upgrading
 from obidient.config import ROOT, Settings, settings
 from obidient.errors import first_line
 from obidient.letters import one_spelling
+from obidient.setting_values import describe_url
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -323,11 +323,6 @@ def pending_migrations() -> list[str]:
     """Names of migrations not applied yet, oldest first."""
     runner = Runner(db.obj, str(MIGRATIONS))
     return [migration.name for migration in runner.status() if not migration.applied]
-
-
-def describe_url(url: str) -> str:
-    """The URL without its password, for people to read."""
-    return re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url)
 
 
 def reachable() -> str | None:

@@ -103,6 +103,11 @@ def check_address(url: str) -> None:
         ) from None
 
 
+def describe_url(url: str) -> str:
+    """The URL without its password, for people to read."""
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url)
+
+
 def database_url(value: str) -> str:
     if not re.match(r"^(sqlite:///|postgres(ql)?://)", value.strip()):
         raise ValueError("must start with sqlite:/// or postgresql://")

@@ -13,11 +13,11 @@ from obidient.campaigns import standstill
 from obidient.campaigns.models.campaign import ProviderState
 from obidient.clock import utcnow
 from obidient.config import settings
-from obidient.database import describe_url
 from obidient.operations import health
 from obidient.operations.doctor.providers import is_wanted
 from obidient.operations.models import Restart
 from obidient.providers import registry
+from obidient.setting_values import describe_url
 from obidient.workers import waiting
 from obidient.workers.living import living_workers
 from obidient.workers.models import SweepRun

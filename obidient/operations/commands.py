@@ -11,9 +11,9 @@ from obidient import database, queues
 from obidient.campaigns import control
 from obidient.command import with_app
 from obidient.config import ConfigError, settings
-from obidient.database import describe_url
 from obidient.operations import listing
 from obidient.operations.worker import chosen_queues
+from obidient.setting_values import describe_url
 from obidient.workers import waiting
 
 

@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 from obidient import breaker, database, files, queue_storage, queues
 from obidient.campaigns import standstill
 from obidient.config import settings
-from obidient.database import db, describe_url
+from obidient.database import db
 from obidient.errors import first_line
+from obidient.setting_values import describe_url
 from obidient.workers import failed_jobs
 from obidient.workers import waiting as queue_jobs
 from obidient.workers.living import living_workers

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from obidient import queue_storage, redis_client
 from obidient.admin import formats
 from obidient.config import settings
-from obidient.database import describe_url
+from obidient.setting_values import describe_url
 
 
 def facts() -> tuple[list[tuple[str, str]], str]:

@@ -14,9 +14,10 @@ from playhouse.migrations import Runner
 from obidient import __version__, database
 from obidient.admin.base import SecureView, expose
 from obidient.config import documented_settings, settings
-from obidient.database import MIGRATIONS, db, describe_url
+from obidient.database import MIGRATIONS, db
 from obidient.operations.models import Backup, Restart, WebProcess
 from obidient.redact import redact
+from obidient.setting_values import describe_url
 from obidient.workers.models import WorkerProcess
 
 #: Never shown, not even in part.

@@ -16,6 +16,7 @@ from obidient.operations.doctor.report import (
     size,
     span,
 )
+from obidient.setting_values import describe_url
 
 OLDEST = 14
 #: Tables whose rows change all evening.
@@ -95,7 +96,7 @@ def _sqlite() -> Iterator[Line]:
 def _postgres() -> Iterator[Line]:
     number = int(_one("SHOW server_version_num"))
     shown = str(_one("SHOW server_version")).split()[0]
-    where = database.describe_url(settings().database_url)
+    where = describe_url(settings().database_url)
     if number < OLDEST * 10_000:
         text = f"PostgreSQL {shown} at {where} is too old."
         yield Line("error", "database", text, f"Upgrade it to {OLDEST} or newer.")

@@ -10,7 +10,6 @@ from redis.exceptions import RedisError
 
 from obidient import breaker, redis_client
 from obidient.config import settings
-from obidient.database import describe_url
 from obidient.errors import first_line
 from obidient.operations.doctor.report import (
     Line,
@@ -21,6 +20,7 @@ from obidient.operations.doctor.report import (
     size,
     span,
 )
+from obidient.setting_values import describe_url
 
 OLDEST = (6, 0)
 FULL, NEARLY_FULL = 0.95, 0.8

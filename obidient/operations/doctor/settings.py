@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
 from obidient import queues
 from obidient.channel_settings import channel_specs
-from obidient.config import EXAMPLE, ROOT, Settings, documented_settings, settings
+from obidient.config import EXAMPLE, Settings, documented_settings, settings, stored
 from obidient.operations.doctor.report import Line, in_production, is_local
 
 SHORTEST = 16
@@ -28,7 +26,7 @@ def lines() -> Iterator[Line]:
     yield from _secrets(configured)
     yield from _public_url(configured)
     yield from _proxies(configured)
-    yield from misspelt(dotenv_values(ROOT / ".env"))
+    yield from misspelt(stored())
 
 
 def misspelt(written: Iterable[str]) -> Iterator[Line]:
