@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from rig import end
+
 #: Seconds that a request may take.
 PATIENCE = 120.0
 
@@ -100,12 +102,7 @@ class Site:
         """Seconds that a process took to finish what it had in hand."""
         child = self.running.pop(name)
         began = time.monotonic()
-        child.terminate()
-        try:
-            child.wait(60)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        end(child, 60)
         return time.monotonic() - began
 
     def end_all(self) -> None:

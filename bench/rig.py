@@ -19,7 +19,7 @@ from flask import Flask
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from servers import PostgresServer, RedisServer, free_port, listening, wait_for  # noqa: E402
+from servers import PostgresServer, RedisServer, end, free_port, listening, wait_for  # noqa: E402
 from standin_africastalking import API_KEY  # noqa: E402
 
 from obidient import create_app, database  # noqa: E402
@@ -175,12 +175,7 @@ def gunicorn(
         wait_for(lambda: listening(int(environ["PORT"])), 300, "gunicorn")
         yield child
     finally:
-        child.terminate()
-        try:
-            child.wait(40)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        end(child, 40)
 
 
 #: Columns of a contact that are empty text.

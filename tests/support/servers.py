@@ -4,7 +4,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nursery
 
@@ -24,6 +24,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def end(child: subprocess.Popen[Any], seconds: float) -> None:
+    """Tell a process to end, and kill it when it has not after so many seconds."""
+    child.terminate()
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def children(pid: int) -> set[int]:
@@ -199,13 +209,7 @@ def process(*command: str, environ: dict[str, str], cwd: Path) -> Iterator[subpr
     try:
         yield child
     finally:
-        if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
-            try:
-                child.wait(60)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        end(child, 60)
 
 
 def run(*command: str, environ: dict[str, str]) -> tuple[int, str]:
