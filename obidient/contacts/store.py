@@ -22,6 +22,9 @@ _COLUMNS = ("phone", *_NAMES, *_CODES, *_PLACE_TEXTS, "area_flag", "textless", "
 KEPT = (*_NAMES, *_CODES, *_PLACE_TEXTS, "area_flag", "fields")
 
 _ON_COMMIT = "ON COMMIT DELETE ROWS"
+#: Contacts that a batch (p) is about. CROSS: SQLite then looks up each of the batch, where it would
+#: otherwise read all contacts there are for every batch.
+_KNOWN = "CROSS JOIN contact c WHERE c.phone = p.phone"
 
 #: (line, line of the earlier row or 0, number, name kept, name given)
 Met = Callable[[int, int, str, str, str], None]
@@ -205,8 +208,7 @@ class BatchWriter:
     def _known(self) -> int:
         """Count what is new and what is known; rows that this import met before are duplicates."""
         rows = db.execute_sql(
-            "SELECT p.phone, c.full_name, c.import_id FROM import_person p "
-            "JOIN contact c ON c.phone = p.phone"
+            f"SELECT p.phone, c.full_name, c.import_id FROM import_person p {_KNOWN}"
         ).fetchall()
         self._count({phone: (name, owner) for phone, name, owner in rows})
         return len(rows)
@@ -303,7 +305,7 @@ class BatchWriter:
             return
         mine, columns = int(self._import_id), ", ".join(KEPT)
         others = f"c.import_id IS {'DISTINCT FROM' if is_postgres() else 'NOT'} {mine}"
-        known = f"JOIN contact c ON c.phone = p.phone WHERE {others}"
+        known = f"{_KNOWN} AND {others}"
         db.execute_sql(
             f"INSERT INTO contact_before (import_id, contact_id, {columns}) "
             f"SELECT {mine}, c.id, {', '.join(f'c.{one}' for one in KEPT)} "
@@ -325,15 +327,13 @@ class BatchWriter:
 
     def _link(self, any_known: bool) -> None:
         db.execute_sql(
-            "INSERT INTO contact_tag (contact_id, tag_id) SELECT c.id, t.tag_id FROM import_tag t "
-            "JOIN contact c ON c.phone = t.phone WHERE true ORDER BY 2, 1 "
-            "ON CONFLICT (tag_id, contact_id) DO NOTHING"
+            "INSERT INTO contact_tag (contact_id, tag_id) SELECT c.id, p.tag_id FROM import_tag p "
+            f"{_KNOWN} ORDER BY 2, 1 ON CONFLICT (tag_id, contact_id) DO NOTHING"
         )
         if self._list_id is not None:
             db.execute_sql(
                 "INSERT INTO contact_list_member (list_id, contact_id) "
-                f"SELECT {int(self._list_id)}, c.id FROM import_person p "
-                "JOIN contact c ON c.phone = p.phone WHERE true ORDER BY 2 "
+                f"SELECT {int(self._list_id)}, c.id FROM import_person p {_KNOWN} ORDER BY 2 "
                 "ON CONFLICT (list_id, contact_id) DO NOTHING"
             )
 
