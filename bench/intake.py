@@ -47,14 +47,17 @@ def rows_of(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-def make_election(rig: Rig) -> None:
+def import_register(rig: Rig) -> None:
     obidient(rig, "register", "import", str(DATA / "polling_units.csv.gz"))
+
+
+def make_election(status: str) -> None:
     parties = [
         {"partyCode": row["party_code"], "partyName": row["party_name"]}
         for row in rows_of(DATA / "parties_2023_presidential.csv")
     ]
     document = {"electionId": ELECTION, "electionName": "Synthetic", "parties": parties}
-    elections.create(document | {"electionType": "presidential", "status": "ongoing"})
+    elections.create(document | {"electionType": "presidential", "status": status})
 
 
 def obidient(rig: Rig, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -119,7 +122,7 @@ def wrong_outcomes(stream: Path) -> int:
     words = {"accept": "accepted"}
     query: Any = Submission.select(
         Submission.submission_id, Submission.repeat, Submission.status, Submission.reason
-    )
+    ).where(Submission.election_id == ELECTION)
     found = {
         (name, repeat): f"reject:{reason}" if status == "rejected" else status
         for name, repeat, status, reason in query.tuples().iterator()
@@ -136,7 +139,8 @@ def wrong_outcomes(stream: Path) -> int:
 
 def wrong_units(stream: Path) -> int:
     """Units in which something else counts than the truth."""
-    counted = {row.unit_code: worth(row) for row in UnitResult.select().iterator() if row.figures}
+    rows = UnitResult.select().where(UnitResult.election_id == ELECTION)
+    counted = {row.unit_code: worth(row) for row in rows.iterator() if row.figures}
     wrong = 0
     for row in rows_of(stream / "pu_results.csv"):
         wrong += not is_right(counted.pop(row["polling_unit_code"], None), row)
@@ -145,7 +149,8 @@ def wrong_units(stream: Path) -> int:
 
 def wrong_totals(stream: Path) -> int:
     """Areas whose totals differ from the truth files: the nation, 37 states, 774 LGAs."""
-    stored = {row.area_code: as_total(row) for row in Tally.select() if len(row.area_code) <= 5}
+    rows = Tally.select().where(Tally.election_id == ELECTION)
+    stored = {row.area_code: as_total(row) for row in rows if len(row.area_code) <= 5}
     truth = json.loads((stream / "truth_national.json").read_text())
     nation, numbers = stored.pop("NG"), truth["totals"]
     names = ("units", "registered", "accredited", "valid", "rejected")
@@ -175,7 +180,8 @@ def run(name: str, embedded: bool, stream: Path) -> None:
     path = stream / "submissions.ndjson"
     with Rig(embedded) as rig, path.open() as file:
         lines = sum(1 for _ in file)
-        make_election(rig)
+        import_register(rig)
+        make_election("ongoing")
         bare = lines / bare_insert(path)
         seconds, memory = load(rig, path)
         ours = lines / seconds
@@ -194,13 +200,18 @@ def run(name: str, embedded: bool, stream: Path) -> None:
             raise SystemExit("the intake is wrong")
 
 
+def need_data(parser: argparse.ArgumentParser) -> None:
+    """End with a sentence when the folder of the data is not named."""
+    if not (DATA / "polling_units.csv.gz").exists():
+        parser.error("set OBIDIENT_BENCH_DATA to the folder of the register and the generator")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     parser.add_argument("--stream", type=Path, help="a folder that the generator has filled")
     chosen = parser.parse_args()
-    if not (DATA / "polling_units.csv.gz").exists():
-        parser.error("set OBIDIENT_BENCH_DATA to the folder of the register and the generator")
+    need_data(parser)
     with tempfile.TemporaryDirectory() as name:
         stream = chosen.stream or Path(name)
         if chosen.stream is None:

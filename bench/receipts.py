@@ -1,277 +1,239 @@
 """How many callbacks a second the webhook takes, each committed before its 200, and a burst.
 
-    python bench/receipts.py [--database postgresql://…] [--redis redis://…] [--rounds 5]
+    python bench/receipts.py [--only sqlite|postgres] [--rounds 5] [--seconds 5]
+    python bench/receipts.py --before ../before       beside another version, checked out there
 
 Beside ours runs a bare Flask view with one committed insert into a table of the same columns, under
 the same gunicorn settings; rounds alternate, since a shared machine is fast one minute and slow the
-next, and what counts is the median of the ratios. A worker applies the receipts meanwhile.
+next, and what counts is the median of the ratios. Then callbacks come at half that rate, for the
+times of single ones. Last comes a burst to recipients of a campaign, while a worker applies it:
+each must be answered, stored and counted. Needs wrk.
 """
 
 import argparse
-import json
 import os
 import re
-import secrets
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-TOKEN = "bench-token"
-PROVIDER = "simulator-sms"
-
-BARE = """
-import os, sqlite3, threading, time
 import psycopg
-from flask import Flask, request
+from rig import Rig
+from wrk import Web, load, served, wrk
 
-app = Flask(__name__)
-here = threading.local()
-url = os.environ["DATABASE_URL"]
-sql = "INSERT INTO bare (provider, event, received_at, body) VALUES ({0}, {0}, {0}, {0})"
+from obidient import database
+from obidient.campaigns.models.callbacks import RawCallback
+from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
+from obidient.clock import utcnow
+from obidient.database import db
 
-def connection():
-    if not hasattr(here, "connection"):
-        if url.startswith("sqlite"):
-            made = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=15)
-            made.execute("PRAGMA journal_mode=wal")
-            made.execute("PRAGMA synchronous=full")
-            here.sql = sql.format("?")
-        else:
-            made = psycopg.connect(url, autocommit=True)
-            here.sql = sql.format("%s")
-        here.connection = made
-    return here.connection
+PROVIDER = "simulator-sms"
+CLIENTS, LANES, SENDERS = 32, 32, 2
+SETTINGS = {"LOG_LEVEL": "warning"}
 
-@app.post("/callback")
-def callback():
-    made = connection()
-    made.execute(here.sql, ("x", "y", time.time(), request.get_data()))
-    return ""
-"""
-
+#: A callback of its own each time; `pause` is the middle of what a connection waits between two.
 LUA = """
 local n = 0
-local id = 0
 function setup(thread) thread:set("seed", math.random(1, 1000000000)); end
+function delay() return math.random() * 2 * {pause} end
 function request()
   n = n + 1
   local body = "id=bench-" .. seed .. "-" .. n ..
     "&status=Success&phoneNumber=%2B2348035550001&networkCode=62130"
-  return wrk.format("POST", wrk.path, {["Content-Type"]="application/x-www-form-urlencoded"}, body)
+  local head = {{["Content-Type"]="application/x-www-form-urlencoded"}}
+  return wrk.format("POST", wrk.path, head, body)
 end
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def make_bare() -> None:
+    """The table of the baseline."""
+    key, blob = ("bigserial", "bytea") if database.is_postgres() else ("integer", "blob")
+    db.execute_sql(
+        f"CREATE TABLE bare (id {key} PRIMARY KEY, provider text, event text, "
+        f"received_at double precision, body {blob})"
+    )
 
 
-@contextmanager
-def running(command: list[str], environ: dict[str, str], log: Path) -> Iterator[None]:
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            command, env=environ, cwd=ROOT, stdout=out, stderr=out, start_new_session=True
-        )
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+def lua(web: Web, pause: float = 0) -> str:
+    """The path of a script for wrk; without a pause there is none, not even a short one."""
+    path = web.folder / "callback.lua"
+    text = LUA.format(pause=pause)
+    path.write_text(text if pause else text.replace("function delay()", "function unused()"))
+    return str(path)
 
 
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+def other(root: Path, rig: Rig, seconds: int) -> float:
+    """Callbacks a second of the version checked out at `root`, by its own benchmark."""
+    command = [sys.executable, str(root / "bench" / "receipts.py"), "--rounds", "1", "--burst", "0"]
+    command += ["--seconds", str(seconds)]
+    if not rig.embedded:
+        with psycopg.connect(rig.postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS other")
+            connection.execute("CREATE DATABASE other")
+        command += ["--database", rig.postgres.url("other"), "--redis", rig.redis.url]
+    environ = dict(os.environ) | {"PYTHONPATH": str(root)}
+    done = subprocess.run(
+        command, cwd=root, env=environ, capture_output=True, text=True, check=True
+    )
+    found = re.search(r"ours +(\d+)/s", done.stdout)
+    if found is None:
+        raise SystemExit(f"the other version says: {done.stdout}")
+    return float(found[1])
+
+
+def sustained(name: str, rig: Rig, web: Web, path: str, asked: argparse.Namespace) -> float:
+    """Rounds in turn; returns our median rate."""
+    rates, ratios, gains = [], [], []
+    with served(rig, "served:flask_insert", **SETTINGS) as bare:
+        options = (f"-c{CLIENTS}", "-t1", "-s", lua(web))
+        for _ in range(asked.rounds):
+            plain = load(bare, "/callback", asked.seconds, *options)
+            ours = load(web, path, asked.seconds, *options)
+            rates.append(ours.rate)
+            ratios.append(ours.rate / plain.rate)
+            line = (
+                f"{name:<11} bare {plain.rate:6,.0f}/s ({plain.cost:.0f} µs of CPU)   "
+                f"ours {ours.rate:6,.0f}/s ({ours.cost:.0f} µs)   {ratios[-1]:.2f}"
+            )
+            if asked.before:
+                gains.append(ours.rate / other(asked.before.resolve(), rig, asked.seconds))
+                line += f"   {gains[-1]:.2f} times the other version"
+            print(line, flush=True)
+    rate, ratio = statistics.median(rates), statistics.median(ratios)
+    print(f"{name:<11} median of {asked.rounds}: ours {rate:,.0f}/s, ratio {ratio:.2f}", end="")
+    print(f", {statistics.median(gains):.2f} times the other version" if gains else "")
+    return rate
+
+
+def at_half(name: str, web: Web, path: str, rate: float, seconds: int) -> None:
+    """Single callbacks when half as many come as could."""
+    pause = CLIENTS / (rate / 2) * 1000
+    options = (f"-c{CLIENTS}", "-t1", "-s", lua(web, pause))
+    came, slowest = wrk(web.address + path, seconds, *options)
+    print(f"{name:<11} at {came:,.0f}/s p99 {slowest:.1f} ms", flush=True)
+
+
+# ---- a burst ------------------------------------------------------------------------------------
+
+
+def make_sent(number: int) -> int:
+    """A campaign whose recipients wait for their reports; returns its id."""
+    RawCallback.delete().execute()
+    made = Campaign.create(
+        channel="sms",
+        title="Burst",
+        message_template="x",
+        provider=PROVIDER,
+        status="completed",
+        staged=True,
+        started_at=utcnow(),
+        total=number,
+        sent=number,
+    )
+    rows = [
+        {
+            "campaign_id": made.id,
+            "phone": f"+234803{n:07d}",
+            "batch": 0,
+            "status": RecipientStatus.SENT,
+            "attempts": 1,
+            "provider_id": f"burst-{n}",
+            "sent_at": utcnow(),
+        }
+        for n in range(number)
+    ]
+    with db.atomic():
+        for start in range(0, number, 1_000):
+            Recipient.insert_many(rows[start : start + 1_000]).execute()
+    database.release()
+    return int(made.id)
+
+
+def send_share(port: int, path: str, numbers: range, rate: float) -> int:
+    """Offer these callbacks at `rate` a second in all; how many were answered 200."""
+    began = time.monotonic()
+
+    def lane(first: int) -> int:
+        taken = 0
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+            for place in range(first, len(numbers), LANES):
+                time.sleep(max(0.0, began + place / rate - time.monotonic()))
+                n = numbers[place]
+                body = f"id=burst-{n}&status=Success&phoneNumber=%2B234803{n:07d}&networkCode=62130"
+                head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+                kind = "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+                line.sendall((head + kind + body).encode())
+                taken += line.recv(65536).startswith(b"HTTP/1.1 200")
+        return taken
+
+    with ThreadPoolExecutor(LANES) as pool:
+        return sum(pool.map(lane, range(LANES)))
+
+
+def burst(name: str, rig: Rig, web: Web, path: str, number: int, rate: int) -> None:
+    """Send it, then wait until the worker has applied all of it."""
+    campaign = make_sent(number)
+    rig.worker()
+    rig.wait_for_workers()
+    port = int(web.address.rsplit(":", 1)[1])
+    began = time.monotonic()
+    with ProcessPoolExecutor(SENDERS) as pool:
+        shares = [range(first, number, SENDERS) for first in range(SENDERS)]
+        done = [pool.submit(send_share, port, path, one, rate / SENDERS) for one in shares]
+        answered = sum(one.result() for one in done)
+    took = time.monotonic() - began
+    print(
+        f"{name:<11} burst of {number:,} offered at {rate:,}/s: {answered:,} answered 200 in "
+        f"{took:.1f} s ({answered / took:,.0f}/s)"
+    )
+    later = until(lambda: not RawCallback.select().where(RawCallback.state == "new").exists())
+    stored = RawCallback.select().count()
+    delivered = Campaign.get_by_id(campaign).delivered
+    print(f"{name:<11} stored {stored:,}, delivered {delivered:,}, the last {later:.1f} s later")
+    if not answered == stored == delivered == number:
+        raise SystemExit("some were lost")
+
+
+def until(check: Callable[[], bool]) -> float:
+    """Seconds until it is true."""
+    began = time.monotonic()
+    while not check():
         time.sleep(0.1)
-    raise SystemExit("the server did not start; look at the log")
-
-
-def wrk(url: str, seconds: int, script: Path) -> float:
-    """Requests a second; complains about anything that is not a 200."""
-    command = ["wrk", "-t1", "-c32", f"-d{seconds}s", "-s", str(script), url]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in out or "Socket errors" in out:
-        print(out, file=sys.stderr)
-    found = re.search(r"Requests/sec:\s+([0-9.]+)", out)
-    return float(found[1]) if found else 0.0
-
-
-def burst(port: int, path: str, number: int, rate: int) -> tuple[int, float]:
-    """Offer `number` callbacks at `rate` a second over 64 connections; returns the 200s."""
-    clock = time.monotonic
-    begun = clock()
-    taken = [0] * 64
-
-    def send(lane: int) -> None:
-        connection = socket.create_connection(("127.0.0.1", port))
-        connection.settimeout(60)
-        for i in range(lane, number, 64):
-            due = begun + i / rate
-            if due > clock():
-                time.sleep(due - clock())
-            body = f"id=burst-{i}&status=Success&phoneNumber=%2B234803{i:07d}&networkCode=62130"
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
-            kind = "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
-            connection.sendall((head + kind + body).encode())
-            if connection.recv(65536).startswith(b"HTTP/1.1 200"):
-                taken[lane] += 1
-        connection.close()
-
-    threads = [threading.Thread(target=send, args=(lane,)) for lane in range(64)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(taken), clock() - begun
-
-
-def run(environ: dict[str, str], code: str, *arguments: str) -> str:
-    """The last line that `code` prints, run inside the app."""
-    begin = "import json, sys; from obidient import create_app, database; app = create_app()\n"
-    body = "".join(f"    {line}\n" for line in ["db = database.db", *code.strip().splitlines()])
-    command = [sys.executable, "-c", f"{begin}with app.app_context():\n{body}", *arguments]
-    out = subprocess.run(
-        command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return (out.stdout.strip().splitlines() or [""])[-1]
-
-
-def query(environ: dict[str, str], sql: str) -> list[list[int]]:
-    rows: list[list[int]] = json.loads(
-        run(environ, "print(json.dumps(db.execute_sql(sys.argv[1]).fetchall()))", sql)
-    )
-    return rows
-
-
-SENT = """
-from obidient.campaigns.models import Campaign, Recipient
-from obidient.campaigns.receipt_models import RawCallback
-from obidient.clock import utcnow
-RawCallback.delete().execute()
-n = int(sys.argv[1])
-c = Campaign.create(channel="sms", title="Burst", message_template="x", provider="simulator-sms",
-    status="completed", staged=True, started_at=utcnow(), total=n, sent=n)
-for lo in range(0, n, 1000):
-    Recipient.insert_many([dict(campaign_id=c.id, phone=f"+234803{i:07d}", batch=0, status=4,
-        attempts=1, provider_id=f"burst-{i}", sent_at=utcnow())
-        for i in range(lo, min(n, lo + 1000))]).execute()
-print(c.id)
-"""
-
-
-def prepare(environ: dict[str, str], postgres: bool) -> None:
-    key, blob = ("bigserial primary key", "bytea") if postgres else ("integer primary key", "blob")
-    run(
-        environ,
-        "database.upgrade()\n"
-        "db.execute_sql('DROP TABLE IF EXISTS bare')\n"
-        f"db.execute_sql('CREATE TABLE bare (id {key}, provider text, event text, "
-        f"received_at double precision, body {blob})')",
-    )
-
-
-#: As our own gunicorn is set, but for its address.
-BARE_CONFIG = (
-    "worker_class = 'gthread'\nworkers = 2\nthreads = 8\naccesslog = '-'\nkeepalive = 15\n"
-    "control_socket_disable = True\n"
-)
-
-
-def asked_for() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", default="", help="default: a SQLite file of its own")
-    parser.add_argument("--redis", default="")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--burst", type=int, default=20_000, help="0: none")
-    if shutil.which("wrk") is None:
-        raise SystemExit("This needs the load generator `wrk`: install it, then try again.")
-    return parser.parse_args()
+        database.release()
+    return time.monotonic() - began
 
 
 def main() -> None:
-    asked = asked_for()
-    folder = Path(tempfile.mkdtemp(prefix="bench-receipts-"))
-    port, bare_port = free_port(), free_port()
-    environ = os.environ | {
-        "OBIDIENT_ENV": "development",
-        "SECRET_KEY": secrets.token_hex(32),
-        "DATABASE_URL": asked.database or f"sqlite:///{folder}/bench.db",
-        "REDIS_URL": asked.redis,
-        "COMMUNICATIONS_WEBHOOK_TOKEN": TOKEN,
-        "PORT": str(port),
-        "WEB_CONCURRENCY": "2",
-        "LOG_DIR": str(folder),
-        "LOG_LEVEL": "warning",
-    }
-    prepare(environ, bool(asked.database))
-    (folder / "bare_app.py").write_text(BARE)
-    script = folder / "callback.lua"
-    script.write_text(LUA)
-    log = folder / "servers.log"
-    bin_ = Path(sys.executable).parent
-    ours = f"/api/communications/webhooks/{PROVIDER}/delivery?token={TOKEN}"
-    serve = [str(bin_ / "gunicorn"), "-c"]
-    bare_config = folder / "bare.conf.py"
-    bare_config.write_text(f"bind = '127.0.0.1:{bare_port}'\n" + BARE_CONFIG)
-    worker = [str(bin_ / "obidient"), "worker"]
-    bare = [*serve, str(bare_config), "--chdir", str(folder), "bare_app:app"]
-    ratios, taken, plain = [], [], []
-    with running([*serve, "gunicorn.conf.py"], environ, log), running(bare, environ, log):
-        wait_for(port)
-        wait_for(bare_port)
-        for _ in range(asked.rounds):
-            plain.append(wrk(f"http://127.0.0.1:{bare_port}/callback", asked.seconds, script))
-            taken.append(wrk(f"http://127.0.0.1:{port}{ours}", asked.seconds, script))
-            ratios.append(taken[-1] / plain[-1])
-            print(f"bare {plain[-1]:7.0f}/s   ours {taken[-1]:7.0f}/s   {ratios[-1]:.2f}")
-        print(
-            f"median of {asked.rounds}: bare {statistics.median(plain):.0f}/s, ours "
-            f"{statistics.median(taken):.0f}/s, ratio {statistics.median(ratios):.2f}"
-        )
-        if asked.burst:
-            campaign = run(environ, SENT, str(asked.burst))
-            with running(worker, environ, log):
-                time.sleep(3)
-                follow(environ, campaign, asked.burst, lambda: burst(port, ours, asked.burst, 5000))
-
-
-def follow(
-    environ: dict[str, str], campaign: str, number: int, send: Callable[[], tuple[int, float]]
-) -> None:
-    """Send the burst, then wait until the worker has applied all of it."""
-    answered, took = send()
-    print(
-        f"burst of {number:,} offered at 5,000/s while a worker applies: {answered:,} answered "
-        f"200 in {took:.1f} s ({answered / took:.0f}/s)"
-    )
-    began = time.monotonic()
-    while query(environ, "SELECT count(*) FROM raw_callback WHERE state = 'new'")[0][0]:
-        time.sleep(0.5)
-    (stored,) = query(environ, "SELECT count(*) FROM raw_callback")[0]
-    (delivered,) = query(environ, f"SELECT delivered FROM campaign WHERE id = {int(campaign)}")[0]
-    later = time.monotonic() - began
-    print(f"stored {stored:,}, delivered {delivered:,}, the last {later:.1f} s later")
-    if not answered == stored == delivered == number:
-        raise SystemExit("some were lost")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--only", choices=["sqlite", "postgres"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--burst", type=int, default=50_000, help="0: none")
+    parser.add_argument("--rate", type=int, default=10_000, help="of the burst, a second")
+    parser.add_argument("--before", type=Path, help="where another version is checked out")
+    asked = parser.parse_args()
+    if shutil.which("wrk") is None:
+        parser.error("this needs the load generator `wrk`: install it, then try again")
+    for name, embedded in (("SQLite", True), ("PostgreSQL", False)):
+        if asked.only not in (None, "sqlite" if embedded else "postgres"):
+            continue
+        with Rig(embedded) as rig:
+            make_bare()
+            database.release()
+            with served(rig, **SETTINGS) as web:
+                path = rig.webhook_url(PROVIDER).split(rig.environ["PORT"], 1)[1]
+                rate = sustained(name, rig, web, path, asked)
+                at_half(name, web, path, rate, asked.seconds)
+                if asked.burst:
+                    burst(name, rig, web, path, asked.burst, asked.rate)
 
 
 if __name__ == "__main__":

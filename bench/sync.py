@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from rig import Rig, gunicorn, sheet
 from servers import free_port
@@ -80,6 +81,11 @@ def body(device: int, reports: int) -> bytes:
         sheets.append(
             sheet(f"bench-{number}", ELECTION, unit(number), votes, device=f"DEV-{device}")
         )
+    return packed(sheets)
+
+
+def packed(sheets: list[dict[str, Any]]) -> bytes:
+    """A request's body, as a phone sends it."""
     return gzip.compress(json.dumps({"submissions": sheets}).encode())
 
 
