@@ -32,6 +32,14 @@ _HOOKED = str.maketrans("ɓɗƙƴ", "bdky")
 _WORD = re.compile(r"[^\W_]+")
 
 
+def _like(column: Any, pattern: str) -> Any:
+    """Numbers, and words without capitals: ILIKE takes PostgreSQL three times as long.
+
+    What Peewee calls LIKE is a GLOB on SQLite, and ILIKE the LIKE that is meant.
+    """
+    return column.like(pattern) if is_postgres() else column.ilike(pattern)
+
+
 def words(text: str) -> list[str]:
     """Its words without capitals and marks: `Ṣọlá O'Neil` is sola, o, neil."""
     if not text.isascii():
@@ -90,20 +98,34 @@ def _page(query: Any, condition: Any, size: int, offset: int = 0) -> list[int]:
 def _inside(query: Any, digits: str, most: int) -> list[int]:
     """Ids of contacts with these digits anywhere in a number of theirs."""
     within = f"%{digits}%"
-    others = FormerNumber.select(FormerNumber.contact_id).where(FormerNumber.phone**within)
+    others = FormerNumber.select(FormerNumber.contact_id).where(_like(FormerNumber.phone, within))
     found = [row.contact_id for row in others.limit(most)]
     if len(digits) == LEAST_DIGITS:
         # One in 1,400 has them: the index of numbers is walked until there are enough.
-        ids = _page(query, Contact.phone**within, most)
+        ids = _walk(query, within, most)
     else:
         mobiles = _among_mobiles(digits, MOST_INSIDE)
         ids = [row.id for row in query.where(Contact.id.in_(mobiles))]
         # One by one: of all in one condition both databases make a walk through every number.
         for there in _no_mobile():
-            ids += _page(query, (Contact.phone**within) & there, most)
+            ids += _page(query, _like(Contact.phone, within) & there, most)
     if found:
         ids += [row.id for row in query.where(Contact.id.in_(found))]
     return list(dict.fromkeys(ids))[:most]
+
+
+def _walk(query: Any, within: str, most: int) -> list[int]:
+    """Ids of those whose number is like this, in the order of numbers."""
+    if not is_postgres() or " WHERE " in query.sql()[0]:
+        return _page(query, _like(Contact.phone, within), most)
+    # OFFSET 0 keeps the planner from reading the whole table instead, and numbers alone are read
+    # from their index.
+    rows = db.execute_sql(
+        "SELECT phone FROM (SELECT phone FROM contact ORDER BY phone OFFSET 0) AS walked "
+        "WHERE phone LIKE %s LIMIT %s",
+        (within, most),
+    )
+    return _page(query, Contact.phone.in_([phone for (phone,) in rows.fetchall()]), most)
 
 
 def _no_mobile() -> list[Any]:
@@ -242,7 +264,7 @@ def _words_with(part: str) -> list[str]:
     if len(part) < LEAST_LETTERS:
         return []
     rows: Any = NameWord.select(NameWord.word).where(
-        NameWord.word.contains(part) & ~NameWord.word.startswith(part)
+        _like(NameWord.word, f"%{part}%") & ~_like(NameWord.word, f"{part}%")
     )
     return [word for (word,) in rows.limit(MOST_WORDS).tuples()]
 
