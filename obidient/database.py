@@ -97,6 +97,15 @@ def mark() -> str:
     return "%s" if is_postgres() else "?"
 
 
+def contains(column: Any, part: str) -> Any:
+    """Whether a number, or a word without capitals, has this part; `part` has no % or _ in it.
+
+    ILIKE takes PostgreSQL three times as long as LIKE; SQLite has no such choice.
+    """
+    pattern = f"%{part}%"
+    return column.like(pattern) if is_postgres() else column.ilike(pattern)
+
+
 def is_storable(value: Any) -> bool:
     """Whether both databases take all texts of a value: a text, or lists and dicts of them."""
     if isinstance(value, str):

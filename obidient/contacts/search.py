@@ -14,7 +14,7 @@ from typing import Any
 
 from obidient.contacts.models import Contact, FormerNumber, NameWord
 from obidient.contacts.phones import normalise
-from obidient.database import db, is_postgres
+from obidient.database import contains, db, is_postgres
 
 #: Contacts looked at one by one before the index is asked.
 WINDOW = 1_000
@@ -30,14 +30,6 @@ _MOBILE = ("70", "80", "81", "90", "91")
 _MARKS = re.compile("[\u0300-\u036f]")
 _HOOKED = str.maketrans("ɓɗƙƴ", "bdky")
 _WORD = re.compile(r"[^\W_]+")
-
-
-def _like(column: Any, pattern: str) -> Any:
-    """Numbers, and words without capitals: ILIKE takes PostgreSQL three times as long.
-
-    What Peewee calls LIKE is a GLOB on SQLite, and ILIKE the LIKE that is meant.
-    """
-    return column.like(pattern) if is_postgres() else column.ilike(pattern)
 
 
 def words(text: str) -> list[str]:
@@ -97,33 +89,34 @@ def _page(query: Any, condition: Any, size: int, offset: int = 0) -> list[int]:
 
 def _inside(query: Any, digits: str, most: int) -> list[int]:
     """Ids of contacts with these digits anywhere in a number of theirs."""
-    within = f"%{digits}%"
-    others = FormerNumber.select(FormerNumber.contact_id).where(_like(FormerNumber.phone, within))
+    others = FormerNumber.select(FormerNumber.contact_id).where(
+        contains(FormerNumber.phone, digits)
+    )
     found = [row.contact_id for row in others.limit(most)]
     if len(digits) == LEAST_DIGITS:
         # One in 1,400 has them: the index of numbers is walked until there are enough.
-        ids = _walk(query, within, most)
+        ids = _walk(query, digits, most)
     else:
         mobiles = _among_mobiles(digits, MOST_INSIDE)
         ids = [row.id for row in query.where(Contact.id.in_(mobiles))]
         # One by one: of all in one condition both databases make a walk through every number.
         for there in _no_mobile():
-            ids += _page(query, _like(Contact.phone, within) & there, most)
+            ids += _page(query, contains(Contact.phone, digits) & there, most)
     if found:
         ids += [row.id for row in query.where(Contact.id.in_(found))]
     return list(dict.fromkeys(ids))[:most]
 
 
-def _walk(query: Any, within: str, most: int) -> list[int]:
-    """Ids of those whose number is like this, in the order of numbers."""
+def _walk(query: Any, digits: str, most: int) -> list[int]:
+    """Ids of those whose number has these digits in it, in the order of numbers."""
     if not is_postgres() or " WHERE " in query.sql()[0]:
-        return _page(query, _like(Contact.phone, within), most)
+        return _page(query, contains(Contact.phone, digits), most)
     # OFFSET 0 keeps the planner from reading the whole table instead, and numbers alone are read
     # from their index.
     rows = db.execute_sql(
         "SELECT phone FROM (SELECT phone FROM contact ORDER BY phone OFFSET 0) AS walked "
         "WHERE phone LIKE %s LIMIT %s",
-        (within, most),
+        (f"%{digits}%", most),
     )
     return _page(query, Contact.phone.in_([phone for (phone,) in rows.fetchall()]), most)
 
@@ -264,7 +257,7 @@ def _words_with(part: str) -> list[str]:
     if len(part) < LEAST_LETTERS:
         return []
     rows: Any = NameWord.select(NameWord.word).where(
-        _like(NameWord.word, f"%{part}%") & ~_like(NameWord.word, f"{part}%")
+        contains(NameWord.word, part) & ~NameWord.word.startswith(part)
     )
     return [word for (word,) in rows.limit(MOST_WORDS).tuples()]
 

@@ -12,7 +12,7 @@ from obidient.accounts.models import User
 from obidient.admin.base import PAGE, SecureView, done, expose, may, needs
 from obidient.areas import CODE_RE, LGAS, STATES, Area, area_name, unit_bounds
 from obidient.config import settings
-from obidient.database import is_postgres
+from obidient.database import contains
 from obidient.errors import Invalid, Problem
 from obidient.sync import agents, pin_texts, pins, roll_call, roll_counts, writing
 
@@ -204,10 +204,7 @@ def _searched(query: Any, wanted: str) -> Any:
         if CODE_RE.fullmatch(word):
             query = query.where(User.polling_unit_code.between(*unit_bounds(word)))
         elif may("admin") and digits.isdecimal() and len(digits) >= 4:
-            part = digits.removeprefix("0")
-            # PostgreSQL looks twice as long where capitals don't matter; SQLite has no such choice.
-            holds = User.phone % f"%{part}%" if is_postgres() else User.phone.contains(part)
-            query = query.where(holds)
+            query = query.where(contains(User.phone, digits.removeprefix("0")))
         else:
             query = query.where(User.name.contains(word))
     return query
