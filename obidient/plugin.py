@@ -210,7 +210,7 @@ class Provider:
             if time.monotonic() > begin_by:
                 yield Defer(message, datetime.now(UTC), "Its turn did not come yet")
             else:
-                yield from self.send([message])
+                yield from self.send([message]) or ()
 
     # -- optional --
 

@@ -7,12 +7,11 @@ class TestHello(ChannelContract):
 """
 
 import ast
+import dataclasses
 import itertools
-import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,27 +19,29 @@ import pytest
 
 from obidient.plugin import (
     Accepted,
-    Defer,
-    DeliveryReport,
-    Event,
     Health,
     Message,
-    Money,
     Outcome,
     Provider,
     ProviderContext,
-    Rejected,
-    Reply,
-    Retry,
     Script,
-    Stop,
-    Unknown,
     WebhookRequest,
 )
 from obidient.providers import loading
 from obidient.providers.loading import load_plugin
 from obidient.providers.settings import evaluate
 from obidient.testing_callbacks import CallbackContract, request_of
+from obidient.testing_network import loopback_only, no_network
+from obidient.testing_outcomes import (
+    check_asked,
+    check_events,
+    check_money,
+    check_outcomes,
+    check_own_ids,
+    check_reply,
+    sent,
+    yielded,
+)
 
 __all__ = [
     "CallbackContract",
@@ -104,10 +105,14 @@ def make_provider(
     return provider(ProviderContext(defaults | settings, host or RecordingHost()))
 
 
-def make_messages(number: int, text: str = TEXT) -> list[Message]:
-    """Messages to invented phones, with ids that no other message of this process has."""
+def make_messages(number: int, text: str = TEXT, **more: Any) -> list[Message]:
+    """Messages to invented phones, with ids that no other message of this process has.
+
+    `more` are further fields of `Message`, such as `message_class`.
+    """
     ids = [next(_numbers) for _ in range(number)]
-    return [Message(one, f"+234803{one:07d}", text, campaign_id=1) for one in ids]
+    known = {"campaign_id": 1} | more
+    return [Message(one, f"+234803{one:07d}", text, **known) for one in ids]
 
 
 def webhook(raw: bytes = b"", **form: str) -> WebhookRequest:
@@ -120,50 +125,6 @@ def explained(provider: Provider, code: str) -> None:
     found = provider.explain(code)
     assert found is not None, f"{code} is not explained"
     assert found.meaning and found.advice
-
-
-@contextmanager
-def no_network() -> Iterator[None]:
-    """Fail any code that opens a connection inside."""
-    real = socket.socket.connect
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("a connection was opened where none may be")
-
-    socket.socket.connect = refuse  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        socket.socket.connect = real  # type: ignore[method-assign]
-
-
-@contextmanager
-def loopback_only() -> Iterator[None]:
-    """Whoever asks for an outside host inside fails, before a name is looked up."""
-    connect, look_up = socket.socket.connect, socket.getaddrinfo
-
-    def guarded(self: socket.socket, address: Any) -> Any:
-        if isinstance(address, tuple):
-            _check_host(address[0])
-        return connect(self, address)
-
-    def looked_up(host: Any, *more: Any, **named: Any) -> Any:
-        _check_host(host)
-        return look_up(host, *more, **named)
-
-    socket.socket.connect = guarded  # type: ignore[method-assign, assignment]
-    socket.getaddrinfo = looked_up
-    try:
-        yield
-    finally:
-        socket.socket.connect = connect  # type: ignore[method-assign]
-        socket.getaddrinfo = look_up
-
-
-def _check_host(host: Any) -> None:
-    name = host.decode() if isinstance(host, bytes) else str(host or "")
-    if not (name in ("", "localhost", "::1") or name.startswith("127.")):
-        raise AssertionError(f"a test tried to reach {name}: point the settings at a stand-in")
 
 
 class ChannelContract:
@@ -219,53 +180,66 @@ class ChannelContract:
 
     def test_it_says_whether_it_is_ready(self, provider: Provider) -> None:
         missing = provider.ready()
-        assert missing is None, f"the contract's settings are not enough: {missing}"
+        assert missing is None, (
+            f"the contract's settings are not enough: {missing}. Give them in the class: a fixture "
+            "`settings` that returns a dict"
+        )
         bare = make_provider(self.provider_class).ready()
         assert bare is None or (isinstance(bare, str) and bare)
 
     def test_its_check_and_balance_are_what_they_should_be(self, provider: Provider) -> None:
-        assert isinstance(provider.check(), Health)
-        assert isinstance(provider.balance(), Money | None)
+        said = provider.check()
+        assert isinstance(said, Health), f"check() returned {said!r}: a Health(ok, message)"
+        check_money("balance()", provider.balance())
 
     # -- sending --
 
     def test_each_message_has_one_outcome(self, provider: Provider) -> None:
         for number in (1, 2, min(provider.max_batch, 200)):
             messages = make_messages(number)
-            _check_outcomes(messages, provider.send(messages))
+            check_outcomes(messages, yielded(provider, "send", provider.send, messages))
 
     def test_messages_with_texts_of_their_own_have_one_outcome_each(
         self, provider: Provider
     ) -> None:
         messages = [make_messages(1, f"{TEXT} {n}")[0] for n in range(20)]
-        _check_outcomes(messages, provider.send_each(messages))
+        check_outcomes(messages, yielded(provider, "send_each", provider.send_each, messages))
 
     def test_no_more_than_allowed_is_ever_needed_to_send_nothing(self, provider: Provider) -> None:
         assert list(provider.send_each([])) == []
 
+    def test_answers_that_people_asked_for_are_sent_as_well(self, provider: Provider) -> None:
+        messages = make_messages(1, message_class="transactional", campaign_id=None)
+        check_outcomes(messages, yielded(provider, "send", provider.send, messages))
+
     def test_accepted_messages_have_ids_that_are_theirs_alone(self, provider: Provider) -> None:
         messages = make_messages(50)
-        again = [
-            Message(one.id, one.phone, one.text, one.campaign_id, attempt=2) for one in messages
-        ]
-        outcomes = [*_sent(provider, messages), *_sent(provider, again)]
-        # Under an id that is a request's, the phone tells people apart.
-        ids = [
-            (outcome.provider_id, outcome.message.phone if provider.shared_ids else "")
-            for outcome in outcomes
-            if isinstance(outcome, Accepted)
-        ]
-        assert len(set(ids)) == len(ids)
+        again = [dataclasses.replace(one, attempt=2) for one in messages]
+        outcomes = [*sent(provider, messages), *sent(provider, again)]
+        check_own_ids(outcomes, provider.shared_ids)
 
     def test_threads_may_send_at_the_same_time(self, provider: Provider) -> None:
         work = [make_messages(5) for _ in range(16)]
         results: list[tuple[list[Message], list[Outcome]]] = []
         _in_threads(
-            [lambda part=part: results.append((part, _sent(provider, part))) for part in work]  # type: ignore[misc]
+            [lambda part=part: results.append((part, sent(provider, part))) for part in work]  # type: ignore[misc]
         )
-        assert len(results) == len(work), "send() failed in a thread"
+        assert len(results) == len(work), "send() did not end in a thread"
         for messages, outcomes in results:
-            _check_outcomes(messages, outcomes)
+            check_outcomes(messages, outcomes)
+
+    def test_asking_settles_or_leaves_open_and_knows_messages_without_an_id(
+        self, provider: Provider
+    ) -> None:
+        if type(provider).ask is Provider.ask:
+            pytest.skip("this network can't be asked")
+        known = [
+            dataclasses.replace(one.message, provider_id=one.provider_id)
+            for one in sent(provider, make_messages(3))
+            if isinstance(one, Accepted)
+        ]
+        asked = known + make_messages(1)
+        check_asked(asked, yielded(provider, "ask", provider.ask, asked))
 
     # -- what comes back --
 
@@ -276,85 +250,31 @@ class ChannelContract:
         for name in (*provider.webhook_events, "no-such-event"):
             for form, raw in itertools.product(GARBAGE, raws):
                 request = WebhookRequest("POST", form, {}, {}, raw)
-                _check_events(lambda: list(provider.events(name, request) or ()))  # noqa: B023
-                _check_reply(lambda: provider.respond(name, request))  # noqa: B023
+                check_events(lambda: list(provider.events(name, request) or ()))  # noqa: B023
+                check_reply(lambda: provider.respond(name, request))  # noqa: B023
 
     def test_closing_it_is_quick_and_may_be_repeated(self, provider: Provider) -> None:
         provider.close()
         provider.close()
 
 
-def _sent(provider: Provider, messages: list[Message]) -> list[Outcome]:
-    outcomes = []
-    for start in range(0, len(messages), provider.max_batch):
-        outcomes += list(provider.send(messages[start : start + provider.max_batch]) or ())
-    return outcomes
-
-
 def _in_threads(jobs: Sequence[Callable[[], None]]) -> None:
-    threads = [threading.Thread(target=job) for job in jobs]
+    """Fails as the first job did that failed."""
+    errors: list[BaseException] = []
+
+    def guarded(job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:  # noqa: BLE001 - raised below, where it is seen
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(job,), daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
-
-
-def _check_outcomes(messages: list[Message], given: Iterable[Outcome] | None) -> None:
-    outcomes = list(given or ())
-    stopped = [outcome for outcome in outcomes if isinstance(outcome, Stop)]
-    answered = [outcome.message for outcome in outcomes if not isinstance(outcome, Stop)]
-    assert all(isinstance(one, Outcome) for one in outcomes), "send() yields outcomes only"
-    ids = [message.id for message in answered]
-    assert len(set(ids)) == len(ids), "a message has two outcomes"
-    assert set(ids) <= {message.id for message in messages}, "an outcome is about a stranger"
-    assert stopped or len(ids) == len(messages), "a message has no outcome"
-    for outcome in outcomes:
-        _check_outcome(outcome)
-
-
-def _check_outcome(outcome: Outcome) -> None:
-    match outcome:
-        case Accepted(_, provider_id, cost, parts):
-            assert isinstance(provider_id, str) and provider_id, "provider_id is missing"
-            assert cost is None or isinstance(cost, Money)
-            assert parts is None or parts >= 1
-        case Retry(_, reason, after):
-            assert after is None or after >= 0
-            _check_reason(outcome.message, reason)
-        case Defer(message, until, reason):
-            assert until.tzinfo is not None, "until needs a time zone"
-            _check_reason(message, reason)
-        case Rejected(message, code, reason):
-            assert isinstance(code, str) and code
-            _check_reason(message, reason)
-        case Unknown(message, reason):
-            _check_reason(message, reason)
-        case Stop(reason):
-            assert reason
-
-
-def _check_reason(message: Message, reason: str) -> None:
-    assert reason, "a person will read the reason: give one"
-    assert message.phone not in reason, "a reason is logged and must not hold a phone number"
-    assert message.text not in reason, "a reason is logged and must not hold the message"
-
-
-def _check_events(read: Callable[[], list[Event]]) -> None:
-    try:
-        events = read()
-    except ValueError:
-        return
-    for event in events:
-        assert isinstance(event, Event), f"{event!r} is no event"
-        if isinstance(event, DeliveryReport):
-            assert isinstance(event.provider_id, str) and event.provider_id
-
-
-def _check_reply(ask: Callable[[], Reply | None]) -> None:
-    try:
-        assert isinstance(ask(), Reply | None)
-    except ValueError:
-        return
+        thread.join(120)
+    if errors:
+        raise errors[0]
 
 
 def _sources(provider: type[Provider]) -> list[Path]:

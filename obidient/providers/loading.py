@@ -148,11 +148,23 @@ def check(provider: Any) -> None:
     if provider.send is Provider.send:
         raise PluginError(f"{provider.__name__} has no send().")
     _check_numbers(provider)
-    if isinstance(provider.webhook_events, str):
-        raise PluginError(f"{provider.__name__}.webhook_events must be a tuple of names.")
-    for event in provider.webhook_events:
-        _check_name(f"{provider.__name__}.webhook_events", event)
+    _check_events(provider)
     _check_settings(provider)
+
+
+def _check_events(provider: type[Provider]) -> None:
+    for word in ("webhook_events", "get_events"):
+        events = getattr(provider, word)
+        if isinstance(events, str):
+            raise PluginError(f"{provider.__name__}.{word} must be a tuple of names.")
+        for event in events:
+            _check_name(f"{provider.__name__}.{word}", event)
+    strange = set(provider.get_events) - set(provider.webhook_events)
+    if strange:
+        raise PluginError(
+            f"{provider.__name__}.get_events names {min(strange)!r}, but webhook_events does not: "
+            "the core would answer 404 to it."
+        )
 
 
 def _check_name(what: str, value: object) -> None:
@@ -171,11 +183,11 @@ def _check_channel(channel: str) -> None:
 
 
 def _check_numbers(provider: type[Provider]) -> None:
-    for word in ("max_batch", "deadline"):
+    for word in ("max_batch", "deadline", "callback_limit"):
         value = inspect.getattr_static(provider, word)
         if isinstance(value, property):
             continue
-        whole = word == "max_batch"
+        whole = word != "deadline"
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             raise PluginError(f"{provider.__name__}.{word} is {value!r}: it must be a number.")
         if value < 1:

@@ -1,6 +1,7 @@
 """The contract finds each of the mistakes that authors make, and lets a good provider pass."""
 
 import importlib.util
+import socket
 import sys
 import textwrap
 import threading
@@ -18,15 +19,18 @@ from obidient.plugin import (
     DeliveryReport,
     Form,
     Message,
+    Money,
     Outcome,
     Provider,
     ProviderContext,
     Rejected,
+    RequestRetry,
+    Retry,
     Unknown,
     WebhookRequest,
 )
 from obidient.providers.loading import PluginError
-from obidient.testing import ChannelContract, make_provider
+from obidient.testing import ChannelContract, loopback_only, make_provider
 
 
 class Good(Provider):
@@ -145,28 +149,112 @@ class Unwell(Good):
         return "fine"
 
 
+class Raising(Good):
+    def send(self, messages: list[Message]) -> Iterable[Outcome]:
+        for number, message in enumerate(messages):
+            if number == 1:
+                raise RuntimeError("boom")
+            yield Accepted(message, str(message.id))
+
+
+class Hanging(Good):
+    deadline = 1
+
+    def send(self, messages: list[Message]) -> Iterable[Outcome]:
+        threading.Event().wait(60)
+        return []
+
+
+class Away(Good):
+    def send(self, messages: list[Message]) -> Iterable[Outcome]:
+        raise RequestRetry("It can't be reached")
+
+
+class Numbered(Good):
+    def send(self, messages: list[Message]) -> Any:
+        return [Accepted(message, message.id) for message in messages]  # type: ignore[arg-type]
+
+
+class Costly(Good):
+    def send(self, messages: list[Message]) -> Any:
+        return [Accepted(message, str(message.id), 4.0) for message in messages]  # type: ignore[arg-type]
+
+
+class Asking(Good):
+    """Would have people sent to again by asking about them."""
+
+    def ask(self, messages: list[Message]) -> Iterable[Outcome]:
+        return [Retry(message, "not found") for message in messages]
+
+
+class Strict(Good):
+    """Stumbles over a message of which the network gave no id."""
+
+    def ask(self, messages: list[Message]) -> Iterable[Outcome]:
+        for message in messages:
+            yield Accepted(message, message.provider_id)  # type: ignore[arg-type]
+
+
+class Hushing(Good):
+    """Takes the guard of the tests for a network that is away."""
+
+    def send(self, messages: list[Message]) -> Iterable[Outcome]:
+        try:
+            socket.create_connection(("192.0.2.1", 443), 1)
+        except Exception as error:
+            yield from (Unknown(message, type(error).__name__) for message in messages)
+
+
+class ByGet(Good):
+    get_events = ("report",)
+
+
+class Unbounded(Good):
+    callback_limit = "1 MB"  # type: ignore[assignment]
+
+
+class Rich(Good):
+    def balance(self) -> Any:
+        return Money("5.00", "NGN")  # type: ignore[arg-type]
+
+
+BALANCE = "test_its_check_and_balance_are_what_they_should_be"
 SEND = "test_each_message_has_one_outcome"
+ASK = "test_asking_settles_or_leaves_open_and_knows_messages_without_an_id"
 GARBAGE = "test_a_callback_of_garbage_is_refused_with_a_value_error_or_read"
-MISTAKES: list[tuple[type[Provider], str]] = [
-    (Twice, SEND),
-    (Forgetful, SEND),
-    (Mute, SEND),
-    (Strangers, SEND),
-    (Talkative, SEND),
-    (Speechless, SEND),
-    (Timeless, SEND),
-    (Nameless, SEND),
-    (Words, SEND),
-    (Forgetful, "test_messages_with_texts_of_their_own_have_one_outcome_each"),
-    (SameIds, "test_accepted_messages_have_ids_that_are_theirs_alone"),
-    (Entangled, "test_threads_may_send_at_the_same_time"),
-    (Brittle, GARBAGE),
-    (Confused, GARBAGE),
-    (Shouting, GARBAGE),
-    (Unready, "test_it_says_whether_it_is_ready"),
-    (Wrong, "test_its_default_settings_are_valid"),
-    (BadName, "test_its_names_settings_and_numbers_are_sound"),
-    (Unwell, "test_its_check_and_balance_are_what_they_should_be"),
+SOUND = "test_its_names_settings_and_numbers_are_sound"
+#: A provider, the test that finds its mistake, and what it says to mend it.
+MISTAKES: list[tuple[type[Provider], str, str]] = [
+    (Twice, SEND, "has two outcomes: yield one for each"),
+    (Forgetful, SEND, r"1 of 1 messages have no outcome: yield one for each, Unknown\("),
+    (Mute, SEND, "have no outcome"),
+    (Strangers, SEND, "was not in the call: give it the message that it is about"),
+    (Talkative, SEND, "must not hold a phone number"),
+    (Speechless, SEND, "a person will read the reason: give one"),
+    (Timeless, SEND, "until needs a time zone"),
+    (Nameless, SEND, "give the network's id as text, never empty"),
+    (Numbered, SEND, "give the network's id as text"),
+    (Costly, SEND, r"cost is 4.0: give Money\(Decimal"),
+    (Words, SEND, "'fine': yield outcomes only"),
+    (Raising, SEND, "RuntimeError: boom, after 1 outcomes for 2 messages.*catch it, and yield"),
+    (Hanging, SEND, "did not end within its deadline of 1 seconds: give each request a time limit"),
+    (Away, SEND, "`settings` should name a stand-in that takes messages"),
+    (Forgetful, "test_messages_with_texts_of_their_own_have_one_outcome_each", "have no outcome"),
+    (Forgetful, "test_answers_that_people_asked_for_are_sent_as_well", "have no outcome"),
+    (SameIds, "test_accepted_messages_have_ids_that_are_theirs_alone", "say shared_ids = True"),
+    (Entangled, "test_threads_may_send_at_the_same_time", "not in the call|have no outcome"),
+    (Asking, ASK, "Accepted for what the network has, Rejected for"),
+    (Strict, ASK, "provider_id is None"),
+    (Brittle, GARBAGE, r'raise ValueError for those. request.need\("id"\) does'),
+    (Confused, GARBAGE, "yield a DeliveryReport, IncomingMessage"),
+    (Shouting, GARBAGE, "returned '<Response/>': a Reply, or None"),
+    (Unready, "test_it_says_whether_it_is_ready", "settings are not enough: KEY is not set"),
+    (Wrong, "test_its_default_settings_are_valid", "Size|between"),
+    (BadName, SOUND, "use small letters, digits and single dashes"),
+    (ByGet, SOUND, "get_events names 'report', but webhook_events does not"),
+    (Unbounded, SOUND, "callback_limit is '1 MB': it must be a number"),
+    (Unwell, BALANCE, "a Health"),
+    (Rich, BALANCE, r"balance\(\) is Money\(amount='5.00'.*give Money\(Decimal"),
 ]
 
 
@@ -181,10 +269,20 @@ def run(provider_class: type[Provider], test: str) -> None:
 ALL = [name for name in vars(ChannelContract) if name.startswith("test_")]
 
 
-@pytest.mark.parametrize(("provider_class", "test"), MISTAKES)
-def test_a_mistake_is_found(provider_class: type[Provider], test: str) -> None:
-    with pytest.raises((AssertionError, PluginError, AttributeError, KeyError)):
+@pytest.mark.parametrize(("provider_class", "test", "cure"), MISTAKES)
+def test_a_mistake_is_found_and_its_cure_told(
+    provider_class: type[Provider], test: str, cure: str
+) -> None:
+    with pytest.raises((AssertionError, PluginError), match=cure):
         run(provider_class, test)
+
+
+def test_an_outside_host_is_told_of_though_the_plugin_took_it_for_an_outage() -> None:
+    with (
+        pytest.raises(AssertionError, match=r"reach 192.0.2.1: point the settings at a stand-in"),
+        loopback_only(),
+    ):
+        run(Hushing, SEND)
 
 
 def test_a_thread_begun_too_early_is_found() -> None:

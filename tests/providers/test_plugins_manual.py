@@ -1,6 +1,7 @@
 """docs/plugins.md is true: its code runs as printed, and it leaves no public name out."""
 
 import ast
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -19,10 +20,11 @@ from obidient.campaigns.sending.delivery import send_batch
 from obidient.contacts.models import Contact
 from obidient.plugin import Accepted, Message, Provider
 from obidient.providers import registry
+from obidient.providers.loading import load_plugin
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", MANUAL, re.S)
-HELLO, POST, TIDY, TESTS, SIGNED = BLOCKS
+HELLO, POST, TIDY, TESTS, STAND_IN, SIGNED = BLOCKS
 PLACE = re.compile(r"`[^`]*`")
 
 
@@ -102,9 +104,34 @@ class TestSigned(_as_printed(SIGNED, "TestSignedNetworksCallbacks")):  # type: i
     """The manual's signing network, with the manual's own tests."""
 
 
+@pytest.fixture
+def post(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manual's post office among the plugins."""
+    (tmp_path / "post.py").write_text(POST, encoding="utf-8")
+    monkeypatch.setattr(testing, "load_plugin", lambda name: load_plugin(name, tmp_path))
+
+
+CONTRACT = [name for name in vars(testing.ChannelContract) if name.startswith("test_")]
+
+
+@pytest.mark.parametrize("test", CONTRACT)
+def test_the_post_office_of_the_manual_keeps_its_contract(post: None, test: str) -> None:
+    """With the manual's own stand-in and settings."""
+    contract = _as_printed(STAND_IN, "TestPost")
+    running = contract.settings.__wrapped__(contract())
+    given = {"settings": next(running)}
+    given["provider"] = testing.make_provider(contract.provider_class, **given["settings"])
+    method = getattr(contract(), test)
+    wanted = method.__code__.co_varnames[1 : method.__code__.co_argcount]
+    with contextlib.suppress(pytest.skip.Exception):
+        method(**{name: given[name] for name in wanted})
+    next(running, None)
+
+
 def test_the_requests_of_the_manual_know_what_did_not_leave() -> None:
-    provider = testing.make_provider(_as_printed(POST, "PostProvider"))
+    post = _as_printed(POST, "PostProvider")
     # Nobody listens there.
+    provider = testing.make_provider(post, url="http://127.0.0.1:9/send", api_key="right")
     with pytest.raises(plugin.RequestRetry, match="The post office can't be reached"):
         list(provider.send(testing.make_messages(1)))
 
