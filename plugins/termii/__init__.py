@@ -166,14 +166,20 @@ class TermiiSms(HttpProvider):
     # -- asking --
 
     def ask(self, messages: list[Message]) -> Iterable[Outcome]:
-        """By the id that a request got; one whose answer was lost has none, and can't be asked."""
+        """By the id that a request got; one whose answer was lost has none, and can't be asked.
+
+        One question for all who share an id, since its answer is about all of them.
+        """
+        known: dict[str, list[dict[str, Any]]] = {}
         for message in messages:
-            if not message.provider_id:
+            one = message.provider_id
+            if not one:
                 continue
-            fields = {"api_key": self.settings["api_key"], "message_id": message.provider_id}
-            answer = self._exchange("GET", "/api/sms/inbox", fields=fields)
-            rows = mapping.rows_of(self._understood(answer))
-            yield from mapping.became(message, rows)
+            if one not in known:
+                fields = {"api_key": self.settings["api_key"], "message_id": one}
+                answer = self._exchange("GET", "/api/sms/inbox", fields=fields)
+                known[one] = mapping.rows_of(self._understood(answer))
+            yield from mapping.became(message, known[one])
 
     def _ask_balance(self) -> Balance:
         self.must_be_ready()

@@ -283,6 +283,26 @@ def test_asking_settles_whom_nobody_knew_about_and_sends_nothing(
 
 
 @pytest.mark.slow
+def test_what_was_answered_before_the_answers_broke_off_counts(
+    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = networks
+    first.answer = drop
+    campaign_id = launch(provider="first-net")
+    work(campaign_id)
+    later(monkeypatch, minutes=2)
+
+    def knows(messages: list[Message]) -> Iterator[Outcome]:
+        yield Accepted(messages[0], "late-0")
+        raise RuntimeError("The network broke off")
+
+    monkeypatch.setattr(first, "ask", knows)
+    asking.ask("first-net")
+    campaign = lifecycle.get(campaign_id)
+    assert (campaign.sent, campaign.unconfirmed) == (1, PEOPLE - 1)
+
+
+@pytest.mark.slow
 def test_after_a_day_it_is_a_persons_to_decide(
     networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
 ) -> None:

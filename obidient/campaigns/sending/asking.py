@@ -6,6 +6,7 @@ What is left after that is a person's to decide, as with networks that can't be 
 
 import logging
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,15 +71,18 @@ def ask(provider: str) -> None:
         Message(row.id, row.phone, "", row.campaign_id, row.attempts, provider_id=row.provider_id)
         for row in rows
     ]
-    try:
-        outcomes = [one for one in found.ask(messages) or () if isinstance(one, Outcome)]
-    except Exception:
-        logger.exception("%s could not say what became of %s messages", provider, len(rows))
-        return
     of_id = {row.id: row for row in rows}
-    for outcome in outcomes:
+    for outcome in _said(found, messages):
         if isinstance(outcome, Accepted | Rejected) and outcome.message.id in of_id:
             _settle(found, of_id.pop(outcome.message.id), outcome)
+
+
+def _said(provider: Provider, messages: list[Message]) -> Iterator[Outcome]:
+    """What the network says, as it comes: if its answers break off, the first ones count."""
+    try:
+        yield from provider.ask(messages) or ()
+    except Exception:
+        logger.exception("%s could not say what became of all it was asked about", provider.name)
 
 
 def _due(provider: Provider) -> list[Recipient]:

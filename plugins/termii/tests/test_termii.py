@@ -156,6 +156,8 @@ def test_it_can_be_asked_what_became_of_a_message(network: Termii) -> None:
     found = list(provider.ask(known))
     assert kinds(found) == [Accepted, Rejected]
     assert len(network.accepted) == 3
+    # All three share an id: one question is enough.
+    assert [one.path for one in network.requests].count("/api/sms/inbox") == 1
     # Without an id of theirs there is nothing to ask by.
     assert list(provider.ask(make_messages(1))) == []
 
