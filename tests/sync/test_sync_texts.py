@@ -223,6 +223,23 @@ def test_the_pin_is_nowhere_to_be_read_afterwards(
 
 
 @pytest.mark.both
+@pytest.mark.parametrize("words", ["My PIN is 4821 now", "HERE 4821"])
+def test_the_pin_of_a_text_that_came_in_the_address_is_hidden_there(
+    agent: User, client: FlaskClient, app: Flask, words: str
+) -> None:
+    """As Kannel brings them."""
+    token = app.extensions["obidient.settings"].communications_webhook_token
+    fields = {"token": token, "id": "g-1", "from": PHONE, "to": "20880", "text": words}
+    address = "/api/communications/webhooks/kannel-sms/incoming"
+    assert client.get(address, query_string=fields).status_code == 200
+    applying.apply_due()
+    row = RawCallback.get()
+    assert row.state == "applied"
+    assert PIN not in row.query and "XXXX" in row.query
+    assert json.loads(row.query)["from"] == PHONE
+
+
+@pytest.mark.both
 def test_of_two_texts_the_later_one_counts_whichever_worker_is_faster(
     agent: User, client: FlaskClient, app: Flask, sent: list[Message]
 ) -> None:

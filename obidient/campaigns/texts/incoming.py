@@ -105,13 +105,16 @@ def _made_of(callback: RawCallback) -> int:
 
 def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:
     """Callbacks are kept for weeks and shown to operators; an agent's PIN is nobody's to read."""
-    hidden = callback.body
+    # Some networks bring texts in the address.
+    body, query = callback.body, callback.query.encode()
     if PIN.search(message.text):
-        hidden = _ENCODED_PIN.sub(rb"\1XXXX", hidden)
+        body, query = (_ENCODED_PIN.sub(rb"\1XXXX", one) for one in (body, query))
     if ROLL_PIN.fullmatch(message.text):
-        hidden = _ENCODED_ROLL_PIN.sub(rb"\1XXXX", hidden)
-    if hidden != callback.body:
-        RawCallback.update(body=hidden).where(RawCallback.id == callback.id).execute()
+        body, query = (_ENCODED_ROLL_PIN.sub(rb"\1XXXX", one) for one in (body, query))
+    if (body, query) != (callback.body, callback.query.encode()):
+        RawCallback.update(body=body, query=query.decode()).where(
+            RawCallback.id == callback.id
+        ).execute()
 
 
 def opt_out(event: OptOut, callback: RawCallback) -> bool:
