@@ -153,8 +153,11 @@ class WebhookRequest:
     url: str = ""
 
     def json(self) -> Any:
-        """The body as JSON; raises ValueError when it is not."""
-        return json.loads(self.raw)
+        """The body as JSON; raises ValueError when it is not, or nested beyond all sense."""
+        try:
+            return json.loads(self.raw)
+        except RecursionError:
+            raise ValueError("the callback is nested too deeply") from None
 
     def header(self, name: str) -> str:
         """A header, however its name is written; empty when there is none.

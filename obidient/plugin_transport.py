@@ -52,7 +52,7 @@ class HttpResponse:
         """The body as JSON. Raises Uncertain when it is not: nobody knows what came of it."""
         try:
             return encoding.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Uncertain("The answer could not be read") from None
 
 

@@ -150,10 +150,14 @@ class TelegramBot(HttpProvider):
     def events(self, name: str, request: WebhookRequest) -> Iterable[Event]:
         """What somebody wrote to the bot; the chat's number stands for a phone nobody knows."""
         try:
-            message = request.json()["message"]
+            update = request.json()
+            if "update_id" in update and update.get("message") is None:
+                # Somebody changed a message, joined a group or blocked the bot: no text to us.
+                return
+            message = update["message"]
             chat, text = str(message["chat"]["id"]), str(message.get("text") or "")
             number = str(message["message_id"])
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise ValueError("the callback holds no message") from None
         phones = {one: phone for phone, one in chats_of(self.settings.get("chats") or "").items()}
         yield IncomingMessage(f"{chat}-{number}", phones.get(chat, chat), text)

@@ -8,7 +8,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -29,7 +29,7 @@ from obidient.campaigns.voice import keys, trials
 from obidient.clock import utcnow
 from obidient.contacts.models import Contact
 from obidient.contacts.suppression import suppress
-from obidient.database import db, is_postgres, mark, persist, storable
+from obidient.database import db, is_postgres, is_storable, mark, persist, storable
 from obidient.plugin import CallProgress, DeliveryReport, Event, IncomingMessage, OptOut
 from obidient.providers import registry
 
@@ -211,8 +211,18 @@ def _read(row: RawCallback) -> Reading:
         logger.exception("%s could not read callback %s", row.provider, row.id)
         reading.spoil("failed", traceback.format_exc())
         return reading
-    reading.events = [event for event in events if _is_sound(reading, event)]
+    reading.events = [_storable(event) for event in events if _is_sound(reading, event)]
     return reading
+
+
+def _storable(event: Event) -> Event:
+    """As both databases take it: whoever reads JSON alone meets signs that neither does."""
+    odd = {
+        name: storable(text)
+        for name, text in vars(event).items()
+        if isinstance(text, str) and not is_storable(text)
+    }
+    return replace(event, **odd) if odd else event  # type: ignore[arg-type]
 
 
 def _is_sound(reading: Reading, event: Event) -> bool:

@@ -18,6 +18,8 @@ from obidient.plugin import IncomingMessage, OptOut
 
 #: A reply is looked for among this many campaigns, the latest first.
 _LOOK_BACK = 30
+#: A plus and the fifteen digits that a number may have.
+LONGEST_NUMBER = 16
 #: A PIN as it is written in a text, and as bytes that may be percent-encoded.
 PIN = re.compile(r"\bp\.?i\.?n(?:[\W_]|is\b|no\b|number\b|code\b)*[0-9]+", re.IGNORECASE | re.ASCII)
 _ENCODED_PIN = re.compile(
@@ -137,7 +139,9 @@ def _phone(given: str) -> str:
     try:
         return phones.normalise(given)
     except ValueError:
-        return given.strip()[:40]
+        plain = given.strip()[:40]
+        # Longer than any number, so nobody's: what begins with a plus can be answered.
+        return plain if len(plain) <= LONGEST_NUMBER else plain.lstrip("+")
 
 
 def _superseded(phone: str, callback: RawCallback) -> bool:

@@ -110,3 +110,14 @@ def test_only_telegram_itself_is_let_in(network: Telegram) -> None:
 def test_a_line_that_is_no_chat_is_named() -> None:
     with pytest.raises(ValueError, match="is no line such as"):
         plugin.chats_of("Ada: 55")
+
+
+def test_what_is_no_text_to_us_is_nobodys_worry() -> None:
+    """Telegram tells of more than messages: edits, members, a bot that was blocked."""
+    provider = make_provider(TelegramBot)
+    for update in ({"edited_message": {"text": "x"}}, {"my_chat_member": {}}, {"message": None}):
+        raw = json.dumps({"update_id": 7} | update).encode()
+        assert list(provider.events("incoming", WebhookRequest("POST", {}, {}, {}, raw))) == []
+    for raw in (b"[]", b"{}", b"[" * 100_000, b'{"update_id": 1, "message": []}', b'"update_id"'):
+        with pytest.raises(ValueError, match="holds no message"):
+            list(provider.events("incoming", WebhookRequest("POST", {}, {}, {}, raw)))
