@@ -15,7 +15,7 @@ KEPT = {
     "queue_minute": "8 days",
     "idempotency_key": "24 hours, at the next request with a key",
     "sign_in": "30 days after its last use, at the next sign-in",
-    "failed_try": "for good: at most as many a recipient as it is tried",
+    "failed_try": "30 days",
     "worker_process": "a day after it has gone",
     "web_process": "a day after it has gone",
     "sweep_run": "a row a sweep",

@@ -20,6 +20,7 @@ class Rule:
 RULES = (
     Rule("Contacts, their tags and lists", "Until you delete them or erase the person"),
     Rule("Who got which campaign: number, status and cost", "Until the person is erased"),
+    Rule("Tries that a network refused for the moment, without numbers", "30 days, then deleted"),
     Rule("Texts to us and answers to them", "Until the person is erased"),
     Rule("Opt-outs", "For good; of erased people only a hash that can’t be turned back"),
     Rule("Files uploaded for an import, and their lists of problems", "7 days, then deleted"),

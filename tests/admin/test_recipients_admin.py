@@ -24,7 +24,7 @@ from obidient.campaigns.models.campaign import (
     Throughput,
 )
 from obidient.campaigns.models.texts import TextAnswer
-from obidient.campaigns.sending import notes
+from obidient.campaigns.sending import notes, sweeper
 from obidient.campaigns.sending.outcomes import Result
 from obidient.campaigns.sending.states import record
 from obidient.campaigns.texts import answers
@@ -240,6 +240,24 @@ def test_a_try_that_is_made_again_is_kept(app: Flask, people: list[Contact]) -> 
     record(campaign.id, [result], lease)
     (one,) = notes.tries_of(row.id)
     assert (one.attempt, one.reason) == (1, "Busy")
+
+
+def test_failed_tries_are_forgotten_after_a_month(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are: a chunk at a time, and the next round goes on."""
+    monkeypatch.setattr(notes, "CLEANED", 3)
+    old, young = utcnow() - timedelta(days=31), utcnow() - timedelta(days=29)
+    for at in (*[old] * 8, young):
+        notes.FailedTry.create(recipient_id=1, attempt=1, at=at, reason="Busy")
+    sweeper.clean()
+    assert [one.at for one in notes.tries_of(1)] == [young]
+    # No time for more than one chunk.
+    notes.FailedTry.update(at=old).execute()
+    notes.FailedTry.insert_many([{"recipient_id": 1, "attempt": 1, "at": old}] * 6).execute()
+    monkeypatch.setattr(notes, "CLEANING", -1.0)
+    sweeper.clean()
+    assert len(notes.tries_of(1)) == 4
 
 
 # ---- why it is slow -----------------------------------------------------------------------------

@@ -4,9 +4,10 @@ Most recipients are reached at the first try and have no failed try; the last on
 own row.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from peewee import BigAutoField, BigIntegerField, CharField, SmallIntegerField, TextField
 
@@ -20,6 +21,10 @@ from obidient.database import BaseModel, UtcDateTimeField, db, mark
 #: Throughput is kept in slots of this many seconds; the rate is that of the last full slot and
 #: the running one.
 SLOT = 10
+#: Failed tries explain a campaign while people look into it; the last one stays with its recipient.
+TRIES_KEPT = timedelta(days=30)
+#: They are deleted so many at a time, and for about so many seconds in a round: other sweeps wait.
+CLEANED, CLEANING = 5_000, 0.5
 #: What `outcomes` calls a try that is made again.
 CODES = ("retry", "retries-used-up")
 
@@ -56,6 +61,15 @@ def tries_of(recipient_id: int) -> list[FailedTry]:
     """A recipient's failed tries, the first one first."""
     rows = FailedTry.select().where(FailedTry.recipient_id == recipient_id)
     return list(rows.order_by(FailedTry.id))
+
+
+def forget_tries() -> None:
+    """Delete failed tries of a month ago; only the oldest are looked at, a chunk at a time."""
+    long_ago, end = utcnow() - TRIES_KEPT, time.monotonic() + CLEANING
+    oldest = FailedTry.select(FailedTry.id).order_by(FailedTry.id).limit(CLEANED)
+    old = FailedTry.id.in_(oldest) & (FailedTry.at < long_ago)
+    while FailedTry.delete().where(old).execute() == CLEANED and time.monotonic() < end:
+        pass
 
 
 def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> None:

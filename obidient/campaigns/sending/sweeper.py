@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from obidient import queues
 from obidient.campaigns.models.campaign import Batch, Campaign, Throughput
-from obidient.campaigns.sending import asking, hints, lifecycle, staging, states
+from obidient.campaigns.sending import asking, hints, lifecycle, notes, staging, states
 from obidient.campaigns.sending.hints import feed
 from obidient.campaigns.split import deciding, terms
 from obidient.clock import utcnow
@@ -96,5 +96,6 @@ def _has_ready_batch(campaign_id: int) -> bool:
 
 
 def clean() -> None:
-    """Drop throughput that no chart shows any more; run once an hour."""
+    """Drop throughput that no chart shows any more, and old failed tries; run once an hour."""
     Throughput.delete().where(Throughput.at < utcnow() - THROUGHPUT_KEPT).execute()
+    notes.forget_tries()
