@@ -104,8 +104,9 @@ def check_address(url: str) -> None:
 
 
 def describe_url(url: str) -> str:
-    """The URL without its password, for people to read."""
-    return re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url)
+    """The URL without its password, for people to read; drivers take one in the query as well."""
+    plain = re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url)
+    return re.sub(r"([?&]\w*(?:password|secret|token)=)[^&]*", r"\1…", plain, flags=re.IGNORECASE)
 
 
 def database_url(value: str) -> str:

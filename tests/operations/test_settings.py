@@ -14,6 +14,7 @@ from obidient import create_app
 from obidient.config import ConfigError, Settings, documented_settings, parse_quiet_hours
 from obidient.providers.loading import load_plugin, local_plugins, providers_of
 from obidient.providers.settings import variable_names
+from obidient.setting_values import describe_url
 
 ROOT = Path(__file__).parents[2]
 OF_PLUGINS = "# -- Settings of plugins --"
@@ -195,3 +196,17 @@ def test_voice_keeps_its_own_defaults_whatever_sms_is_set_to() -> None:
 def test_a_wrong_setting_of_a_channel_stops_the_start_and_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
         create_app({"OBIDIENT_ENV": "development", name: "many"})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hunter@h:6379/0", "redis://:…@h:6379/0"),
+        ("unix:///run/redis.sock?db=1&password=hunter", "unix:///run/redis.sock?db=1&password=…"),
+        ("postgresql://h/db?user=u&PASSWORD=hunter&x=1", "postgresql://h/db?user=u&PASSWORD=…&x=1"),
+        ("rediss://h/0?ssl_password=hunter", "rediss://h/0?ssl_password=…"),
+        ("rediss://h/0?ssl_ca_certs=/etc/ca.pem", "rediss://h/0?ssl_ca_certs=/etc/ca.pem"),
+    ],
+)
+def test_an_address_is_shown_without_its_password_wherever_it_stands(url: str, shown: str) -> None:
+    assert describe_url(url) == shown

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,16 +22,7 @@ from obidient.setting_values import describe_url
 from obidient.workers.models import WorkerProcess
 
 #: Never shown, not even in part.
-SECRET = {
-    "SECRET_KEY",
-    "ERASURE_KEY",
-    "COMMUNICATIONS_WEBHOOK_TOKEN",
-    "AT_API_KEY",
-    "METRICS_TOKEN",
-    "SENTRY_DSN",
-}
-#: Shown without the password in them.
-ADDRESSES = {"DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL", "SMTP_URL", "PHOTO_STORAGE"}
+SECRET = re.compile(r"_(KEY|TOKEN|PASSWORD|SECRET|DSN)$")
 #: As much of the log as is looked through, and as many lines as are shown.
 TAIL, SHOWN = 2**20, 300
 LEVELS = ("", "WARNING", "ERROR")
@@ -118,14 +110,13 @@ def shown_settings() -> Iterator[Shown]:
 
 def masked(variable: str, text: str) -> str:
     """A setting's text as an admin may see it."""
-    if variable in SECRET:
+    if SECRET.search(variable):
         return "•••"
-    if variable in ADDRESSES:
-        return describe_url(text)
     if variable == "ALERT_TO":
         # Numbers, addresses and the secrets of webhooks: which ways there are is enough.
         return ", ".join(f"{place.strip().partition(':')[0]}:•••" for place in text.split(","))
-    return text
+    # Addresses may hold a password, whichever setting they are of.
+    return describe_url(text)
 
 
 def last_lines(path: Path, asked: str, level: str) -> list[str]:
