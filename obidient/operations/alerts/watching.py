@@ -22,6 +22,11 @@ EVERY = 30.0
 #: How long something has to last before anybody is told: restarts and blips are nobody's worry.
 HOLD = timedelta(seconds=60)
 REMIND = timedelta(hours=4)
+#: Telling everybody in ALERT_TO takes no longer than this.
+LONGEST = timedelta(minutes=2)
+#: A machine that has not looked for so long is gone: what it told of itself is over.
+GONE = timedelta(days=1)
+DISK = "disk-"
 
 
 _looking = threading.Lock()
@@ -47,11 +52,20 @@ def _look(app: Flask) -> None:
 
 def check() -> None:
     """Look, tell once what is new, remind, and give the all-clear."""
+    began = utcnow()
     host = socket.gethostname()
-    if _turn("alerts"):
-        settle(dict(conditions.everywhere()), lambda name: not name.startswith("disk-"))
-    if _turn(f"alerts-{host}"[:255]):
-        settle(dict(conditions.here()), lambda name: name == f"disk-{host}"[:255])
+    turn, here = "alerts", f"alerts-{host}"[:255]
+    if _turn(turn):
+        everywhere = dict(conditions.everywhere())
+        settle(everywhere, lambda name: not name.startswith(DISK), lambda: _stay(turn))
+        _forget_hosts()
+    if _turn(here):
+        own = f"{DISK}{host}"[:255]
+        settle(dict(conditions.here()), lambda name: name == own, lambda: _stay(here))
+    # Whoever stayed longer need not: the next round is anybody's.
+    soon = began + timedelta(seconds=EVERY * 0.8)
+    stayed = (TickerLease.owner == _me()) & (TickerLease.until > soon)
+    TickerLease.update(until=soon).where(stayed, TickerLease.name.in_([turn, here])).execute()
     database.release()
 
 
@@ -61,15 +75,45 @@ def _turn(name: str) -> bool:
     TickerLease.insert(name=name).on_conflict(
         conflict_target=[TickerLease.name], action="IGNORE"
     ).execute()
-    free = TickerLease.until.is_null() | (TickerLease.until < now)
+    # One that lasts longer than any was written before a clock was put back.
+    free = (
+        TickerLease.until.is_null()
+        | (TickerLease.until < now)
+        | (TickerLease.until > now + 2 * LONGEST)
+    )
     until = now + timedelta(seconds=EVERY * 0.8)
-    me = f"{socket.gethostname()}-{os.getpid()}"
-    taken = TickerLease.update(owner=me, until=until).where(TickerLease.name == name, free)
+    taken = TickerLease.update(owner=_me(), until=until).where(TickerLease.name == name, free)
     return bool(taken.execute())
 
 
-def settle(found: dict[str, str], mine: Callable[[str], bool]) -> None:
-    """Compare what is amiss with what is known; `mine` says which names this look covers."""
+def _me() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _stay(name: str) -> bool:
+    """Keep the turn while people are told, which may last longer; False when another has it."""
+    mine = (TickerLease.owner == _me()) & (TickerLease.name == name)
+    return bool(TickerLease.update(until=utcnow() + LONGEST).where(mine).execute())
+
+
+def _forget_hosts() -> None:
+    """Machines come and go, containers with each restart: nobody else can say that it is over."""
+    gone = TickerLease.select().where(
+        TickerLease.name.startswith("alerts-"), TickerLease.until < utcnow() - GONE
+    )
+    for lease in list(gone):
+        host = lease.name.removeprefix("alerts-")
+        Alert.delete().where(Alert.name == f"{DISK}{host}"[:255]).execute()
+        TickerLease.delete().where(
+            TickerLease.name == lease.name, TickerLease.until == lease.until
+        ).execute()
+
+
+def settle(found: dict[str, str], mine: Callable[[str], bool], stay: Callable[[], bool]) -> None:
+    """Compare what is amiss with what is known; `mine` says which names this look covers.
+
+    Looking may have lasted as well: who tells anybody asks `stay` whether it is their turn still.
+    """
     known = {row.name: row for row in Alert.select() if mine(row.name)}
     for name, sentence in found.items():
         row = known.get(name)
@@ -79,7 +123,7 @@ def settle(found: dict[str, str], mine: Callable[[str], bool]) -> None:
             Alert.update(sentence=sentence).where(Alert.name == name).execute()
     _say(row for row in known.values() if row.is_open and row.name not in found)
     for row in Alert.select().where(Alert.is_open, Alert.name.in_(list(found))):
-        _remind(row)
+        _remind(row, stay)
 
 
 def _begin(name: str, sentence: str) -> None:
@@ -89,7 +133,7 @@ def _begin(name: str, sentence: str) -> None:
     ).execute()
 
 
-def _remind(row: Alert) -> None:
+def _remind(row: Alert, stay: Callable[[], bool]) -> None:
     """The first time after HOLD, then every REMIND; tried again while nobody could be reached."""
     now = utcnow()
     if row.said_at is None:
@@ -100,16 +144,18 @@ def _remind(row: Alert) -> None:
         return
     else:
         subject = f"Still, after {_hours(now - row.since)}"
+    if not stay():
+        return
     logger.error("alert %s: %s", row.name, row.sentence)
     if telling.tell(subject, row.sentence) or not telling.wanted():
         Alert.update(said_at=now).where(Alert.name == row.name).execute()
 
 
 def _say(over: Iterable[Alert]) -> None:
-    """The all-clear, for what had been told."""
+    """The all-clear, for what had been told; by one, when two look at once."""
     for row in over:
-        Alert.update(is_open=False).where(Alert.name == row.name).execute()
-        if row.said_at is not None:
+        ended = Alert.update(is_open=False).where(Alert.name == row.name, Alert.is_open).execute()
+        if ended and row.said_at is not None:
             logger.warning("alert %s is over", row.name)
             telling.tell("All clear", f"This is over: {row.sentence}")
 
