@@ -74,7 +74,7 @@ def _redis() -> Line:
     where = describe_url(settings().redis_url or "")
     if problem:
         detail = f"{problem}. Nothing is lost; workers go on from the database. "
-        return Line("Redis", "down", "Can't be used", detail + health.redis_advice())
+        return Line("Redis", "down", "Can't be used", detail + health.redis_advice(problem))
     return Line("Redis", "ok", "Fine", where)
 
 

@@ -21,7 +21,9 @@ from obidient.workers import waiting
     "jobs", help="List the jobs of these channels, or of all: waiting, active and so on."
 )
 @click.argument("channels", nargs=-1)
-@click.option("--limit", default=20, help="Of each kind and queue, at most this many.")
+@click.option(
+    "--limit", default=20, type=click.IntRange(1), help="Of each kind and queue, at most this many."
+)
 @with_app
 def jobs(channels: tuple[str, ...], limit: int) -> None:
     with waiting.reachable():

@@ -68,15 +68,15 @@ def redis_problem() -> str | None:
     return breaker.current().look() or None
 
 
-def redis_advice() -> str:
+def redis_advice(problem: str) -> str:
     """What to do about a Redis with a problem, in a sentence."""
     where = describe_url(settings().redis_url or "")
     if not breaker.current().reachable:
         return f"Start it at {where}, or correct REDIS_URL."
-    return (
-        f"Give it more memory at {where} (maxmemory), with maxmemory-policy noeviction. Workers go "
-        "on from the database meanwhile."
-    )
+    cure = f"Point REDIS_URL at the master, or see the log of the one at {where}."
+    if "full" in problem:
+        cure = f"Give it more memory at {where} (maxmemory), with maxmemory-policy noeviction."
+    return f"{cure} Workers go on from the database meanwhile."
 
 
 def queue_states() -> list[QueueState]:
@@ -114,7 +114,7 @@ def queue_health() -> Report:
     report = Report()
     problem = redis_problem()
     if problem is not None:
-        report.problems.append(f"{problem}. {redis_advice()}")
+        report.problems.append(f"{problem}. {redis_advice(problem)}")
         if not breaker.current().reachable:
             return report
     prefix = settings().queue_prefix

@@ -128,7 +128,9 @@ def _join(consumers: list[Any], ticker: Ticker) -> None:
 
 @click.command(help="Run workers for these channels, or for all of them (also: all).")
 @click.argument("channels", nargs=-1)
-@click.option("--grace", type=float, default=None, help="Seconds to finish calls after a TERM.")
+@click.option(
+    "--grace", type=click.FloatRange(0), default=None, help="Seconds to finish calls after a TERM."
+)
 @with_app
 def worker(channels: tuple[str, ...], grace: float | None) -> None:
     work(channels, grace)

@@ -154,6 +154,19 @@ def test_every_query_of_the_dashboard_has_data(
         wait_for(all_answered, what="data for every query")
     except AssertionError:
         pytest.fail(f"no data for: {left}")
+    _is_by_the_conventions(f"{base}/metrics")
+
+
+def _is_by_the_conventions(address: str) -> None:
+    """Names, units and meanings, as Prometheus' own program wants them."""
+    asked = urllib.request.Request(address, headers={"Authorization": "Bearer right"})
+    with urllib.request.urlopen(asked) as answer:
+        text = answer.read()
+    assert b"obidient_messages_total" in text
+    done = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=text, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def _sheet(number: int) -> None:

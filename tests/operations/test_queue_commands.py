@@ -53,3 +53,20 @@ def test_lines_say_which_process_and_queue_they_are_from(
         "info",
     )
     assert "08035550001" not in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("queue", "pause", "results-sync"), "There is no channel 'results-sync'"),
+        (("queue", "resume", "smss"), "There is no channel 'smss'. There are: sms, voice"),
+        (("queue", "clear", "nope"), "There is no channel 'nope'"),
+        (("queue", "jobs", "nope"), "There is no channel 'nope'"),
+        (("queue", "jobs", "--limit", "-1"), "-1 is not in the range"),
+        (("worker", "sms", "--grace", "-5"), "-5.0 is not in the range"),
+    ],
+)
+def test_wrong_words_are_named(app: Flask, cli: Cli, command: tuple[str, ...], said: str) -> None:
+    result = cli(*command)
+    assert result.exit_code in (1, 2)
+    assert said in result.output

@@ -127,6 +127,21 @@ def test_a_full_redis_is_told_everywhere(full: dict[str, str], own_redis: RedisS
         assert health.queue_health().ok or "full" not in str(health.queue_health().problems)
 
 
+def test_a_redis_that_is_read_only_is_told_with_its_own_cure(
+    environ: dict[str, str], own_redis: RedisServer
+) -> None:
+    """More memory, which was the advice, would change nothing."""
+    with create_app(environ | {"REDIS_URL": own_redis.url}).app_context():
+        assert breaker.current().look() == ""
+        with redis.Redis.from_url(own_redis.url) as store:
+            store.replicaof("127.0.0.1", "1")
+            (said,) = health.queue_health().problems
+            assert "read only replica" in said
+            assert "Point REDIS_URL at the master" in said and "memory" not in said
+            store.replicaof("NO", "ONE")
+        wait_for(lambda: not breaker.current().look(), what="Redis to be used again")
+
+
 def test_a_full_redis_takes_nothing_and_says_so(environ: dict[str, str], own_redis: Any) -> None:
     fill(own_redis, "noeviction")
     with create_app(environ | {"REDIS_URL": own_redis.url}).app_context():
