@@ -1,12 +1,15 @@
 """The System and Doctor pages: what runs, how it is set up, what it says; no secret on any."""
 
+import json
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from operators import Cli
 from signed_in import sign_in
 
 from obidient import __version__, create_app, database
@@ -113,3 +116,17 @@ def test_the_doctors_page_puts_the_worst_first(admin: FlaskClient) -> None:
     assert "No worker is running" in page and "obidient worker" in page
     section = page[page.index(">Workers</h2>") : page.index(">Providers</h2>")]
     assert section.index("Warning") < section.index("Fine")
+
+
+def test_the_doctors_page_and_command_say_the_same(admin: FlaskClient, cli: Cli) -> None:
+    """Line by line, in words and for programs."""
+    page = unescape(text(admin, "/admin/doctor/"))
+    lines = json.loads(cli("doctor", "--json").output)["lines"]
+    words = cli("doctor").output
+    assert len(lines) > 15
+    for line in lines:
+        assert f"{line['state']:<8} {line['name']}: " in words
+        for sentence in (line["text"], line["cure"]):
+            # Figures that move between two looks are left out.
+            if not any(sign.isdigit() for sign in sentence):
+                assert sentence in page and sentence in words, line
