@@ -20,7 +20,7 @@ _FIELDS = {"name": "name", "phone": "phone number", "polling_unit_code": "pollin
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def listen(app: Flask, moved: Callable[[User], None]) -> None:
+def listen(app: Flask, moved: Callable[[User, str | None], None]) -> None:
     """Have `moved` called, in the transaction, with a person who was given another unit."""
     app.extensions.setdefault("obidient.moved", []).append(moved)
 
@@ -92,15 +92,15 @@ def change(user: User, name: str, phone: str | None, polling_unit_code: str | No
     with db.atomic():
         User.update(**given).where(User.id == user.id).execute()
         if "polling_unit_code" in changed:
-            tell_moved(user)
+            tell_moved(user, given["polling_unit_code"])
         named = " and ".join(_FIELDS[field] for field in changed)
         audit.record("user.changed", f"Changed the {named} of {user.email}", "user", user.id)
 
 
-def tell_moved(user: User) -> None:
-    """Tell whoever listens that this person's polling unit is another one now."""
+def tell_moved(user: User, unit: str | None) -> None:
+    """Tell whoever listens that this person's polling unit is another one now, or none."""
     for moved in current_app.extensions.get("obidient.moved", ()):
-        moved(user)
+        moved(user, unit)
 
 
 def by_email(email: str) -> User:

@@ -137,9 +137,9 @@ def decide_again(rows: Sequence[Submission], election: Election) -> list[Submiss
     for row in rows:
         outcomes[row.id] = _outcome(row, desk, outcomes)
     changed = [row for row in rows if outcomes[row.id] != (row.status, row.reason, row.message)]
-    for row in rows:
-        if row.reason == "over_voting" and outcomes[row.id].status != "rejected":
-            desk.withdraw(row.unit_code, flags.OVER_VOTING, row.id)
+    _withdraw_claims(
+        [row for row in rows if row.reason == "over_voting" != outcomes[row.id].reason], desk
+    )
     _note_former(changed)
     others = {row.id for row in rows} - {row.id for row in changed}
     _write_outcomes(
@@ -148,6 +148,28 @@ def decide_again(rows: Sequence[Submission], election: Election) -> list[Submiss
     )
     desk.save()
     return changed
+
+
+def _withdraw_claims(rows: Sequence[Submission], desk: Desk) -> None:
+    """Sheets that are over-voting no more: where one was shown as such, another may have to be."""
+    units = {
+        row.unit_code for row in rows if desk.withdraw(row.unit_code, flags.OVER_VOTING, row.id)
+    }
+    if not units:
+        return
+    others = Submission.select().where(
+        Submission.election_id == desk.election_id,
+        among(Submission.unit_code, sorted(units)),
+        Submission.reason == "over_voting",
+        Submission.id.not_in([row.id for row in rows]),
+    )
+    for row in others:
+        try:
+            check(snake_keys(decode(row.payload)), desk.parties, desk.listed)
+        except OverVoting as refusal:
+            _note_over_voting(row, refusal.figures, desk)
+        except Refused:
+            continue
 
 
 def _note_former(rows: Sequence[Submission]) -> None:
@@ -210,8 +232,7 @@ def _outcome(row: Submission, desk: Desk, outcomes: dict[int, Outcome]) -> Outco
         unit, figures = check(snake_keys(decode(row.payload)), desk.parties, desk.listed)
         _check_place(row, unit, desk)
     except Refused as refusal:
-        # What was refused for it before has been looked at, or waits to be.
-        if isinstance(refusal, OverVoting) and row.reason != "over_voting":
+        if isinstance(refusal, OverVoting):
             _note_over_voting(row, refusal.figures, desk)
         return Outcome("rejected", refusal.reason, refusal.message)
     return _take(row, unit, figures, desk, outcomes)
@@ -247,7 +268,12 @@ _NOT_OPEN = {
 
 
 def _note_over_voting(row: Submission, figures: Figures, desk: Desk) -> None:
-    """The results room sees it, if it might have counted at all."""
+    """The results room sees it, if it might have counted at all.
+
+    Decided again, it is seen where it could not count before; nobody has to look twice.
+    """
+    if row.reason == "over_voting" and desk.is_settled(row.unit_code):
+        return
     try:
         _check_place(row, row.unit_code, desk)
     except Refused:

@@ -87,6 +87,10 @@ class Desk:
             self._old_patterns.add(self._units[code].pattern)
         return self._units[code]
 
+    def is_settled(self, code: str) -> bool:
+        """Whether a person has decided on a unit."""
+        return code in self._units and self._units[code].settled
+
     def count(self, code: str, agent: str, submission: int | None, figures: Figures) -> None:
         """Make these figures the ones that count for a unit."""
         result = self.unit(code)
@@ -140,10 +144,12 @@ class Desk:
         else:
             self._lowered.add((code, kind))
 
-    def withdraw(self, code: str, kind: str, submission: int) -> None:
-        """Lower a flag if it was this sheet that raised it."""
-        if self._open.get(code, {}).get(kind, {}).get("submission") == submission:
+    def withdraw(self, code: str, kind: str, submission: int) -> bool:
+        """Lower a flag if it was this sheet that raised it; whether it was."""
+        is_mine = self._open.get(code, {}).get(kind, {}).get("submission") == submission
+        if is_mine:
             self.lower_flag(code, kind)
+        return is_mine
 
     def close_all(self, code: str) -> None:
         for kind in list(self._open.get(code, ())):
@@ -235,6 +241,8 @@ class Desk:
         put(AgentSheet, [self.sheets[unit][agent].__data__ for unit, agent in changed])
 
     def _save_flags(self, book: Book) -> None:
+        # First: one of the same kind may have been raised since, with other evidence.
+        self._change_open(f"closed_at = {mark()}", [book.moment], _LOWERED, sorted(self._lowered))
         rows = [
             {
                 "election_id": self.election_id,
@@ -249,7 +257,6 @@ class Desk:
             insert(ReviewFlag, list(rows[0]), rows, "")
         restated = [(*key, encode(self._open[key[0]][key[1]])) for key in sorted(self._restated)]
         self._change_open("evidence = v.evidence", [], _RESTATED, restated)
-        self._change_open(f"closed_at = {mark()}", [book.moment], _LOWERED, sorted(self._lowered))
 
     def _change_open(
         self,

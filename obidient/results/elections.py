@@ -163,7 +163,7 @@ def change(election_id: str, document: Mapping[str, Any]) -> Election:
         Party.delete().where(Party.election_id == election_id).execute()
         Party.insert_many(parties).execute()
         audit.record("election.changed", f"Changed {values['name']}", "election", election_id)
-        provisional.request(election_id, ("unknown_party", "outside_area"))
+        provisional.request(election_id, provisional.OF_ELECTION)
     generation.invalidate(election_id)
     return get(election_id)
 
@@ -355,7 +355,7 @@ def set_status(election_id: str, status: str) -> Election:
         if election.status == "certified" != status:
             provisional.request(election_id)
         elif status != election.status:
-            provisional.request(election_id, ("election_not_open",))
+            provisional.request(election_id, provisional.OF_STATUS)
         sentence = f"Changed {election.name} from {election.status} to {status}"
         audit.record("election.status", sentence, "election", election_id)
     generation.invalidate(election_id)

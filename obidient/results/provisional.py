@@ -29,6 +29,11 @@ REASONS = (
 )
 #: What an import of the register can change.
 OF_REGISTER = ("unknown_polling_unit", "over_voting")
+#: What can pass when an election opens or closes, gets a party or an area, or an agent a unit. A
+#: sheet of over-voting stays one; but the results room sees only those that might have counted.
+OF_STATUS = ("election_not_open", "over_voting")
+OF_ELECTION = ("unknown_party", "outside_area", "over_voting")
+OF_AGENT = ("not_your_unit", "over_voting")
 
 
 def rejected() -> Any:
@@ -57,13 +62,22 @@ def request_everywhere(reasons: Iterable[str]) -> int:
     return len({row["election_id"] for row in some})
 
 
-def request_for(agent: str) -> None:
-    """The unit of an agent (`user:7`) has changed: what they could not report they now may."""
-    found = Submission.select(Submission.election_id).where(
-        Submission.agent == agent, rejected(), Submission.reason == "not_your_unit"
+def request_for(agent: str, unit: str | None) -> None:
+    """An agent (`user:7`) has another unit: what they have reported of it, they may report.
+
+    Noted on the sheets, so that a further move takes nothing back, whenever they are decided.
+    """
+    if unit is None:
+        return
+    of_it = (Submission.agent == agent) & (Submission.unit_code == unit)
+    Submission.update(own_unit=unit).where(
+        of_it, Submission.status.in_(("received", "rejected")), Submission.own_unit != unit
+    ).execute()
+    found = Submission.select(Submission.election_id, Submission.reason).where(
+        of_it, rejected(), Submission.reason.in_(OF_AGENT)
     )
-    rows: Any = found.distinct().order_by(Submission.election_id).tuples()
-    _put([{"election_id": election_id, "reason": "not_your_unit"} for (election_id,) in rows])
+    rows: Any = found.distinct().order_by(Submission.election_id, Submission.reason).tuples()
+    _put([{"election_id": election_id, "reason": reason} for election_id, reason in rows])
 
 
 def _uncertified() -> list[str]:

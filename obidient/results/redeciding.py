@@ -130,5 +130,5 @@ def _may_pass(election: Election, reason: str) -> list[Any]:
             User.id == Case(None, [(is_user, number)]),
             User.polling_unit_code == Submission.unit_code,
         )
-        return [fn.EXISTS(now)]
+        return [(Submission.own_unit == Submission.unit_code) | fn.EXISTS(now)]
     return []

@@ -34,7 +34,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.register_blueprint(release.blueprint)
     incoming.listen(app, texts.keep)
     redeciding.listen(app, texts.tell_again)
-    users.listen(app, lambda user: provisional.request_for(devices.agent_key(user)))
+    users.listen(app, lambda user, unit: provisional.request_for(devices.agent_key(user), unit))
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, texts.TASK, texts.work)
     ticker.register(app, "texts", texts.sweep, every=1.0)

@@ -196,7 +196,7 @@ def _correct(user: User, line: Line) -> None:
     has_moved = user.polling_unit_code != line.unit
     User.update(name=line.name, polling_unit_code=line.unit).where(User.id == user.id).execute()
     if has_moved:
-        users.tell_moved(user)
+        users.tell_moved(user, line.unit)
 
 
 def _make(lines: Sequence[Line]) -> None:

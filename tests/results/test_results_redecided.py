@@ -1,6 +1,5 @@
 """Sheets refused for our records' sake are decided again when the records change."""
 
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,58 +7,37 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from results_world import UNITS, WARDS, election_document, make_register, make_world, sheet
+from redecided_sheets import NOBODY, again, make_register_again, move, send
+from results_world import UNITS, election_document, make_register, make_world, sheet
 
 from obidient import queues
 from obidient.accounts import tokens, users
 from obidient.accounts.models import User
 from obidient.areas import Area
-from obidient.database import db
 from obidient.errors import Conflict
 from obidient.results import (
     deciding,
     elections,
     provisional,
     recount,
-    redeciding,
     register,
     review,
 )
 from obidient.results.models import (
-    AgentSheet,
-    Decision,
     Election,
     FormerVerdict,
-    Party,
-    Redecision,
-    ReviewFlag,
     Submission,
     Tally,
-    UnitResult,
 )
-from obidient.results.received import Sender, receive
+from obidient.results.received import Sender
 from obidient.results.story import history
 from obidient.results.tally import Total, as_total
-
-NOBODY = Sender()
-
-
-def send(*sheets: Mapping[str, Any], sender: Sender = NOBODY) -> None:
-    with db.atomic():
-        receive(sheets, sender)
 
 
 def take(*sheets: Mapping[str, Any], sender: Sender = NOBODY) -> list[str]:
     send(*sheets, sender=sender)
     deciding.process_waiting()
     return [status(one["submissionId"]) for one in sheets]
-
-
-def again() -> None:
-    while provisional.is_waiting():
-        redeciding.work()
 
 
 def status(submission_id: str) -> str:
@@ -163,12 +141,6 @@ def test_each_record_that_is_mended_has_its_sheets_decided_again(
         elections.change("abc123", document | {"state": "Lagos", "areaCode": "24"})
 
 
-def make_register_again() -> None:
-    Area.delete().execute()
-    make_register()
-    provisional.request_everywhere(provisional.OF_REGISTER)
-
-
 def test_a_register_that_is_imported_last_lets_its_sheets_count(app: Flask, tmp_path: Any) -> None:
     elections.create(election_document())
     assert take(sheet("a")) == ["rejected: unknown_polling_unit"]
@@ -190,6 +162,61 @@ def test_over_voting_by_a_wrong_register_passes_once_it_is_right(world: Election
     provisional.request("abc123", ["over_voting"])
     again()
     assert (status("many"), total().review_units) == ("accepted", 0)
+
+
+@pytest.mark.both
+def test_over_voting_that_came_too_early_is_looked_at_once_its_election_opens(
+    world: Election,
+) -> None:
+    assert take(sheet("many", accreditedVoters=40)) == ["rejected: over_voting"]
+    assert review.under_review("abc123") == []
+    elections.set_status("abc123", "ongoing")
+    again()
+    (doubt,) = review.under_review("abc123")
+    assert doubt.reasons == ["A sheet with more votes than voters was refused."]
+    review.settle("abc123", UNITS[0], "The vote was cancelled", void=True)
+    elections.set_status("abc123", "ended")
+    elections.set_status("abc123", "ongoing")
+    again()
+    assert review.under_review("abc123") == []
+    assert recount.differences("abc123") == []
+
+
+@pytest.mark.both
+def test_of_two_sheets_of_over_voting_the_one_that_stays_so_stays_in_doubt(
+    world: Election,
+) -> None:
+    elections.set_status("abc123", "ongoing")
+    Area.update(registered_voters=60).where(Area.code == UNITS[0]).execute()
+    take(
+        sheet("small", device="A", votes={"LP": 70}, accreditedVoters=50),
+        sheet("large", device="B", votes={"LP": 90}, registeredVoters=None),
+    )
+    Area.update(registered_voters=600).where(Area.code == UNITS[0]).execute()
+    provisional.request("abc123", ["over_voting"])
+    again()
+    assert (status("small"), status("large")) == ("rejected: over_voting", "accepted")
+    assert len(review.under_review("abc123")) == 1
+    assert total().review_units == 1
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_an_agent_who_is_moved_on_keeps_what_they_could_report_before(
+    world: Election, make_user: Callable[..., User]
+) -> None:
+    elections.set_status("abc123", "ongoing")
+    agent = make_user("agent", polling_unit_code=UNITS[3])
+    mine = Sender(f"user:{agent.id}", UNITS[3])
+    send(sheet("first", UNITS[4]), sheet("other", UNITS[5]), sender=mine)
+    move(agent, UNITS[4])
+    move(agent, UNITS[3])
+    deciding.process_waiting()
+    again()
+    assert (status("first"), status("other")) == ("accepted", "rejected: not_your_unit")
+    users.change(agent, agent.name, None, None)
+    again()
+    assert status("other") == "rejected: not_your_unit"
 
 
 @pytest.mark.both
@@ -274,108 +301,3 @@ def test_the_phone_learns_of_it(
         None,
         "Accepted and counted.",
     )
-
-
-# ---- any order ----------------------------------------------------------------------------------
-
-#: Sheets of two agents and two devices, of units known early and late, some by a later alias.
-SHEETS = (
-    ("a1", UNITS[0], 1, "A", {"LP": 100}),
-    ("a2", UNITS[0], 2, "A", {"LP": 101}),
-    ("b1", UNITS[0], 1, "B", {"BROOM": 90}),
-    ("c1", UNITS[1], 1, "C", {"PDP": 30, "BROOM": 5}),
-    ("d1", UNITS[9], 3, "D", {"APC": 70}),
-    ("d0", UNITS[9], 1, "D", {"BROOM": 60}),
-    ("e1", UNITS[9], 1, "E", {"LP": 71}),
-    ("own", UNITS[2], 1, "agent", {"LP": 55}),
-)
-ANY_TIME = ("register", "alias", "unit", "work", "work", "again", "again")
-
-
-@pytest.mark.both
-@pytest.mark.slow
-def test_any_order_of_opening_importing_sending_closing_ends_in_the_same_totals(
-    app: Flask, make_user: Callable[..., User]
-) -> None:
-    agent = make_user("agent", polling_unit_code=UNITS[3])
-
-    @settings(
-        max_examples=25,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
-    @given(
-        st.permutations(SHEETS), st.booleans(), st.integers(0, 8), st.integers(0), st.integers(0)
-    )
-    def run(sheets: list[Any], reopens: bool, close: int, one: int, other: int) -> None:
-        received = [*sheets[:close], "close", *sheets[close:]]
-        totals = [play(agent, arrange(received, reopens, seed)) for seed in (one, other)]
-        assert totals[0] == totals[1]
-        counted = {made[1] for made in (sheets if reopens else sheets[:close])}
-        assert totals[0].get("NG", Total()).units == len(counted)
-
-    run()
-
-
-def arrange(received: list[Any], reopens: bool, seed: int) -> list[Any]:
-    """All that happens besides, at any time; an election is made, opened, closed in this order."""
-    chance = random.Random(seed)
-    steps = list(received)
-    for name in ("open", "make"):
-        last = steps.index("open" if name == "make" else "close")
-        steps.insert(chance.randrange(last + 1), name)
-    if reopens:
-        steps.insert(chance.randrange(steps.index("close"), len(steps)) + 1, "reopen")
-    for name in ANY_TIME:
-        steps.insert(chance.randrange(len(steps) + 1), name)
-    return steps
-
-
-def play(agent: User, steps: list[Any]) -> dict[str, Total]:
-    for table in (AgentSheet, Decision, Election, FormerVerdict, Party, Redecision, ReviewFlag,
-                  Submission, Tally, UnitResult):  # fmt: skip
-        table.delete().execute()
-    move(agent, UNITS[3])
-    make_register_again()
-    Area.delete().where(Area.code.startswith(WARDS[1])).execute()
-    for step in steps:
-        act(agent, step, has_alias="alias" in steps[: steps.index(step)])
-    deciding.process_waiting()
-    again()
-    assert recount.differences("abc123") == []
-    rows = Tally.select().where(Tally.election_id == "abc123")
-    return {row.area_code: as_total(row) for row in rows}
-
-
-def move(agent: User, unit: str) -> None:
-    users.change(agent, agent.name, None, unit)
-    agent.polling_unit_code = unit
-
-
-def act(agent: User, step: Any, has_alias: bool) -> None:
-    if isinstance(step, tuple):
-        name, unit, revision, device, votes = step
-        sender = Sender(f"user:{agent.id}", UNITS[3]) if device == "agent" else NOBODY
-        send(sheet(name, unit, revision, device, votes), sender=sender)
-    elif step == "make":
-        document = election_document(status="scheduled")
-        elections.create(with_alias(document) if has_alias else document)
-    elif step == "alias" and (election := Election.get_or_none()) is not None:
-        elections.change("abc123", with_alias(elections.document_of(election)))
-    elif step == "register":
-        make_register_again()
-    elif step == "unit":
-        move(agent, UNITS[2])
-    elif step == "work":
-        deciding.process_waiting()
-    elif step == "again":
-        again()
-    elif step in ("open", "close", "reopen"):
-        elections.set_status("abc123", "ended" if step == "close" else "ongoing")
-
-
-def with_alias(document: dict[str, Any]) -> dict[str, Any]:
-    apc = next(party for party in document["parties"] if party["partyCode"] == "APC")
-    apc["aliases"] = ["A.P.C", "BROOM"]
-    return document

@@ -151,6 +151,21 @@ def test_taking_back_keeps_what_came_meanwhile(dispute: Election) -> None:
 
 
 @pytest.mark.both
+def test_a_doubt_that_the_decision_had_put_to_rest_is_open_after_it_is_taken_back(
+    dispute: Election,
+) -> None:
+    review.settle("abc123", UNIT, "Typed", figures=typed(LP=118))
+    take(sheet("a2", device="A", revision=2, votes={"LP": 91}))
+    review.settle("abc123", UNIT, "Still so", figures=typed(LP=117))
+    take(sheet("a3", device="A", revision=3, votes={"LP": 92}))
+    decisions.undo("abc123", UNIT, "The first one was right")
+    (doubt,) = review.under_review("abc123")
+    assert doubt.reasons == ["A newer sheet differs from what a reviewer decided."]
+    assert total().votes == {"LP": 118}
+    assert recount.differences("abc123") == []
+
+
+@pytest.mark.both
 @pytest.mark.slow
 def test_above_a_limit_a_second_reviewer_confirms(
     dispute: Election, reviewer: Callable[..., Reviewer], app: Flask

@@ -17,7 +17,7 @@ Agent.sender = (() => {
   /* Refused for what the server's records said: it may count by itself later. */
   const PROVISIONAL = [
     "unknown_polling_unit", "unknown_party", "unknown_election", "election_not_open", "outside_area",
-    "not_your_unit",
+    "not_your_unit", "over_voting",
   ];
   const ASK_AGAIN = 300_000;
 
