@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -38,10 +39,14 @@ _UNLESS_KNOWN = "ON CONFLICT (submission_id, repeat) DO NOTHING RETURNING id, su
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends: `agent` names them; `own_unit` is the only unit they may report, if any."""
+    """Who sends: `agent` names them; `own_unit` is the only unit they may report, if any.
+
+    `at` is when it came to us, where that was before now.
+    """
 
     agent: str | None = None
     own_unit: str | None = None
+    at: datetime | None = None
 
 
 def encode(value: Any, sort: bool = False) -> str:
@@ -149,5 +154,5 @@ def _row(payload: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
         "status": "received",
         "reason": "",
         "message": "",
-        "received_at": utcnow(),
+        "received_at": sender.at or utcnow(),
     }

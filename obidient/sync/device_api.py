@@ -1,5 +1,6 @@
 """`/api/sync/sign-in` and around it: how a phone becomes an agent's, and stops being it."""
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -32,7 +33,7 @@ class SignIn(ApiModel):
     email: str | None = Field(None, min_length=3, max_length=254)
     password: str | None = Field(None, min_length=1, max_length=200)
     phone: str | None = Field(None, min_length=3, max_length=40)
-    pin: str | None = Field(None, min_length=1, max_length=20, pattern=r"^[0-9 ]+$")
+    pin: str | None = Field(None, min_length=1, max_length=20, pattern=r"^[0-9 .-]+$")
     device_id: str = Field(
         min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$", description="Made once, kept"
     )
@@ -139,7 +140,7 @@ def _proved(
 
 def _by_pin(user: User | None, pin: str) -> Callable[[], bool]:
     def check() -> bool:
-        standing = pins.may_sign_in(user, pin.replace(" ", ""))
+        standing = pins.may_sign_in(user, re.sub("[ .-]", "", pin))
         if standing == "locked":
             raise Forbidden("The PIN was wrong too often. Ask your coordinator for a new one.")
         return standing == "right"

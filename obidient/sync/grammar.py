@@ -52,6 +52,10 @@ _BETWEEN = re.compile(r"[\s.,;:=()!*\"'/-]*")
 _CLUTTER = re.compile(
     r"[0-9][.,*'][0-9]|[0-9]\s{0,3}-\s{0,3}[0-9]|(?<![a-z])-[0-9]|--|[+]|/(?![0-9])|(?<![a-z])/"
 )
+#: A PIN as it is printed and read out: PIN 482 715.
+_PIN_APART = re.compile(
+    r"(\bpin(?:\s+(?:no|number|code|is))*[\s.:=-]*)([0-9]{3})[ .-]{1,3}([0-9]{3})(?![0-9])"
+)
 #: Stands where the unit's code was: what is before it and what is after it don't belong together.
 _GAP = "|"
 _LABELLED = re.compile(
@@ -127,6 +131,15 @@ def looks_like_report(text: str) -> bool:
     return labelled >= 2
 
 
+def without_unit(text: str) -> str:
+    """A text without the polling unit's code in it, if it has one."""
+    for shape in (_UNIT, _UNIT_RUN, _UNIT_APART):
+        rest = shape.sub(" ", text, count=1)
+        if rest != text:
+            return rest
+    return text
+
+
 def has_figures(text: str) -> bool:
     """Whether names with numbers follow each other: from an agent, that is meant as a result."""
     return _figures(text[:MOST_CHARACTERS].lower()) >= 2
@@ -143,7 +156,7 @@ def read(text: str, parties: Mapping[str, str]) -> Report:
     """
     if len(text) > MOST_CHARACTERS:
         raise Unclear("The text is too long. Send the figures alone, in one text.")
-    plain = _plain(text)
+    plain = _PIN_APART.sub(r"\1\2\3", _plain(text))
     unit, rest = _take_unit(plain)
     found = _Found()
     for words, number in _pairs(_with_nil(list(_tokens(rest))), parties):

@@ -8,9 +8,13 @@ from peewee import JOIN, SQL, chunked, fn
 
 from obidient.accounts.models import User
 from obidient.areas import unit_bounds
+from obidient.campaigns.texts.incoming import LONGEST_ROLL
 from obidient.clock import isoformat, local, utcnow
 from obidient.config import settings
 from obidient.errors import Invalid
+from obidient.letters import without_marks
+from obidient.sync import grammar
+from obidient.sync.grammar_words import COURTESY
 from obidient.sync.models import AgentHeard, RollCall
 
 #: What an agent can tell, and where it is kept.
@@ -23,16 +27,23 @@ MISSING = {
     "closed": "polls not closed",
     "reported": "not reported",
 }
-#: A text of these words and a PIN, and nothing else: HERE 482715, POLLS OPENED PIN 482715.
-WORDS = re.compile(
-    r"\W*(?:i\s*am\s*|i'?m\s*)?(?:polls?\s*(?:are\s*|have\s*)?)?"
-    r"(here|arrived|open|opened|closed?)\b\W*(?:pin\W*)?([0-9]{4,8})?\W*",
-    re.IGNORECASE | re.ASCII,
-)
+#: The words by which a text tells it: HERE 482715, POLLS OPENED PIN 482715.
 _MEANT = {
-    "here": "arrived", "arrived": "arrived", "open": "opened", "opened": "opened",
-    "close": "closed", "closed": "closed",
-}  # fmt: skip
+    **dict.fromkeys(("here", "arrived", "reached", "present"), "arrived"),
+    **dict.fromkeys(("open", "opened", "started", "commenced"), "opened"),
+    **dict.fromkeys(("close", "closed", "ended"), "closed"),
+}
+#: "I am at my unit" tells it without such a word.
+_PLACES = frozenset("unit pu booth station".split())
+#: What may stand around them. Not "not", nor anything else that might turn it into its opposite.
+_AROUND = _PLACES | COURTESY | frozenset(
+    "i am im ive we have has been just now already polling poll polls voting accreditation at to "
+    "on time".split()
+)  # fmt: skip
+_CALLED = re.compile(r"\bp\.?i\.?n\b\.?(?:[\W_]*(?:no|number|code|is)\b)*")
+_GROUPS = re.compile(r"(?<![0-9])([0-9]{3})[ .-]{1,3}([0-9]{3})(?![0-9])")
+#: Words of a text with a PIN that might be meant for the roll call.
+MOST_WORDS = 12
 SAID = {"arrived": "You are at your unit", "opened": "Polls opened", "closed": "Polls closed"}
 
 
@@ -52,9 +63,25 @@ def day_begins(day: str) -> datetime:
 
 
 def meant(text: str) -> tuple[str, str] | None:
-    """What a text tells for the roll call, and its PIN (empty: none); None for other texts."""
-    found = WORDS.fullmatch(text[:100])
-    return (_MEANT[found[1].lower()], found[2] or "") if found else None
+    """What a text tells for the roll call, and its PIN (empty: none); None for other texts.
+
+    It tells nothing (an empty word) where there is a PIN beside more than we understand.
+    """
+    if len(text) > LONGEST_ROLL:
+        return None
+    plain = grammar.without_unit(without_marks(text).lower().replace("’", "").replace("'", ""))
+    plain = _GROUPS.sub(r"\1\2", _CALLED.sub(" ", plain))
+    words, numbers = re.findall("[a-z]+", plain), re.findall("[0-9]+", plain)
+    told = {_MEANT[word] for word in words if word in _MEANT}
+    if not told and "at" in words and _PLACES & set(words):
+        told = {"arrived"}
+    pin = numbers[0] if len(numbers) == 1 and len(numbers[0]) in grammar.PIN_DIGITS else ""
+    if not told or (numbers and not pin):
+        return None
+    if all(word in _AROUND or word in _MEANT for word in words):
+        # Who tells two things has done the later one.
+        return max(told, key=list(MARKS).index), pin
+    return ("", pin) if len(pin) == 6 and len(words) <= MOST_WORDS else None
 
 
 def mark(user: User, what: str) -> RollCall:

@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import PeeweeException
@@ -19,7 +19,7 @@ from obidient.accounts.models import User
 from obidient.campaigns import text as spelling
 from obidient.campaigns.models.texts import InboundText
 from obidient.campaigns.texts import answers
-from obidient.campaigns.texts.incoming import PIN, ROLL_PIN
+from obidient.campaigns.texts.incoming import PIN, roll_pins
 from obidient.clock import isoformat, utcnow
 from obidient.contacts import phones
 from obidient.database import db, locked
@@ -61,8 +61,8 @@ def keep(text: InboundText) -> None:
         ).on_conflict(conflict_target=[TextReport.inbound_id], action="IGNORE").execute()
     # The PIN is nobody's to read: it stays only until the text has been looked at.
     hidden = PIN.sub("PIN ••••", text.text)
-    if (roll := ROLL_PIN.fullmatch(text.text)) is not None:
-        hidden = f"{roll[1]}••••"
+    for pin in () if grammar.looks_like_report(hidden) else roll_pins(hidden):
+        hidden = hidden.replace(pin, "••••")
     if hidden != text.text:
         InboundText.update(text=hidden).where(InboundText.id == text.id).execute()
 
@@ -117,8 +117,11 @@ def _look_at(row_id: int) -> bool:
 
 
 def _without_pin(text: str) -> str:
-    roll = ROLL_PIN.fullmatch(text)
-    return (roll[1] if roll else PIN.sub("", text)).strip()
+    is_roll = roll_call.meant(text) is not None
+    text = PIN.sub("", text)
+    for pin in roll_pins(text) if is_roll else ():
+        text = text.replace(pin, "")
+    return text.strip()
 
 
 def _is_overtaking(row: TextReport) -> bool:
@@ -140,7 +143,7 @@ def _decide(row: TextReport) -> None:
         _answer_roll(row, agent, *roll)
         return
     try:
-        election, report = understand(row.text, agent)
+        election, report = understand(row.text, agent, row.received_at)
     except Unclear as refusal:
         row.state, row.reason = "refused", str(refusal)
         if _may_answer(row):
@@ -157,18 +160,20 @@ def _decide(row: TextReport) -> None:
 
 def _answer_roll(row: TextReport, agent: User, what: str, pin: str) -> None:
     """An agent answers the roll call; without the PIN it may be anybody."""
-    standing = pins.check(agent, pin) if pin else "missing"
+    standing = pins.check(agent, pin) if pin and what else "missing"
     row.state = "taken" if standing == "right" else "refused"
-    row.reason = "" if standing == "right" else _WITHOUT_PIN[standing][0]
+    row.reason = "" if standing == "right" else _WITHOUT_PIN[standing][0] if what else _NOT_READ
     if standing == "right":
         roll_call.mark(agent, what)
     if _may_answer(row):
         unit = agent.polling_unit_code or "your polling unit"
-        noted = f"Noted: {roll_call.SAID[what].lower()}, {unit}."
-        again = "Not noted: write the word and your PIN, such as HERE 123456."
-        _say(row, noted if standing == "right" else again)
+        reply = "Not noted: write the word and your PIN, such as HERE 123456."
+        if standing == "right":
+            reply = f"Noted: {roll_call.SAID[what].lower()}, {unit}."
+        _say(row, reply)
 
 
+_NOT_READ = "An answer to the roll call that is not understood."
 _LOOKED_AT = "the results room looks at it before it counts."
 #: How it stands with the PIN: what reviewers and what the agent are told.
 _WITHOUT_PIN = {
@@ -206,13 +211,13 @@ def _same_number(registered: str | None, phone: str) -> bool:
         return False
 
 
-def understand(text: str, agent: User) -> tuple[Election, Report]:
-    """The election a text is about, and what it says. Raises Unclear."""
-    unit = agent.polling_unit_code or ""
-    open_now = devices.elections_at(unit, ("ongoing",)) if unit else []
-    if not open_now:
-        raise Unclear("No election is open for your polling unit now.")
-    election = open_now[0] if len(open_now) == 1 else _named(text, open_now)
+def understand(text: str, agent: User, at: datetime) -> tuple[Election, Report]:
+    """The election that a text is about which came at that time, and what it says.
+
+    Raises Unclear.
+    """
+    open_then = _elections(agent.polling_unit_code or "", at)
+    election = open_then[0] if len(open_then) == 1 else _named(text, open_then)
     names: dict[str, str] = {}
     for party in parties_of(election.id):
         names |= dict.fromkeys([party.code, party.name, *party.aliases], party.code)
@@ -221,6 +226,20 @@ def understand(text: str, agent: User) -> tuple[Election, Report]:
         word = SHORT_ELECTION[report.election_type or ""]
         raise Unclear(f"No {word} election is open for your polling unit now.")
     return election, report
+
+
+def _elections(unit: str, at: datetime) -> list[Election]:
+    """Those that took what came then; else the one that opens later, or has closed.
+
+    Its sheet is kept, as it would be from a phone, and decided again when that changes.
+    """
+    known = devices.elections_at(unit) if unit else []
+    some = [election for election in known if deciding.takes(election, at)]
+    for status in ("scheduled", "ended"):
+        some = some or [election for election in known if election.status == status]
+    if not some:
+        raise Unclear("No election is open for your polling unit now.")
+    return some
 
 
 def _named(text: str, open_now: list[Election]) -> Election:
@@ -246,7 +265,9 @@ def _take(row: TextReport, agent: User, election: Election, report: Report) -> N
         "submittedAt": isoformat(row.received_at),
         "deviceId": "sms",
     }
-    receive([sheet], Sender(devices.agent_key(agent), agent.polling_unit_code))
+    # Open or not is asked of the moment at which the text came, whenever somebody looks at it.
+    sender = Sender(devices.agent_key(agent), agent.polling_unit_code, row.received_at)
+    receive([sheet], sender)
     devices.note_heard(agent, "sms")
     row.state, row.reason = "taken", ""
     if _may_answer(row):
@@ -266,6 +287,10 @@ def _say(row: TextReport, reply: str) -> None:
     answers.say(row.inbound_id, row.phone, spelling.plain_spelling(reply)[:LONGEST])
 
 
+#: Nothing of the text is to be corrected.
+_LATER = ("election_not_open", "unknown_election")
+
+
 def _tell_outcome(row: TextReport) -> None:
     """Answer with what was understood and what became of it, once that is decided."""
     sheet = Submission.get_or_none(
@@ -276,7 +301,8 @@ def _tell_outcome(row: TextReport) -> None:
     told = outcomes.tell([sheet])[0]
     read_as = _read_as(row)
     if told.status == "rejected":
-        reply = f"Not counted: {told.message} We read: {read_as}. Send it again, corrected."
+        again = "" if told.reason in _LATER else " Send it again, corrected."
+        reply = f"Not counted: {told.message} We read: {read_as}.{again}"
     else:
         reply = f"{told.message} {read_as}. Parties not named have 0."
     with db.atomic():
@@ -297,7 +323,7 @@ def tell_again(rows: Sequence[Submission]) -> None:
 def _read_as(row: TextReport) -> str:
     agent: User | None = User.get_or_none(User.id == row.user_id)
     try:
-        return understand(row.text, agent)[1].write() if agent else row.text
+        return understand(row.text, agent, row.received_at)[1].write() if agent else row.text
     except Unclear:
         # The election was closed meanwhile.
         return row.text
@@ -324,7 +350,7 @@ def accept(row_id: int) -> None:
         if agent is None:
             raise Conflict("The number belongs to no agent, so nobody's sheet can be made of it.")
         try:
-            election, report = understand(row.text, agent)
+            election, report = understand(row.text, agent, row.received_at)
         except Unclear as refusal:
             raise Conflict(f"The text can't be read: {refusal}") from None
         _take(row, agent, election, report)

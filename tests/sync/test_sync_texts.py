@@ -1,84 +1,28 @@
 """Results by SMS, through the door that networks use: matched, taken in, answered."""
 
-import itertools
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
+from agent_texts import GOOD, PHONE, PIN, agent, last, send_answers, sent, text
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
-from results_world import UNITS, election_document, make_world
+from results_world import UNITS, election_document
 
 from obidient.accounts.models import User
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.texts import InboundText, TextAnswer
 from obidient.campaigns.receipts import applying
-from obidient.campaigns.texts import answers
-from obidient.plugin import Accepted, Message
-from obidient.providers import registry
+from obidient.plugin import Message
 from obidient.results import elections
 from obidient.results.models import Submission, UnitResult
-from obidient.sync import pins, roll_call, texts
+from obidient.sync import pins, texts
 from obidient.sync.models import TextReport
 
-PHONE = "+2348035550001"
-PIN = "4821"
-GOOD = f"{UNITS[0]} ACC 212 APC 45 LP 120 PDP 33 REJ 4"
-_ids = itertools.count()
-
-
-@pytest.fixture
-def agent(app: Flask, make_user: Callable[..., User]) -> User:
-    make_world()
-    user = make_user("agent", polling_unit_code=UNITS[0], phone="0803 555 0001")
-    pins.set_pin(user, PIN)
-    return user
-
-
-@pytest.fixture
-def sent(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    """What goes out to the network in answer."""
-    out: list[Message] = []
-    provider = registry.current().for_channel("sms")
-    assert provider is not None
-
-    def send(messages: list[Message]) -> Any:
-        out.extend(messages)
-        return [Accepted(message, f"id-{message.id}") for message in messages]
-
-    monkeypatch.setattr(provider, "send", send)
-    return out
-
-
-@pytest.fixture
-def text(client: FlaskClient, app: Flask) -> Callable[..., None]:
-    """text("…") comes in by the provider's callback, and a worker looks at it."""
-    token = app.extensions["obidient.settings"].communications_webhook_token
-
-    def come_in(words: str, phone: str = PHONE, message_id: str = "") -> None:
-        body = {"id": message_id or f"in-{next(_ids)}", "from": phone, "text": words, "to": "20880"}
-        address = f"/api/communications/webhooks/simulator-sms/incoming?token={token}"
-        assert (
-            client.post(address, data=json.dumps(body), content_type="application/json").status_code
-            == 200
-        )
-        applying.apply_due()
-        texts.work()
-        send_answers()
-
-    return come_in
-
-
-def send_answers() -> None:
-    for row in list(TextAnswer.select().where(TextAnswer.state == "queued")):
-        answers.send(row.id)
-
-
-def last() -> TextReport:
-    found: TextReport = TextReport.select().order_by(TextReport.id.desc()).get()
-    return found
+__all__ = ["agent", "sent", "text"]
 
 
 @pytest.mark.both
@@ -265,10 +209,10 @@ def test_a_text_over_which_the_system_stumbles_holds_up_no_other(
 ) -> None:
     real = texts.understand
 
-    def stumble(words: str, who: User) -> Any:
+    def stumble(words: str, who: User, at: datetime) -> Any:
         if "LP 121" in words:
             raise RuntimeError("a mistake of ours")
-        return real(words, who)
+        return real(words, who, at)
 
     monkeypatch.setattr(texts, "understand", stumble)
     text(f"{UNITS[0]} ACC 212 LP 121 REJ 4 PIN {PIN}")
@@ -340,20 +284,3 @@ def test_a_pin_is_set_on_the_command_line(
     text(f"{GOOD} PIN {made.output.split()[-1]}")
     assert last().state == "taken"
     assert "4 to 8 digits" in cli("agent", "pin", agent.email, "--pin-stdin", input="12x\n").output
-
-
-@pytest.mark.both
-def test_an_agent_answers_the_roll_call_by_text(
-    agent: User, text: Callable[..., None], sent: list[Message]
-) -> None:
-    text(f"HERE {PIN}")
-    assert roll_call.of(agent).arrived_at is not None
-    assert sent[-1].text == f"Noted: you are at your unit, {UNITS[0]}."
-    text("polls opened 0000")
-    assert roll_call.of(agent).opened_at is None
-    assert sent[-1].text.startswith("Not noted: write the word and your PIN")
-    text(f"here {PIN}", phone="+2348035559999")
-    assert len(sent) == 2
-    kept = [row.text for row in InboundText.select()] + [row.text for row in TextReport.select()]
-    kept += [bytes(row.body).decode() for row in RawCallback.select()]
-    assert not [one for one in kept if PIN in one]

@@ -54,6 +54,14 @@ def test_these_say_the_same(text: str) -> None:
     assert looks_like_report(text)
 
 
+@pytest.mark.parametrize("pin", ["PIN 482 715", "pin: 482-715", "PIN NO. 482  715"])
+def test_a_pin_may_stand_in_groups_as_it_is_printed(pin: str) -> None:
+    for text in (f"{UNIT} ACC 1 LP 1 REJ 0 {pin}", f"{pin} 01 01 99 002 ACC 1 LP 1 REJ 0"):
+        assert read(text, PARTIES).pin == "482715"
+    with pytest.raises(Unclear):
+        read(f"{UNIT} ACC 1 LP 1 REJ 0 PIN 4827 15", PARTIES)
+
+
 def test_a_figure_that_is_refused_is_shown_whole() -> None:
     with pytest.raises(Unclear, match="'1,250' can be read in two ways"):
         read(f"{UNIT} ACC 1400 LP 1,250 APC 45 REJ 4", PARTIES)

@@ -20,21 +20,25 @@ from obidient.plugin import IncomingMessage, OptOut
 _LOOK_BACK = 30
 #: A plus and the fifteen digits that a number may have.
 LONGEST_NUMBER = 16
-#: A PIN as it is written in a text, and as bytes that may be percent-encoded.
-PIN = re.compile(r"\bp\.?i\.?n(?:[\W_]|is\b|no\b|number\b|code\b)*[0-9]+", re.IGNORECASE | re.ASCII)
-_ENCODED_PIN = re.compile(
-    rb"(p(?:\.|%2e)?i(?:\.|%2e)?n(?:%[0-9a-f]{2}|[^%\w]|_|is|no|number|code)*)[0-9]+",
-    re.IGNORECASE,
-)
-#: An agent's word for the roll call with the PIN behind it, such as HERE 482715: the whole text.
-ROLL_PIN = re.compile(
-    r"(\W*[a-z'\s]{0,30}\b(?:here|arrived|opened|open|closed|close)\W*(?:pin\W*)?)[0-9]{4,8}\W*",
+#: Three digits and three, as a PIN is printed and read out.
+_GROUPS = r"[0-9]{3}[ .-]{1,3}[0-9]{3}(?![0-9])"
+#: A PIN that is called so, as it is written in a text.
+PIN = re.compile(
+    rf"\bp\.?i\.?n(?:[\W_]|is\b|no\b|number\b|code\b)*({_GROUPS}|[0-9]+)",
     re.IGNORECASE | re.ASCII,
 )
-_ENCODED_ROLL_PIN = re.compile(
-    rb"((?:here|arrived|opened|open|closed|close)(?:%[0-9a-f]{2}|[^%\w]|pin)*)[0-9]{4,8}(?![0-9])",
+#: What agents answer the roll call with, and what is a PIN beside such a word: HERE 482 715. Fewer
+#: digits, or more, are one right behind it, at the end of the text.
+_ROLL_WORD = re.compile(
+    r"\b(?:here|arrived|reached|present|open|opened|started|commenced|close|closed|ended|unit)"
+    r"(?![a-z])",
     re.IGNORECASE,
 )
+_SIX = re.compile(rf"(?<![0-9-])(?:{_GROUPS}|[0-9]{{6}}(?![0-9]))", re.ASCII)
+_BEHIND = re.compile(
+    r"\b(?:here|arrived|opened|open|closed|close)\W*([0-9]{4,8})\W*$", re.IGNORECASE | re.ASCII
+)
+LONGEST_ROLL = 160
 #: What a person may take back with START; what the team entered stays until the team lifts it.
 _OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "network")
 
@@ -105,18 +109,32 @@ def _made_of(callback: RawCallback) -> int:
     return int(made.get().id)
 
 
+def roll_pins(text: str) -> list[str]:
+    """What may be a PIN beside a word of the roll call, as it is written."""
+    if len(text) > LONGEST_ROLL or _ROLL_WORD.search(text) is None:
+        return []
+    behind = _BEHIND.search(text)
+    return [found[0] for found in _SIX.finditer(text)] or ([behind[1]] if behind else [])
+
+
 def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:
     """Callbacks are kept for weeks and shown to operators; an agent's PIN is nobody's to read."""
     # Some networks bring texts in the address.
-    body, query = callback.body, callback.query.encode()
-    if PIN.search(message.text):
-        body, query = (_ENCODED_PIN.sub(rb"\1XXXX", one) for one in (body, query))
-    if ROLL_PIN.fullmatch(message.text):
-        body, query = (_ENCODED_ROLL_PIN.sub(rb"\1XXXX", one) for one in (body, query))
-    if (body, query) != (callback.body, callback.query.encode()):
+    came = body, query = callback.body, callback.query.encode()
+    for pin in [*(found[1] for found in PIN.finditer(message.text)), *roll_pins(message.text)]:
+        body, query = (_encoded(pin).sub(b"XXXX", one) for one in (body, query))
+    if (body, query) != came:
         RawCallback.update(body=body, query=query.decode()).where(
             RawCallback.id == callback.id
         ).execute()
+
+
+def _encoded(digits: str) -> re.Pattern[bytes]:
+    """Digits as they stand in a body that may be percent-encoded, whatever is between them."""
+    between = rb"(?:%[0-9a-f]{2}|[^%\w])*".join(re.findall(rb"[0-9]+", digits.encode()))
+    return re.compile(
+        rb"(?:(?<![0-9])|(?<=%[0-9a-f][0-9a-f]))" + between + rb"(?![0-9])", re.IGNORECASE
+    )
 
 
 def opt_out(event: OptOut, callback: RawCallback) -> bool:
