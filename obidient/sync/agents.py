@@ -11,16 +11,17 @@ from peewee import SQL, chunked, fn
 
 from obidient.accounts import audit, users
 from obidient.accounts.models import User
-from obidient.areas import LGAS, Area, squeeze, unit_bounds
+from obidient.areas import LGAS, UNIT_RE, Area, squeeze, unit_bounds
 from obidient.bulk import insert
 from obidient.clock import utcnow
+from obidient.contacts import columns, numbers
 from obidient.contacts.csvfile import Row
 from obidient.contacts.lists import ListFile
 from obidient.contacts.phones import normalise
 from obidient.contacts.rows import clean
 from obidient.database import db
 from obidient.errors import Invalid
-from obidient.results.register import normal_code
+from obidient.results.units.names import code_in
 from obidient.sync.models import AgentPin
 
 #: Rows of one transaction.
@@ -90,7 +91,7 @@ def import_file(
     """
     report, seen = Report(), set[str]()
     with ListFile(path) as file:
-        places = _places(file.header)
+        places = _places(file)
         for some in chunked(_lines(file, places, report, seen), CHUNK):
             with db.atomic():
                 _take(list(some), report, dry_run)
@@ -113,12 +114,21 @@ def without_pin(area: str = "", anew: bool = False) -> Any:
     return query.order_by(User.polling_unit_code, User.id)
 
 
-def _places(header: Sequence[str]) -> dict[str, int]:
-    places: dict[str, int] = {}
-    for place, name in enumerate(header):
+def _places(file: ListFile) -> dict[str, list[int]]:
+    """The columns of each; titles in other words are understood as in any list of people."""
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(file.header):
         meaning = COLUMNS.get(squeeze(name))
         if meaning:
-            places.setdefault(meaning, place)
+            places.setdefault(meaning, [place])
+    found = columns.recognise(file.header, file.sample)
+    whole = ("full_name",) if "full_name" in found.fields else ("first_name", "last_name")
+    told = {
+        "phone": found.phones[:1],
+        "name": [found.fields[one] for one in whole if one in found.fields],
+        "polling_unit": [at for one, at in found.fields.items() if one == "polling_unit"],
+    }
+    places = {meaning: at for meaning, at in told.items() if at} | places
     missing = [name for name in ("name", "phone", "polling_unit") if name not in places]
     if missing:
         raise Invalid(
@@ -129,7 +139,7 @@ def _places(header: Sequence[str]) -> dict[str, int]:
 
 
 def _lines(
-    file: ListFile, places: dict[str, int], report: Report, seen: set[str]
+    file: ListFile, places: dict[str, list[int]], report: Report, seen: set[str]
 ) -> Iterator[Line]:
     """The rows that can be taken."""
     for row in file:
@@ -144,18 +154,21 @@ def _lines(
         yield line
 
 
-def _line(row: Row, places: dict[str, int], report: Report) -> Line | None:
-    cells = {name: row.cells[at] if at < len(row.cells) else "" for name, at in places.items()}
+def _line(row: Row, places: dict[str, list[int]], report: Report) -> Line | None:
+    cells = {
+        name: " ".join(row.cells[at] for at in some if at < len(row.cells))
+        for name, some in places.items()
+    }
     if row.problem:
         report.refuse(row.line, row.problem)
         return None
     try:
-        phone = normalise(cells["phone"])
+        phone = numbers.read(cells["phone"])[0]
     except ValueError as error:
         report.refuse(row.line, str(error))
         return None
-    unit = normal_code(cells["polling_unit"])
-    if unit is None or unit[:5] not in LGAS:
+    unit = code_in(cells["polling_unit"]) or ""
+    if not UNIT_RE.fullmatch(unit) or unit[:5] not in LGAS:
         given = clean(cells["polling_unit"])[:20]
         report.refuse(row.line, f"{given!r} is no polling unit's code, such as 24-11-02-017.")
         return None
@@ -172,7 +185,11 @@ def _take(lines: Sequence[Line], report: Report, dry_run: bool) -> None:
     listed = {row.code for row in codes}
     fresh = []
     for line in lines:
-        mine = known.get(line.phone, [])
+        everybody = known.get(line.phone, [])
+        mine = [user for user in everybody if user.active]
+        if everybody and not mine:
+            report.refuse(line.line, "The account with this number was closed: open it first.")
+            continue
         if len(mine) > 1:
             report.refuse(line.line, "Several accounts have this number: close all but one first.")
             continue

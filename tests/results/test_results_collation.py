@@ -219,6 +219,7 @@ def test_bad_rows_are_named_and_then_none_is_taken(world: Election) -> None:
     [
         '\ufeffarea,registered,LP,A.P.C,source\r\n24-11-02,"4,800",240,95,EC8B\r\n',
         "area;registered;LP;APC;source\n 24-11-02 ;4800;240;95;EC8B\n",
+        "Area;Registered;LP;APC;Source\n24-11-02;4\u00a0800;240.0;95;EC8B;;\n",
     ],
 )
 def test_files_as_spreadsheets_write_them(world: Election, text: str) -> None:
@@ -241,6 +242,12 @@ def test_an_export_can_be_taken_in_as_it_is(world: Election, client: FlaskClient
         ("", "no column 'area'"),
         ("area,LP,XYZ\n24,1,2\n", "XYZ does not stand in this election"),
         ("area,LP\n", "There are no rows"),
+        ("area,LP,APC,LP\n24,1,2,3\n", "two columns 'LP'"),
+        ("area,LP,APC\n24,1,234,2\n", "line 2: It has more cells than there are columns"),
+        ("area;LP\n24;12,5\n", "line 2: LP: '12,5' is no whole number"),
+        ("area;LP\n24;1.234\n", "line 2: LP: '1.234' is no whole number"),
+        ("area;LP\n24;1,23,456\n", "is no whole number"),
+        ("area;LP\n24;9999999999\n", "is no whole number"),
     ],
 )
 def test_files_of_another_kind_are_refused(world: Election, text: str, sentence: str) -> None:

@@ -78,6 +78,15 @@ def test_every_stratum_gets_two_and_none_more_than_it_has(
     assert all(min(2, one.units) <= one.drawn <= one.units for one in some)
 
 
+def test_turnout_of_last_time_is_given_for_every_stratum_and_for_no_other(world: Election) -> None:
+    some = follow.read_turnout(b"stratum,turnout\n24,30\n")
+    with pytest.raises(Invalid, match="no line for 19: give each stratum one"):
+        follow.draw("abc123", 6, "seed", turnout=some)
+    with pytest.raises(Invalid, match="names Lagos: no stratum here has that code"):
+        follow.draw("abc123", 6, "seed", turnout=some | {"19": 0.2, "Lagos": 0.3})
+    assert follow.draw("abc123", 6, "seed", turnout=some | {"19": 0.2}).size == 6
+
+
 def test_a_sample_that_cannot_be_is_refused() -> None:
     with pytest.raises(Invalid, match="from 4 to 20"):
         design.allocate(strata((10, 1, 1), (10, 1, 1)), 3)

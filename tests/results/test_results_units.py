@@ -63,6 +63,8 @@ def test_units_are_found_by_parts_of_names_within_an_area(world: None, client: F
     assert found(q="sarki") == [UNITS[16], UNITS[8]]
     assert found(q="ool sarki") == [UNITS[16]]
     assert found(q="oje mary s") == [UNITS[0]]
+    # With an apostrophe, with that of a phone, and without one.
+    assert found(q="mary's") == found(q="Mary’s") == found(q="marys") == [UNITS[0]]
     # Short parts begin a word; the code's own digits are no part of the name.
     assert found(q="school i") == [UNITS[16], UNITS[0]]
     assert (found(q="017"), found(q="241")) == ([UNITS[8]], [])

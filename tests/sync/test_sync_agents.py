@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from results_world import UNITS, make_world, sheet
 from signed_in import sign_in
 
+from obidient.accounts import users
 from obidient.accounts.models import User
 from obidient.results import deciding, provisional, redeciding
 from obidient.results.models import Submission
@@ -75,6 +76,24 @@ def test_rows_at_fault_are_named_and_the_rest_come_in(world: None, tmp_path: Pat
     assert "no register holds 24-11-02-999" in report.problems[3]
     with pytest.raises(Exception, match="no column 'polling_unit'"):
         load(tmp_path, "name,phone\nAda,08035550001\n")
+
+
+@pytest.mark.both
+def test_a_list_of_agents_as_people_have_it(world: None, tmp_path: Path) -> None:
+    report = load(
+        tmp_path,
+        "S/N,Surname,First name,GSM No (WhatsApp),PU Code\n"
+        "1,Obi,Ada,0803 555 0001 / 0805 555 0002,24/11/2/1\n"
+        "2,Ade,Bayo,8035550003.0,241102002\n",
+    )
+    assert (report.new, report.problems) == (2, [])
+    ada = agents.by_phone("+2348035550001")
+    assert ada is not None
+    assert (ada.name, ada.polling_unit_code) == ("Ada Obi", UNITS[0])
+    users.set_active(ada, False)
+    report = load(tmp_path, "name,phone,polling_unit\nAda,08035550001,24-11-02-003\n")
+    assert (report.changed, report.left_out) == (0, 1)
+    assert "The account with this number was closed: open it first." in report.problems[0]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from obidient.results.tally import lock_election
 FIGURES = ("registered", "accredited", "valid", "rejected")
 #: More than there are people in the country.
 MOST = 1_000_000_000
+#: 1234, 1,234 or 1 234, and 1234.0, as programs write it beside empty cells. Not 12,5 nor 1.234.
+_WHOLE = re.compile(r"([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:\s[0-9]{3})+)(?:\.0+)?")
 #: Bad rows that are named one by one.
 NAMED = 50
 LONGEST = 255
@@ -32,7 +35,8 @@ def declare(
     """Keep declared figures as a new revision. Raises NotFound, or Invalid with all bad rows.
 
     A row: `area`, any of FIGURES (whole numbers or None), `votes` (party code or alias to a whole
-    number), `source`; `where` says how the row is named if it is bad.
+    number), `source`; `where` says how the row is named if it is bad, `has_more` that it has cells
+    without a title.
     """
     election = get(election_id)
     if not rows:
@@ -78,6 +82,11 @@ def _checked(
     for place, row in enumerate(rows, 1):
         where = str(row.get("where") or f"areas.{place - 1}")
         try:
+            if row.get("has_more"):
+                raise Invalid(
+                    "It has more cells than there are columns, so no figure is sure to stand under "
+                    "its title: put numbers with a comma into quotation marks."
+                )
             code = _area(row.get("area"), election, known)
             if code in seen:
                 raise Invalid(f"{code} comes twice, first in {seen[code]}.")
@@ -125,10 +134,11 @@ def _number(name: str, value: Any) -> int | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        text = value.strip().replace(",", "").replace(" ", "")
+        text = value.strip()
         if not text:
             return None
-        value = int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else value
+        written = _WHOLE.fullmatch(text)
+        value = int(re.sub(r"\D", "", written[1])) if written and len(text) < 20 else text
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
         raise Invalid(f"{name}: {str(value)[:20]!r} is no whole number from 0.")
     return value
@@ -166,16 +176,20 @@ def read_csv(data: bytes) -> list[dict[str, Any]]:
         text = data.decode("cp1252", "replace")
     first = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in first else ",")
-    titles = [str(name).strip() for name in reader.fieldnames or []]
+    titles = [_title(name) for name in reader.fieldnames or []]
     if "area" not in titles:
         raise Invalid("The file has no column 'area': the first line must name the columns.")
+    twice = next((name for name in titles if name and titles.count(name) > 1), None)
+    if twice is not None:
+        raise Invalid(f"The file has two columns {twice[:20]!r}: leave one out, or name it anew.")
     reader.fieldnames = titles
     rows = []
     try:
         for row in reader:
+            more = [cell for cell in row.pop(None, ()) if cell.strip()]
             cells = {name: cell for name, cell in row.items() if name and cell is not None}
-            if any(str(cell).strip() for cell in cells.values()):
-                rows.append(_row(cells, reader.line_num))
+            if more or any(str(cell).strip() for cell in cells.values()):
+                rows.append(_row(cells, reader.line_num, bool(more)))
     except csv.Error as error:
         raise Invalid(f"line {reader.line_num}: {error}. Mend the line.") from None
     return rows
@@ -184,14 +198,22 @@ def read_csv(data: bytes) -> list[dict[str, Any]]:
 #: Columns of our own export that say nothing of votes.
 _OTHERS = ("level", "name", "state", "lga", "ward", "units_reported", "units_total",
            "under_review", "last_changed")  # fmt: skip
+_NAMED = {"area", "source", *FIGURES, *_OTHERS}
 
 
-def _row(cells: Mapping[str, Any], line: int) -> dict[str, Any]:
-    named = {"area", "source", *FIGURES, *_OTHERS}
+def _title(name: object) -> str:
+    """A column's title: ours in small letters, a party's as it is."""
+    title = str(name).strip()
+    small = title.lower().replace(" ", "_")
+    return small if small in _NAMED else title
+
+
+def _row(cells: Mapping[str, Any], line: int, has_more: bool) -> dict[str, Any]:
     return {
         "where": f"line {line}",
+        "has_more": has_more,
         "area": cells.get("area"),
         "source": cells.get("source"),
         **{name: cells.get(name) for name in FIGURES},
-        "votes": {name: cell for name, cell in cells.items() if name not in named},
+        "votes": {name: cell for name, cell in cells.items() if name not in _NAMED},
     }

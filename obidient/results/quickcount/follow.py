@@ -68,6 +68,8 @@ def draw(
     if len(seed) > LONGEST_SEED or not seed.isprintable():
         raise Invalid(f"The seed must be one line of at most {LONGEST_SEED} letters.")
     found, members = design.strata_of(_register(election), kind)
+    if turnout is not None:
+        _check_turnout(set(turnout), set(members))
     design.allocate(found, size, allocation, turnout)
     rows = _chosen(found, members, seed)
     with db.atomic():
@@ -87,6 +89,20 @@ def draw(
         sentence = f"Drew {size:,} polling units for a quick count of {election.name}"
         audit.record("quickcount.drawn", sentence, "election", election_id, seed=seed)
     return made
+
+
+def _check_turnout(given: set[str], strata: set[str]) -> None:
+    """Where one stratum had no turnout beside the others', it would weigh too much."""
+    missing, unknown = sorted(strata - given), sorted(given - strata)
+    if missing:
+        raise Invalid(f"The turnout file has no line for {_some(missing)}: give each stratum one.")
+    if unknown:
+        raise Invalid(f"The turnout file names {_some(unknown)}: no stratum here has that code.")
+
+
+def _some(codes: list[str]) -> str:
+    more = f" and {len(codes) - 5} more" if len(codes) > 5 else ""
+    return ", ".join(code[:12] for code in codes[:5]) + more
 
 
 def _chosen(

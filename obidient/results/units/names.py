@@ -37,7 +37,8 @@ _APART = bytes(
     sign if sign >= 0x80 or chr(sign).isalnum() or chr(sign) == "\n" else 0x20
     for sign in range(256)
 )
-_HOOKED = str.maketrans("ɓɗƙƴ", "bdky")
+#: What is typed as another letter, and what phones make of apostrophes and dashes.
+_HOOKED = str.maketrans("ɓɗƙƴ", "bdky") | str.maketrans("“”«»‐‑‒–—…•·", " " * 12, "‘’ʼʻ")
 _CODE = re.compile(r"(\d{1,2})[\W_]+(\d{1,2})(?:[\W_]+(\d{1,2})(?:[\W_]+(\d{1,3}))?)?")
 _LONG, _BREAK = len("24-11-02-017"), ord("\n")
 
@@ -60,11 +61,12 @@ class Found:
 def plain(text: str) -> bytes:
     """Names as they are compared: small letters without marks, blanks for all other signs.
 
-    Lines stay lines. Letters that are not Latin stay as they are.
+    Apostrophes go, since people leave them out: ALHAJI'S is alhajis. Lines stay lines. Letters that
+    are not Latin stay as they are.
     """
     if not text.isascii():
         text = without_marks(text)
-    return text.lower().translate(_HOOKED).encode("utf-8", "replace").translate(_APART)
+    return text.lower().translate(_HOOKED).encode("utf-8", "replace").translate(_APART, b"'`")
 
 
 def code_in(text: str) -> str | None:
