@@ -6,10 +6,10 @@ from obidient.accounts import audit
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import flags, generation, review
+from obidient.results import claims, effects, flags, generation, proposals, review
+from obidient.results.chosen import Chosen, decider
 from obidient.results.desk import Desk
-from obidient.results.models import Decision, Proposal, ReviewFlag, Submission
-from obidient.results.review import Chosen
+from obidient.results.models import Decision, Election, Proposal, ReviewFlag, Submission
 from obidient.results.sheets import Figures
 
 
@@ -28,9 +28,11 @@ def of_unit(election_id: str, unit_code: str) -> list[Decision]:
     return standing(rows.order_by(Decision.id))
 
 
-def waiting(election_id: str, limit: int = 100) -> list[Proposal]:
-    """Decisions that wait for a second reviewer, oldest first."""
+def waiting(election_id: str, unit_code: str = "", limit: int = 100) -> list[Proposal]:
+    """Decisions that wait for a second reviewer, oldest first; those on one unit if it is named."""
     rows = Proposal.select().where(Proposal.election_id == election_id, Proposal.state == "open")
+    if unit_code:
+        rows = rows.where(Proposal.unit_code == unit_code)
     return list(rows.order_by(Proposal.id).limit(limit))
 
 
@@ -45,6 +47,9 @@ def _proposal(election_id: str, proposal_id: int) -> Proposal:
     return row
 
 
+_CHANGED = "What counts here has changed since: look at the polling unit and decide anew."
+
+
 def confirm(election_id: str, proposal_id: int) -> None:
     """Let a proposed decision count: a second reviewer has looked."""
     user = audit.actor()
@@ -55,13 +60,20 @@ def confirm(election_id: str, proposal_id: int) -> None:
         if user is None or user.id == row.user_id:
             raise Conflict("It takes another reviewer than the one who proposed it.")
         if desk.unit(unit_code).figures != row.counted:
-            raise Conflict(
-                "What counts here has changed since: look at the polling unit and decide anew."
-            )
+            raise Conflict(_CHANGED)
         figures = Figures.loads(row.figures) if row.figures else None
-        _close(row, "confirmed", user.email, "")
         chosen = Chosen(figures, row.agent, row.submission, row.doubt)
-        review.carry_out(election, desk, unit_code, row.reason, chosen, row.by, user.email)
+        held = of_unit(election_id, unit_code)
+        if row.undoes is not None and (
+            row.undoes not in [one.id for one in held[-1:]]
+            or _before(desk, unit_code, held).figures != figures
+        ):
+            raise Conflict(_CHANGED)
+        _close(row, "confirmed", user.email, "")
+        if row.undoes is not None:
+            _take_back(election, desk, unit_code, row.reason, held, row.by, user.email)
+        else:
+            review.carry_out(election, desk, unit_code, row.reason, chosen, row.by, user.email)
     generation.invalidate(election_id)
 
 
@@ -71,7 +83,7 @@ def decline(election_id: str, proposal_id: int, reason: str) -> None:
         raise Invalid("Write the reason: it goes into the unit's history.")
     with db.atomic():
         row = _proposal(election_id, proposal_id)
-        _close(row, "declined", review.decider(), reason.strip())
+        _close(row, "declined", decider(), reason.strip())
         sentence = f"Declined what {row.by} proposed for {row.unit_code}. {reason.strip()}"
         audit.record("results.declined", sentence, "polling unit", row.unit_code)
 
@@ -89,55 +101,86 @@ def _close(row: Proposal, state: str, by: str, why: str) -> None:
 # ---- taken back ---------------------------------------------------------------------------------
 
 
-def undo(election_id: str, unit_code: str, reason: str) -> None:
-    """Take the last decision on a unit back: what held before it holds again, doubts and all."""
+def undo(election_id: str, unit_code: str, reason: str) -> bool:
+    """Take the last decision on a unit back: what held before it holds again, doubts and all.
+
+    False: it moves so many votes that a second reviewer has to confirm it, as for a decision.
+    """
     if not reason.strip():
         raise Invalid("Write the reason: it goes into the unit's history.")
     with db.atomic():
         election, desk = review.desk_for(election_id, unit_code)
+        claims.check(election_id, unit_code)
         held = of_unit(election_id, unit_code)
         if not held:
             raise Conflict("Nobody has decided on this polling unit.")
-        last = held.pop()
-        Decision.create(
-            election_id=election_id,
-            unit_code=unit_code,
-            by=review.decider(),
-            reason=reason.strip(),
-            undoes=last.id,
-        )
-        if held:
-            _hold_again(desk, unit_code, held[-1])
-        else:
-            _free(desk, unit_code)
-        _doubt_again(desk, last)
-        if not held and desk.sheets.get(unit_code):
-            desk.compare(unit_code)
-        desk.save()
-        sentence = f"Took back the decision on {unit_code} in {election.name}. {reason.strip()}"
-        audit.record("results.undone", sentence, "polling unit", unit_code, election=election_id)
+        chosen = _before(desk, unit_code, held)
+        effect = effects.of(election, unit_code, chosen.figures)
+        if effects.needs_second(effect):
+            proposals.propose(election, unit_code, reason.strip(), chosen, effect, held[-1].id)
+            return False
+        _take_back(election, desk, unit_code, reason.strip(), held, decider())
     generation.invalidate(election_id)
+    return True
 
 
-def _hold_again(desk: Desk, unit_code: str, earlier: Decision) -> None:
-    """An earlier decision is the last word again."""
-    figures = Figures.loads(earlier.figures) if earlier.figures else None
-    agent = "reviewer" if figures else ""
-    if earlier.submission is not None:
-        agent = Submission.get_by_id(earlier.submission).agent
-    doubt = flags.impossible(figures, desk.listed[unit_code]) if figures else ""
-    review.put_down(desk, unit_code, Chosen(figures, agent, earlier.submission, doubt))
+def _before(desk: Desk, unit_code: str, held: list[Decision]) -> Chosen:
+    """What counts again once the last of these decisions is taken back."""
+    if len(held) > 1:
+        earlier = held[-2]
+        figures = Figures.loads(earlier.figures) if earlier.figures else None
+        agent = "reviewer" if figures else ""
+        if earlier.submission is not None:
+            agent = Submission.get_by_id(earlier.submission).agent
+        doubt = flags.impossible(figures, desk.listed[unit_code]) if figures else ""
+        return Chosen(figures, agent, earlier.submission, doubt)
+    first = desk.first_sheet(unit_code)
+    if first is None:
+        return Chosen(None, "")
+    return Chosen(Figures.loads(first.figures), first.agent, first.submission)
 
 
-def _free(desk: Desk, unit_code: str) -> None:
+def _take_back(
+    election: Election,
+    desk: Desk,
+    unit_code: str,
+    reason: str,
+    held: list[Decision],
+    by: str,
+    confirmed_by: str | None = None,
+) -> None:
+    last = held[-1]
+    Decision.create(
+        election_id=election.id,
+        unit_code=unit_code,
+        by=by,
+        reason=reason,
+        undoes=last.id,
+        confirmed_by=confirmed_by,
+    )
+    chosen = _before(desk, unit_code, held)
+    if len(held) > 1:
+        review.put_down(desk, unit_code, chosen)
+    else:
+        _free(desk, unit_code, chosen)
+    _doubt_again(desk, last)
+    if len(held) == 1 and desk.sheets.get(unit_code):
+        desk.compare(unit_code)
+    desk.save()
+    proposals.overtake(election.id, unit_code, by)
+    claims.release(election.id, unit_code)
+    sentence = f"Took back the decision on {unit_code} in {election.name}. {reason}"
+    audit.record("results.undone", sentence, "polling unit", unit_code, election=election.id)
+
+
+def _free(desk: Desk, unit_code: str, first: Chosen) -> None:
     """No person has decided: the agent who was first counts again."""
     desk.close_all(unit_code)
     desk.unit(unit_code).settled = False
-    first = desk.first_sheet(unit_code)
-    if first is None:
+    if first.figures is None:
         desk.uncount(unit_code)
     else:
-        desk.count(unit_code, first.agent, first.submission, Figures.loads(first.figures))
+        desk.count(unit_code, first.agent, first.submission, first.figures)
 
 
 def _doubt_again(desk: Desk, undone: Decision) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from peewee import chunked
@@ -90,6 +91,16 @@ class Desk:
     def is_settled(self, code: str) -> bool:
         """Whether a person has decided on a unit."""
         return code in self._units and self._units[code].settled
+
+    def version(self, code: str) -> str:
+        """Another one once anything has come in that whoever decides on a unit should have seen."""
+        unit, doubts = self._units.get(code), self._open.get(code, {})
+        of = (
+            (unit.figures, unit.settled) if unit else None,
+            sorted((one.agent, one.submission) for one in self.sheets.get(code, {}).values()),
+            sorted((kind, evidence.get("submission", 0)) for kind, evidence in doubts.items()),
+        )
+        return sha256(repr(of).encode()).hexdigest()[:16]
 
     def count(self, code: str, agent: str, submission: int | None, figures: Figures) -> None:
         """Make these figures the ones that count for a unit."""

@@ -276,6 +276,8 @@ class Proposal(BaseModel):
     figures = TextField(default="")
     agent = CharField(max_length=120, default="")
     doubt = TextField(default="")
+    #: The decision that it takes back; null where it is one of its own.
+    undoes = BigIntegerField(null=True)
     #: What counted when it was made: confirmed, it may replace nothing else.
     counted = TextField(default="")
     #: Votes that it moves, over all parties.

@@ -8,17 +8,16 @@ from typing import Any
 from obidient.accounts import audit
 from obidient.accounts.models import User
 from obidient.areas import UNIT_RE, Area, area_name
-from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import claims, effects, flags, generation, signals, tally
+from obidient.results import claims, effects, flags, generation, proposals, signals, tally
+from obidient.results.chosen import Chosen, decider
 from obidient.results.desk import Desk
 from obidient.results.elections import lies_in, names_of, parties_of
 from obidient.results.models import (
     AgentSheet,
     Decision,
     Election,
-    Proposal,
     ReviewFlag,
     Submission,
     Tally,
@@ -191,18 +190,21 @@ def settle(
     figures: Mapping[str, Any] | None = None,
     void: bool = False,
     sure: bool = False,
+    seen: str | None = None,
 ) -> bool:
     """Decide what counts for a unit: a received sheet, corrected figures, or nothing (`void`).
 
     Works on any unit of the election, under review or not. Later sheets reopen the review and
     change no total. Figures that can't be right are taken only when the reviewer is `sure` that
-    the sheet says so, and stay in doubt. False: it moves so many votes that a second reviewer has
-    to confirm it, and nothing is changed yet.
+    the sheet says so, and stay in doubt. Who tells which `version` they have `seen` decides on no
+    other. False: it moves so many votes that a second reviewer has to confirm it, and nothing is
+    changed yet.
     """
     check_choice(reason, submission, figures, void)
     with db.atomic():
         election, desk = desk_for(election_id, unit_code)
         claims.check(election_id, unit_code)
+        _check_seen(desk, unit_code, seen)
         chosen = choose(desk, unit_code, submission, figures)
         if chosen.doubt and not sure:
             raise Invalid(
@@ -210,21 +212,11 @@ def settle(
             )
         effect = effects.of(election, unit_code, chosen.figures)
         if effects.needs_second(effect):
-            _propose(election, unit_code, reason.strip(), chosen, effect)
+            proposals.propose(election, unit_code, reason.strip(), chosen, effect)
             return False
         carry_out(election, desk, unit_code, reason.strip(), chosen)
     generation.invalidate(election_id)
     return True
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What is to count: figures, whose they are, and why they can't be right, if so."""
-
-    figures: Figures | None
-    agent: str
-    submission: int | None = None
-    doubt: str = ""
 
 
 def preview(
@@ -235,14 +227,28 @@ def preview(
     submission: int | None = None,
     figures: Mapping[str, Any] | None = None,
     void: bool = False,
+    seen: str | None = None,
 ) -> tuple[Chosen, effects.Effect]:
     """What `settle` would do, without doing it."""
     check_choice(reason, submission, figures, void)
     with db.atomic():
         election, desk = desk_for(election_id, unit_code)
         claims.check(election_id, unit_code)
+        _check_seen(desk, unit_code, seen)
         chosen = choose(desk, unit_code, submission, figures)
         return chosen, effects.of(election, unit_code, chosen.figures)
+
+
+def version(election_id: str, unit_code: str) -> str:
+    """What there is to see of a unit, for `settle` to hold against what was seen."""
+    desk = Desk(election_id)
+    desk.load([unit_code])
+    return desk.version(unit_code)
+
+
+def _check_seen(desk: Desk, unit_code: str, seen: str | None) -> None:
+    if seen not in (None, desk.version(unit_code)):
+        raise Conflict("Something has come in since you looked: look at it, then decide.")
 
 
 def check_choice(
@@ -306,12 +312,6 @@ def choose(
     return Chosen(chosen, agent, submission, flags.impossible(chosen, desk.listed[unit_code]))
 
 
-def decider() -> str:
-    """Who decides now, as it is kept: an email, or the command line."""
-    user = audit.actor()
-    return str(user.email) if user else "command line"
-
-
 def carry_out(
     election: Election,
     desk: Desk,
@@ -334,13 +334,7 @@ def carry_out(
     )
     put_down(desk, unit_code, chosen)
     desk.save()
-    Proposal.update(
-        state="declined", closed_at=utcnow(), closed_by=who, closed_why="Decided otherwise."
-    ).where(
-        Proposal.election_id == election.id,
-        Proposal.unit_code == unit_code,
-        Proposal.state == "open",
-    ).execute()
+    proposals.overtake(election.id, unit_code, who)
     claims.release(election.id, unit_code)
     counts = f"{chosen.figures.valid:,} valid votes count" if chosen.figures else "nothing counts"
     audit.record(
@@ -363,31 +357,3 @@ def put_down(desk: Desk, unit_code: str, chosen: Chosen) -> None:
     desk.close_all(unit_code)
     if chosen.doubt:
         desk.raise_flag(unit_code, flags.IMPOSSIBLE, {"why": chosen.doubt})
-
-
-def _propose(
-    election: Election, unit_code: str, reason: str, chosen: Chosen, effect: effects.Effect
-) -> None:
-    user = audit.actor()
-    Proposal.create(
-        election_id=election.id,
-        unit_code=unit_code,
-        by=decider(),
-        user_id=user.id if user else None,
-        reason=reason,
-        submission=chosen.submission,
-        figures=chosen.figures.dumps() if chosen.figures else "",
-        agent=chosen.agent,
-        doubt=chosen.doubt,
-        counted=effect.before.dumps() if effect.before else "",
-        moved=effect.moved,
-    )
-    claims.release(election.id, unit_code)
-    audit.record(
-        "results.proposed",
-        f"Proposed what counts in {unit_code} of {election.name}, moving {effect.moved:,} votes: "
-        f"it waits for a second reviewer. {reason}",
-        "polling unit",
-        unit_code,
-        election=election.id,
-    )

@@ -36,11 +36,12 @@ def _decided(election_id: str, unit_code: str) -> list[Event]:
         Decision.election_id == election_id, Decision.unit_code == unit_code
     )
     for row in rows:
+        second = f" {row.confirmed_by} confirmed it." if row.confirmed_by else ""
         if row.undoes is not None:
-            events.append(Event(row.at, f"{row.by} took the decision back. {row.reason}"))
+            sentence = f"{row.by} took the decision back. {row.reason}{second}"
+            events.append(Event(row.at, sentence))
             continue
         counts = f"{told(Figures.loads(row.figures))} count" if row.figures else "nothing counts"
-        second = f" {row.confirmed_by} confirmed it." if row.confirmed_by else ""
         sentence = f"{row.by} decided: {counts}. {row.reason}{second}"
         events.append(Event(row.at, sentence, row.submission))
     return events
@@ -53,7 +54,8 @@ def _proposed(election_id: str, unit_code: str) -> list[Event]:
     )
     for row in rows:
         counts = f"{told(Figures.loads(row.figures))} count" if row.figures else "nothing counts"
-        sentence = f"{row.by} proposed: {counts}. {row.reason} It waits for a second reviewer."
+        what = "proposed to take the decision back" if row.undoes else "proposed"
+        sentence = f"{row.by} {what}: {counts}. {row.reason} It waits for a second reviewer."
         events.append(Event(row.at, sentence, row.submission))
         if row.state == "declined":
             events.append(Event(row.closed_at, f"{row.closed_by} declined it. {row.closed_why}"))

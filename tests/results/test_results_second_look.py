@@ -197,6 +197,51 @@ def test_above_a_limit_a_second_reviewer_confirms(
     )
 
 
+@pytest.mark.both
+@pytest.mark.slow
+def test_taking_back_very_many_votes_takes_a_second_reviewer_too(
+    dispute: Election, reviewer: Callable[..., Reviewer], app: Flask
+) -> None:
+    settings = app.extensions["obidient.settings"]
+    review.settle("abc123", UNIT, "Typed", figures=typed(LP=80, PDP=40))
+    first = state()
+    object.__setattr__(settings, "second_review_above", 20)
+    ada, bayo = reviewer(), reviewer("bayo")
+    for _ in range(2):
+        assert "a second reviewer has to confirm it" in ada.press("undo", reason="Misread")
+    assert state() == first
+    (row,) = decisions.waiting("abc123")
+    confirm = f"/admin/review/abc123/proposals/{row.id}/confirm"
+    assert "another reviewer than the one who proposed" in ada.press(confirm)
+    assert "proposed to take the last decision back: 120 valid votes (LP 120)." in bayo.see()
+    assert "Confirmed." in bayo.press(confirm)
+    assert total().votes == {"LP": 120}
+    assert len(review.under_review("abc123")) == 1
+    assert recount.differences("abc123") == []
+    told = [event.sentence for event in history("abc123", UNIT)]
+    assert "ada@example.org took the decision back. Misread bayo@example.org confirmed it." in told
+    assert "Nobody has decided" in bayo.press("undo", reason="Once more")
+
+
+def test_what_is_proposed_to_be_taken_back_must_still_be_the_last_word(
+    dispute: Election, app: Flask, make_user: Callable[..., User]
+) -> None:
+    settings = app.extensions["obidient.settings"]
+    review.settle("abc123", UNIT, "Typed", figures=typed(LP=80, PDP=40))
+    object.__setattr__(settings, "second_review_above", 20)
+    assert not decisions.undo("abc123", UNIT, "Misread")
+    # What would count again is another sheet by now.
+    take(sheet("a2", device="A", revision=2, votes={"LP": 119}))
+    g.audit_user = make_user("reviewer")
+    (row,) = decisions.waiting("abc123")
+    with pytest.raises(Conflict, match="has changed since"):
+        decisions.confirm("abc123", row.id)
+    object.__setattr__(settings, "second_review_above", 0)
+    assert decisions.undo("abc123", UNIT, "Misread")
+    assert decisions.waiting("abc123") == []
+    assert total().votes == {"LP": 119}
+
+
 def test_a_proposal_is_declined_or_overtaken(
     dispute: Election, app: Flask, make_user: Callable[..., User]
 ) -> None:
@@ -224,14 +269,34 @@ def test_two_reviewers_do_not_work_on_one_doubt(
     ada.see()
     assert "ada is looking at this polling unit</b>" in bayo.see()
     assert "ada is looking at it" in bayo.see("/admin/review/abc123/")
-    refused = bayo.press("settle", choice="void", reason="Mine", confirmed="1")
-    assert "ada is looking at this polling unit. Ask them" in refused
+    for verb in ("settle", "undo"):
+        refused = bayo.press(verb, choice="void", reason="Mine", confirmed="1")
+        assert "ada is looking at this polling unit. Ask them" in refused
     other = f"/admin/review/abc123/{UNITS[2]}/"
     assert 'data-key="p"' not in bayo.see(other)
     assert 'data-key="p"' in ada.see(other).replace("is looking", "")
     later = claims.utcnow() + 2 * claims.LEASE
     monkeypatch.setattr(claims, "utcnow", lambda: later)
     assert "is looking at this polling unit</b>" not in bayo.see()
+
+
+@pytest.mark.slow
+def test_nobody_decides_on_what_came_in_after_they_looked(
+    dispute: Election, reviewer: Callable[..., Reviewer]
+) -> None:
+    ada = reviewer()
+    found = re.search(r'name="seen" value="(\w+)"', ada.see())
+    assert found
+    form = {"choice": "void", "reason": "Cancelled", "seen": found[1]}
+    assert f'name="seen" value="{found[1]}"' in ada.press("settle", **form)
+    take(sheet("over", device="C", accreditedVoters=1))
+    for more in ({}, {"confirmed": "1"}):
+        assert "Something has come in since you looked" in ada.press("settle", **form, **more)
+    assert (Decision.select().count(), total().units) == (0, 1)
+    again = re.search(r'name="seen" value="(\w+)"', ada.see())
+    assert again
+    assert again[1] != found[1]
+    assert "Settled" in ada.press("settle", **form | {"seen": again[1], "confirmed": "1"})
 
 
 @pytest.mark.slow

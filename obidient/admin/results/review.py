@@ -14,6 +14,8 @@ from obidient.results.models import Election, Proposal, Submission, Tally, UnitR
 from obidient.results.sheets import Figures
 from obidient.sync import overview, release
 
+_SECOND = "It moves so many votes that a second reviewer has to confirm it."
+
 
 class Review(SecureView):
     scopes = ("results:review",)
@@ -78,6 +80,8 @@ class Review(SecureView):
         election = elections.get(election_id)
         if level_of(unit_code) != "unit":
             raise NotFound("A polling unit’s code looks like 24-11-02-017.")
+        # Before all else: what comes in meanwhile was not seen.
+        version = review.version(election_id, unit_code)
         result = UnitResult.get_or_none(
             UnitResult.election_id == election_id, UnitResult.unit_code == unit_code
         )
@@ -93,6 +97,7 @@ class Review(SecureView):
             "admin/results/unit.html",
             election=election,
             unit_code=unit_code,
+            version=version,
             page_title=area_name(unit_code),
             place=_place(unit_code),
             around=_around(election_id, unit_code),
@@ -132,7 +137,7 @@ class Review(SecureView):
             done_so = "The count is changed, and the decision is on record."
             flash(f"Settled {area_name(unit_code)}. {done_so}", "success")
         else:
-            flash("It moves so many votes that a second reviewer has to confirm it.", "info")
+            flash(_SECOND, "info")
         return redirect(target)
 
     def _preview(
@@ -159,12 +164,16 @@ class Review(SecureView):
 
     @expose("/<election_id>/<unit_code>/undo", methods=("POST",))
     def undo(self, election_id: str, unit_code: str) -> Response:
-        reason = request.form.get("reason", "")
-        return done(
-            lambda: decisions.undo(election_id, unit_code, reason),
-            "Taken back. What held before holds again.",
-            self._unit_url(election_id, unit_code),
-        )
+        try:
+            is_back = decisions.undo(election_id, unit_code, request.form.get("reason", ""))
+        except Problem as error:
+            flash(error.detail, "error")
+        else:
+            if is_back:
+                flash("Taken back. What held before holds again.", "success")
+            else:
+                flash(_SECOND, "info")
+        return redirect(self._unit_url(election_id, unit_code))
 
     @expose("/<election_id>/proposals/<int:proposal_id>/<verb>", methods=("POST",))
     def second(self, election_id: str, proposal_id: int, verb: str) -> Response:
@@ -186,12 +195,12 @@ class Review(SecureView):
 
 def _chosen(election_id: str) -> dict[str, Any]:
     """What the form lets count, as `settle` takes it."""
-    choice = request.form.get("choice", "")
+    choice, seen = request.form.get("choice", ""), {"seen": request.form.get("seen")}
     if choice == "figures":
-        return {"figures": _figures(election_id)}
+        return seen | {"figures": _figures(election_id)}
     if choice.isdecimal() and len(choice) < 19:
-        return {"submission": int(choice)}
-    return {"void": True} if choice == "void" else {}
+        return seen | {"submission": int(choice)}
+    return seen | {"void": True} if choice == "void" else seen
 
 
 def _around(election_id: str, unit_code: str) -> tuple[str | None, str | None]:
@@ -204,7 +213,7 @@ def _around(election_id: str, unit_code: str) -> tuple[str | None, str | None]:
 
 def _proposals(election_id: str, unit_code: str) -> list[tuple[Proposal, str]]:
     """Decisions on a unit that wait for a second reviewer, each with its figures in words."""
-    rows = [row for row in decisions.waiting(election_id) if row.unit_code == unit_code]
+    rows = decisions.waiting(election_id, unit_code)
     return [
         (row, story.told(Figures.loads(row.figures)) if row.figures else "nothing counts")
         for row in rows
@@ -260,7 +269,7 @@ def _figures(election_id: str) -> dict[str, Any]:
 
     def number(name: str, label: str) -> int:
         text = request.form.get(name, "").strip().replace(",", "")
-        if not text.isdecimal():
+        if not text.isdecimal() or len(text) > 15:
             raise Invalid(f"{label}: write a whole number.")
         return int(text)
 
