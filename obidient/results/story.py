@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from obidient.results import flags
-from obidient.results.elections import get
-from obidient.results.models import Decision, FormerVerdict, Proposal, ReviewFlag, Submission
+from obidient.results.elections import get, names_of, parties_of
+from obidient.results.models import (
+    Decision,
+    FormerVerdict,
+    Party,
+    Proposal,
+    ReviewFlag,
+    Submission,
+)
 from obidient.results.received import decode
 from obidient.results.review import registered, who
-from obidient.results.sheets import MESSAGES, Figures, Refused, read, snake_keys
+from obidient.results.sheets import MESSAGES, Figures, Refused, party_key, read, snake_keys
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,14 @@ def history(election_id: str, unit_code: str) -> list[Event]:
     """Everything that happened to a unit, oldest first, in sentences. Raises NotFound."""
     election = get(election_id)
     registered(unit_code)
-    events = [*_received(election.id, unit_code), *_doubts(election.id, unit_code)]
-    events += [*_decided(election.id, unit_code), *_proposed(election.id, unit_code)]
+    parties = parties_of(election.id)
+    events = [*_received(election.id, unit_code, parties), *_doubts(election.id, unit_code)]
+    events += [*_decided(election.id, unit_code, parties)]
+    events += [*_proposed(election.id, unit_code, parties)]
     return sorted(events, key=lambda event: event.at)
 
 
-def _decided(election_id: str, unit_code: str) -> list[Event]:
+def _decided(election_id: str, unit_code: str, parties: Sequence[Party]) -> list[Event]:
     events = []
     rows = Decision.select().where(
         Decision.election_id == election_id, Decision.unit_code == unit_code
@@ -41,19 +50,27 @@ def _decided(election_id: str, unit_code: str) -> list[Event]:
             sentence = f"{row.by} took the decision back. {row.reason}{second}"
             events.append(Event(row.at, sentence))
             continue
-        counts = f"{told(Figures.loads(row.figures))} count" if row.figures else "nothing counts"
+        counts = (
+            f"{told(Figures.loads(row.figures), parties)} count"
+            if row.figures
+            else "nothing counts"
+        )
         sentence = f"{row.by} decided: {counts}. {row.reason}{second}"
         events.append(Event(row.at, sentence, row.submission))
     return events
 
 
-def _proposed(election_id: str, unit_code: str) -> list[Event]:
+def _proposed(election_id: str, unit_code: str, parties: Sequence[Party]) -> list[Event]:
     events = []
     rows = Proposal.select().where(
         Proposal.election_id == election_id, Proposal.unit_code == unit_code
     )
     for row in rows:
-        counts = f"{told(Figures.loads(row.figures))} count" if row.figures else "nothing counts"
+        counts = (
+            f"{told(Figures.loads(row.figures), parties)} count"
+            if row.figures
+            else "nothing counts"
+        )
         what = "proposed to take the decision back" if row.undoes else "proposed"
         sentence = f"{row.by} {what}: {counts}. {row.reason} It waits for a second reviewer."
         events.append(Event(row.at, sentence, row.submission))
@@ -62,7 +79,7 @@ def _proposed(election_id: str, unit_code: str) -> list[Event]:
     return events
 
 
-def _received(election_id: str, unit_code: str) -> list[Event]:
+def _received(election_id: str, unit_code: str, parties: Sequence[Party]) -> list[Event]:
     rows = list(
         Submission.select()
         .where(Submission.election_id == election_id, Submission.unit_code == unit_code)
@@ -75,7 +92,7 @@ def _received(election_id: str, unit_code: str) -> list[Event]:
     for row in rows:
         sentence = f"Sheet {row.submission_id}, revision {row.revision}, came from {who(row.agent)}"
         try:
-            sentence += f": {told(read(snake_keys(decode(row.payload)), None))}"
+            sentence += f": {told(read(snake_keys(decode(row.payload)), None), parties)}"
         except Refused:
             sentence += ", and can't be read as figures"
         events.append(Event(row.received_at, f"{sentence}.", row.id))
@@ -130,8 +147,15 @@ def _doubts(election_id: str, unit_code: str) -> list[Event]:
     return events
 
 
-def told(figures: Figures) -> str:
-    """Figures in words, with every party that has a vote, most first."""
-    votes = sorted(figures.votes.items(), key=lambda item: (-item[1], item[0]))
-    each = ", ".join(f"{code.upper()} {number:,}" for code, number in votes if number)
-    return f"{figures.valid:,} valid votes ({each})" if each else f"{figures.valid:,} valid votes"
+def told(figures: Figures, parties: Sequence[Party]) -> str:
+    """Figures in words, with every party: those with votes by their number, then the others."""
+    names = names_of(parties)
+    votes: dict[str, int] = {party.code: 0 for party in parties}
+    for name, number in figures.votes.items():
+        code = names.get(party_key(name), name.upper())
+        votes[code] = votes.get(code, 0) + number
+    ranked = sorted(votes.items(), key=lambda item: (-item[1], item[0]))
+    each = ", ".join(f"{code} {number:,}" for code, number in ranked if number)
+    none = ", ".join(code for code, number in ranked if not number)
+    parts = [each, f"none for {none}" if none else ""]
+    return f"{figures.valid:,} valid votes ({'; '.join(filter(None, parts))})"

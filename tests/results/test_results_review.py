@@ -145,11 +145,14 @@ def test_the_history_of_a_unit_reads_like_a_story(world: Election) -> None:
     chosen = Submission.get(Submission.submission_id == "b").id
     review.settle("abc123", UNITS[0], "The photo shows 90", submission=chosen)
     told = [event.sentence for event in story.history("abc123", UNITS[0])]
-    assert told[0] == "Sheet a, revision 1, came from device A: 120 valid votes (LP 120)."
+    assert (
+        told[0]
+        == "Sheet a, revision 1, came from device A: 120 valid votes (LP 120; none for APC, PDP)."
+    )
     assert "Sheet a was accepted." in told
     assert "Put under review: Agents sent different figures." in told
     assert told[-2:] == [
-        "command line decided: 90 valid votes (LP 90) count. The photo shows 90",
+        "command line decided: 90 valid votes (LP 90; none for APC, PDP) count. The photo shows 90",
         "No longer under review for: Agents sent different figures.",
     ]
 

@@ -214,8 +214,9 @@ def _around(election_id: str, unit_code: str) -> tuple[str | None, str | None]:
 def _proposals(election_id: str, unit_code: str) -> list[tuple[Proposal, str]]:
     """Decisions on a unit that wait for a second reviewer, each with its figures in words."""
     rows = decisions.waiting(election_id, unit_code)
+    parties = elections.parties_of(election_id) if rows else []
     return [
-        (row, story.told(Figures.loads(row.figures)) if row.figures else "nothing counts")
+        (row, story.told(Figures.loads(row.figures), parties) if row.figures else "nothing counts")
         for row in rows
     ]
 
