@@ -31,7 +31,9 @@ SENTENCES = {
 }
 
 #: A sheet of at least so many accredited voters and at most so many valid votes is empty.
-EMPTY_ACCREDITED, EMPTY_VOTES = 50, 1
+EMPTY_ACCREDITED, EMPTY_VOTES = 20, 1
+#: In smaller units nearly everybody may have come.
+TURNOUT_ACCREDITED = 50
 #: A party's share of the valid votes that stands out, at a turnout that does.
 LANDSLIDE_SHARE = 0.95
 
@@ -85,7 +87,7 @@ def turnout(figures: Figures, listed: int | None, most: int) -> dict[str, Any] |
     if not registered or not most or figures.accredited > registered:
         return None
     is_beyond = 100 * figures.accredited > most * registered
-    if figures.accredited < EMPTY_ACCREDITED or not is_beyond:
+    if figures.accredited < TURNOUT_ACCREDITED or not is_beyond:
         return None
     return {"accredited": figures.accredited, "registered": registered, "bound": most}
 

@@ -40,11 +40,13 @@ def test_an_empty_sheet_is_flagged_with_the_evidence(
 ) -> None:
     more = {"rejectedVotes": 0, "votesCast": valid}
     take(sheet("empty", votes=votes, accreditedVoters=300, **more))
-    take(sheet("small", UNITS[1], votes=votes, accreditedVoters=49, **more))
+    take(sheet("small", UNITS[1], votes=votes, accreditedVoters=19, **more))
+    take(sheet("enough", UNITS[2], votes=votes, accreditedVoters=20, **more))
     (reason,) = reasons(UNITS[0])
     assert f"300 accredited, {valid} valid and 0 rejected." in reason
     assert "less than once in 1,000,000,000" in reason
     assert reasons(UNITS[1]) == []
+    assert f"20 accredited, {valid} valid and 0 rejected." in reasons(UNITS[2])[0]
     take(sheet("better", revision=2))
     assert reasons(UNITS[0]) == []
     assert recount.differences("abc123") == []
