@@ -228,6 +228,18 @@ def test_files_as_spreadsheets_write_them(world: Election, text: str) -> None:
     assert (row.registered, row.votes, row.source) == (4800, '{"APC":95,"LP":240}', "EC8B")
 
 
+def test_codes_as_forms_and_spreadsheets_have_them(world: Election) -> None:
+    rows = "area,LP\n24/11/2,1\n 24 - 11 ,2\nng,3\n24,4\n"
+    declare.declare("abc123", declare.read_csv(rows.encode()))
+    codes = [row.area_code for row in DeclaredFigure.select().order_by(DeclaredFigure.id)]
+    assert codes == [WARD, "24-11", "NG", "24"]
+    with pytest.raises(Invalid, match="24-11-02 comes twice, first in line 2"):
+        declare.declare("abc123", declare.read_csv(b"area,LP\n24-11-02,1\n24/11/2,2\n"))
+    with pytest.raises(Invalid, match="The register has no area 09-99"):
+        declare.declare("abc123", [declared("9/99", LP=1)])
+    declare.declare("abc123", [declared("9", LP=1)])
+
+
 def test_an_export_can_be_taken_in_as_it_is(world: Election, client: FlaskClient) -> None:
     exported = client.get("/api/live-results/elections/abc123/results.csv?level=ward").data
     declare.declare("abc123", declare.read_csv(exported))

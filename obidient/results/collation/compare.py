@@ -195,16 +195,16 @@ def _notes(finding: Finding) -> list[str]:
         if line.parts is not None and line.parts != line.declared
     ]
     missing = sum(max(0, -line.difference) for line in finding.lines)
+    lacking = f"{missing:,} declared vote{' is' if missing == 1 else 's are'}"
     if missing and not out:
-        notes.append(f"All units have reported, and {missing:,} declared votes are on no sheet.")
+        notes.append(f"All units have reported, and {lacking} on no sheet.")
     elif missing > finding.most_out:
         notes.append(
-            f"{missing:,} declared votes are not on our sheets; {still}, with at most "
-            f"{finding.most_out:,} voters."
+            f"{lacking} not on our sheets; {still}, with at most {finding.most_out:,} voters."
         )
     elif missing > finding.voters_out:
         notes.append(
-            f"{missing:,} declared votes are not on our sheets; {still}, with about "
+            f"{lacking} not on our sheets; {still}, with about "
             f"{finding.voters_out:,} registered voters."
         )
     if ours.review_units:

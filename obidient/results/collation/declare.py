@@ -111,7 +111,7 @@ def _checked(
 
 def _known(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """The areas that there are, of those that the rows name."""
-    named = {str(row.get("area") or "").strip() for row in rows}
+    named = {_code(row.get("area")) for row in rows}
     wards = [code for code in named if CODE_RE.fullmatch(code) and code.count("-") == 2]
     found = {ROOT_CODE, *STATES, *LGAS}
     for some in chunked(wards, 500):
@@ -119,8 +119,17 @@ def _known(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     return found
 
 
+def _code(given: object) -> str:
+    """An area's code as a form or a spreadsheet may have it: 24/11/2 is 24-11-02, and 1 is 01."""
+    text = str(given or "").strip()
+    parts = re.split(r"\s*[-/]\s*", text)
+    if len(parts) > 3 or not all(part.isascii() and part.isdecimal() for part in parts):
+        return text.upper() if text.upper() == ROOT_CODE else text
+    return "-".join(part.zfill(2) for part in parts)
+
+
 def _area(given: object, election: Election, known: set[str]) -> str:
-    code = str(given or "").strip()
+    code = _code(given)
     if level_of(code) == "unit":
         raise Invalid(f"{code} is a polling unit: its figures are those of its sheet.")
     if code not in known:
