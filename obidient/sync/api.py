@@ -1,6 +1,7 @@
 """`/api/sync`: agents' sheets come in here, are stored, and are decided by the worker."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from flask import Flask, Response, g, request
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from obidient import api, bodies, group_commit, queues
 from obidient.accounts.tokens import requires
 from obidient.api import ApiModel, json_response
+from obidient.clock import utcnow
 from obidient.errors import Invalid, NotFound
 from obidient.results import outcomes
 from obidient.results.models import Submission
@@ -102,7 +104,8 @@ def submit(body: SubmissionsIn) -> Response:
     limits.check(limits.SHEETS, "sheets")
     # As they came, not as they were understood.
     sheets: Sequence[Mapping[str, Any]] = request.get_json()["submissions"]
-    user, sender = g.api_user, _sender()
+    # Whether an election takes them is asked of now, however long they wait to be stored.
+    user, sender = g.api_user, replace(_sender(), at=utcnow())
 
     def store() -> None:
         receive(sheets, sender)

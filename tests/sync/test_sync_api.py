@@ -14,8 +14,9 @@ from servers import wait_for
 
 from obidient import create_app, database
 from obidient.accounts.models import User
-from obidient.results import deciding
+from obidient.results import deciding, elections
 from obidient.results.models import Election, Submission
+from obidient.sync import api
 
 __all__ = ["agent", "world"]
 
@@ -41,6 +42,27 @@ def test_a_sheet_is_received_then_decided_then_told(
         "message": "Accepted and counted.",
         "revision": 2,
     }
+
+
+@pytest.mark.both
+@pytest.mark.slow
+def test_a_sheet_that_came_before_the_close_counts_however_long_it_waited_to_be_stored(
+    world: Election,
+    client: FlaskClient,
+    agent: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(store: Callable[[], None]) -> None:
+        elections.set_status("abc123", "ended")
+        store()
+
+    monkeypatch.setattr(api.group_commit, "write", late)
+    assert send(client, agent, sheet("in-time")).status_code == 202
+    deciding.process_waiting()
+    assert told(client, agent, "in-time")["status"] == "accepted"
+    assert send(client, agent, sheet("late", revision=2)).status_code == 202
+    deciding.process_waiting()
+    assert told(client, agent, "late")["reason"] == "election_not_open"
 
 
 @pytest.mark.both
