@@ -10,6 +10,7 @@ from typing import Any
 from africastalking.Application import ApplicationService
 from africastalking.SMS import SMSService
 from africastalking.Voice import VoiceService
+
 from obidient.plugin import (
     HttpResponse,
     ProviderStopped,
