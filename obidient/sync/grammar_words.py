@@ -68,5 +68,8 @@ for _word, _kind in ELECTION_WORDS.items():
     SHORT_ELECTION.setdefault(_kind, _word.upper())
 #: Before these a number is a time, a date or a place.
 NO_NAMES = frozenset(
-    "at by to from before after on in for of and or is about ward unit number with than".split()
+    """
+    at by to from before after on in for of and or is about ward unit number with than no need
+    block flat room house shop plot phase gate booth aged age
+    """.split()
 )

@@ -13,7 +13,8 @@ from obidient.campaigns.texts.keywords import MOST_CHARACTERS, MOST_WORDS, keywo
 from obidient.campaigns.texts.phrases import PHRASES
 from obidient.campaigns.texts.words import CLASSES, STEMS
 
-CORPUS = [text for name in ("seen", "unseen") for label, _, text in read(name) if label != "result"]
+TEXTS = ("seen", "unseen", "stranger", "later")
+CORPUS = [text for name in TEXTS for label, _, text in read(name) if label != "result"]
 WORDS = sorted({word for words in CLASSES.values() for word in words.split()} | set(PHRASES))
 #: Letters that some rule or word list means.
 LETTERS = set(CLASSES) | set("".join(PHRASES.values())) | set(STEMS.values()) | set("Xd")
@@ -64,9 +65,9 @@ def test_what_is_longer_than_a_text_is_not_looked_at(
 ) -> None:
     """The work is bounded by what is looked at: a callback may hold 64 KB."""
     seen: list[int] = []
-    letters = keywords._letters
+    letters = keywords.letters_of
     monkeypatch.setattr(
-        keywords, "_letters", lambda words: seen.append(len(words)) or letters(words)
+        keywords, "letters_of", lambda words: seen.append(len(words)) or letters(words)
     )
     assert keyword(piece * 65_536) == ""
     assert seen == []

@@ -4,8 +4,8 @@ A missed STOP is worse than a mistaken one, so politeness, anger and reasons aro
 overlooked. But it must have no object of its own other than our messages and the writer's number:
 whoever wrote "Stop the violence in Jos" would otherwise never hear from us again.
 
-A text is cut to clauses, and each word becomes the letter of its class in texts/words.py:
-"please stop sending me messages" is PSsMT. The rules here are over such letters. What is longer
+A text is cut to clauses, and each word becomes the letter of its class (texts/reading.py): "please
+stop sending me messages" is PSsMT. The rules here are over such letters. What is longer
 than MOST_CHARACTERS is not looked at, and no rule repeats what itself repeats, so that a hostile
 text costs no more than a long one.
 """
@@ -13,59 +13,24 @@ text costs no more than a long one.
 import re
 from collections.abc import Callable
 
-from obidient.campaigns.text import plain_spelling
-from obidient.campaigns.texts.phrases import PHRASES
+from obidient.campaigns.texts.questions import asks_what, asks_who, is_prayer
+from obidient.campaigns.texts.reading import clauses_of, letters_of
 from obidient.campaigns.texts.words import (
     AFFAIRS,
-    BREAKS,
-    CLASSES,
-    DONT_ENDS,
-    DONT_STEMS,
+    DONE,
     FOR_NOW,
     IN_VAIN,
+    JOKES,
     MISTAKES,
     ONESELF,
-    STEMS,
     THREATS,
+    WANTED,
 )
-from obidient.letters import without_marks
 
 #: A longer text is no keyword: somebody has something to say.
 MOST_CHARACTERS = 480
 MOST_WORDS = 60
-_LONGEST_WORD = 24
 _SHORT = 4
-
-_WORDS: dict[str, str] = {}
-for _letter, _words in CLASSES.items():
-    for _word in _words.split():
-        _WORDS.setdefault(_word, _letter)
-#: What a long word becomes when one letter is missing -> its class: `unsuscribe`, `mesages`.
-_SLIPS: dict[str, str] = {}
-for _word, _letter in _WORDS.items():
-    if _letter in "STRGsg" and len(_word) > 5:
-        for _place in range(1, len(_word)):
-            _SLIPS.setdefault(_word[:_place] + _word[_place + 1 :], _letter)
-
-#: First word of a phrase -> words of the longest that begins so.
-_REACH: dict[str, int] = {}
-for _words in PHRASES:
-    _first, _count = _words.split()[0], len(_words.split())
-    _REACH[_first] = max(_count, _REACH.get(_first, 0))
-
-_CLAUSE_END = re.compile(r"[.!?;:,()\n/|~]+|\s[-*]+\s|--+")
-_N_BEFORE = re.compile(r"\bn'")
-_DOTTED = re.compile(r"\b([a-z])\.(?=[a-z]\b)")
-_WORD = re.compile(r"[a-z0-9]+")
-#: "Make I rest", "how do I stop this": the sentence goes on.
-_BEFORE_I = frozenset(
-    """
-    what who how make do did can could should may will if am said say that think thought know
-    """.split()
-)
-_LONG_RUN = re.compile(r"(.)\1\1+")
-_RUN = re.compile(r"(.)\1+")
-_DIGITS = str.maketrans("01345", "oieas")
 
 # -- the rules, over the letters of a clause ---------------------------------------------------
 
@@ -93,7 +58,7 @@ _FORBIDS = _rule("d(?:[*]$|M)")
 _DONT_WANT = _rule("N[~KU]{0,3}W[~UMnTsgKkyOC]*$")
 #: Tired of your messages; your messages are annoying.
 _TIRED = _rule("Q[~MnUO]*[sT][*]$")
-_TIRES = _rule("[~O]*T[~]*(?:Q|sM)[~MK]*$")
+_TIRES = _rule("[~UO]*T[~]*(?:Q|sM)[~MK]*$")
 #: Let this be the last message.
 _LAST = _rule("k[~U]*l[~U]*[sT][~UMnTsO]*$")
 #: Text me again (and I will sue).
@@ -111,8 +76,9 @@ _STARTS = (
     _rule("[~UWkyMnKq]*G(?:[PFKUWkG]*|[~VgUWOkG]*[MnTsK][~MnTsVgKUWOkG]*)"),
     _rule("[~UWky]*C[~MnUOKV]*[sTg][~MnTsVgKUWO]*"),
     _rule("[~UWkyK]*A[~]{0,2}[MnKs][~MnTKUsg]*"),
-    _rule("[~]*(?:Uy|kU)[~]*[sTV][~MnTOU]*K[~MnTKU]*"),
-    _rule("[~kf]*U[~]*W[~KUC]*[sTgV][~MnTOUsVgK]*"),
+    _rule("[~]*(?:Uy|k[UM])[~]*[sTgV][~MnTOU]*K[~MnTKU]*"),
+    _rule("[~kf]*U[~]*W[~KUCk]*[sTgV][~MnTOUsVgK]*"),
+    _rule("[~]*U[~]*W[~]*K[~]*"),
 )
 #: I need help.
 _HELP = _rule("[~UWMkygKwTs]*H[~MnUKTHswyV]*")
@@ -127,10 +93,10 @@ def keyword(text: str) -> str:
     """`stop`, `start` or `help` when a text means that; else an empty string."""
     if len(text) > MOST_CHARACTERS:
         return ""
-    clauses = _clauses(text)
+    clauses = clauses_of(text)
     if not clauses or sum(map(len, clauses)) > MOST_WORDS:
         return ""
-    letters = [_letters(words) for words in clauses]
+    letters = [letters_of(words) for words in clauses]
     said = {word for words in clauses for word in words}
     starts = [_asks_to_start(one) for one in letters]
     stops = any(_asks_to_stop(one, said) for one in letters)
@@ -140,8 +106,8 @@ def keyword(text: str) -> str:
         return "" if any(starts) else "stop"
     if any(starts) and (stops or _nothing_else(letters, starts) or _is_full(letters, starts)):
         return "start"
-    helps = [_asks_for_help(one) for one in letters]
-    if any(_asks_who_we_are(one) for one in letters):
+    helps = [_asks_for_help(*clause) for clause in zip(letters, clauses, strict=True)]
+    if any(map(_WHO.fullmatch, letters)) or any(map(asks_who, clauses)):
         return "help"
     return "help" if any(helps) and _nothing_else(letters, helps) else ""
 
@@ -150,78 +116,12 @@ def perhaps_stop(text: str) -> bool:
     """Whether a text that is no keyword speaks of stopping and of us: for a person to look at."""
     if len(text) > MOST_CHARACTERS or keyword(text):
         return False
-    clauses = _clauses(text)
+    clauses = clauses_of(text)
     if AFFAIRS & {word for words in clauses for word in words}:
         return False
-    letters = "".join(map(_letters, clauses[:MOST_WORDS]))
+    letters = "".join(map(letters_of, clauses[:MOST_WORDS]))
     asks = _has(letters, "SRLdQhE") or ("N" in letters and _has(letters, "sTW"))
     return asks and (_has(letters, "MnT") or len(letters) <= _SHORT)
-
-
-def _clauses(text: str) -> list[list[str]]:
-    """The words of each clause, in one spelling."""
-    # Without marks first: one that stands before an n would look like the begin of a word.
-    plain = without_marks(plain_spelling(text)).casefold()
-    # Igbo's n'ozi is two words, English don't one.
-    spoken = _N_BEFORE.sub("n ", plain).replace("'", "").replace("&", " and ")
-    spoken = _DOTTED.sub(r"\1 ", spoken)
-    found: list[list[str]] = []
-    for part in _CLAUSE_END.split(spoken):
-        words: list[str] = []
-        for word in map(_spelt, _WORD.findall(part)):
-            # "Stop I don't want this": nobody sets the full stop.
-            goes_on = word not in ("i", "im") or words[-1:] == [] or words[-1] in _BEFORE_I
-            # Nor in "I am not interested stop".
-            goes_on &= words[-1:] != ["interested"] or _WORDS.get(word) not in ("S", "R")
-            if words and (word in BREAKS or word in ("if", "idan") or not goes_on):
-                found.append(words)
-                words = []
-            if word not in BREAKS:
-                words.append(word)
-        found.append(words)
-    return [words for words in found if words]
-
-
-def _spelt(word: str) -> str:
-    """`stoooop` and `st0p` are `stop`; a number stays a number."""
-    word = word[:_LONGEST_WORD]
-    if not word.isdigit():
-        word = word.translate(_DIGITS) if word not in _WORDS else word
-    return _LONG_RUN.sub(r"\1", word)
-
-
-def _letters(words: list[str]) -> str:
-    """The classes of a clause's words; phrases count as one."""
-    found, place = [], 0
-    while place < len(words):
-        reach = _REACH.get(words[place], 0)
-        for length in range(min(reach, len(words) - place), 0, -1):
-            phrase = PHRASES.get(" ".join(words[place : place + length]))
-            if phrase is not None:
-                found.append(phrase)
-                place += length
-                break
-        else:
-            found.append(_letter_of(words[place]))
-            place += 1
-    return "".join(found)
-
-
-def _letter_of(word: str) -> str:
-    if word.isdigit():
-        return "F"
-    known = _WORDS.get(word) or _WORDS.get(_RUN.sub(r"\1", word))
-    if known or len(word) < 5:
-        return known or "X"
-    if word.startswith(DONT_STEMS) and word.endswith(DONT_ENDS):
-        return "d"
-    stem = next((stem for stem in STEMS if word.startswith(stem)), None)
-    if stem is not None:
-        return STEMS[stem]
-    fewer = (word[:place] + word[place + 1 :] for place in range(len(word)))
-    # "Sendng" is sending; "spending", which has another letter, is not.
-    slips = (found for found in map(_SLIPS.get, fewer) if found and found not in "sg")
-    return _SLIPS.get(word) or next(slips, "X")
 
 
 def _asks_to_stop(clause: str, said: set[str]) -> bool:
@@ -244,7 +144,7 @@ def _asks_to_stop(clause: str, said: set[str]) -> bool:
 def _stops(before: str, core: str, said: set[str]) -> bool:
     """Stop, unsubscribe."""
     alone = not _has(core[1:], "MnTsVg")
-    if alone and AFFAIRS & said and not ONESELF & said:
+    if alone and ((AFFAIRS & said and not ONESELF & said) or JOKES & said):
         return False
     # "We live in Canada now stop texting us" has no full stop.
     runs_on = not alone and before.endswith("X") and not AFFAIRS & said
@@ -261,6 +161,9 @@ def _ends(before: str, core: str, said: set[str]) -> bool:
 
 def _removes(before: str, core: str, said: set[str]) -> bool:
     """Remove my number; or "it", when the number was named before."""
+    has_it_done = "have" in said and before.endswith("n")
+    if DONE & said and not (WANTED & said or has_it_done):
+        return False
     meant = _has(core, "MnTsVg") or _all_in(before, "P") or _has(before, "nW") or _MINE & said
     return bool(meant) and _may_follow(before, core) and bool(_REMOVE.match(core))
 
@@ -366,19 +269,13 @@ def _has(letters: str, wanted: str) -> bool:
 
 
 def _asks_to_start(clause: str) -> bool:
-    if "N" in clause or "c" in clause:
+    if _has(clause, "Nc") or not _has(clause, "GCAK"):
         return False
-    return any(rule.fullmatch(clause) for rule in _STARTS) and (
-        "G" in clause or "C" in clause or "A" in clause or "K" in clause
-    )
+    return any(rule.fullmatch(clause) for rule in _STARTS)
 
 
-def _asks_for_help(clause: str) -> bool:
-    return bool(_HELP.fullmatch(clause))
-
-
-def _asks_who_we_are(clause: str) -> bool:
-    return bool(_WHO.fullmatch(clause))
+def _asks_for_help(clause: str, words: list[str]) -> bool:
+    return (bool(_HELP.fullmatch(clause)) and not is_prayer(words)) or asks_what(words)
 
 
 def _nothing_else(letters: list[str], asked: list[bool]) -> bool:

@@ -13,8 +13,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("fUS", "if you stopped"),
-    ("h", "sent stop, texted stop, replied stop, typed stop"),
-    ("X", "reply stop, send stop, text stop, did i"),
+    ("h", "reply stop, sent stop, texted stop, replied stop, typed stop"),
+    ("X", "send stop, text stop, did i"),
     ("F", "i stopped, from coming, is there, how this works, how it works, dey work"),
     (
         "i",
@@ -25,6 +25,58 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("NW", "rather not, dont have my permission, not have my permission"),
+    (
+        "NW",
+        """
+        not give you permission, not give permission, never gave permission, not permit,
+        did not give you permission, didnt give you permission, didnt give permission, never gave
+        you permission,
+        not give you my permission, never gave you my permission, no give una permission
+        """,
+    ),
+    (
+        "RM",
+        """
+        strike me, strike me off, drop me from, excuse me from, off me from, count me out of,
+        remove myself, take me out of, get me off, get me out of your, cut me off
+        """,
+    ),
+    ("RMn", "drop my number from, drop my name from, drop my line from"),
+    ("MT", "him messages, him message, him texts, him text, her messages, her message, her texts"),
+    ("X", "to help, i can help, i will help, i go help, i fit help, we can help, jowo ma stop"),
+    ("FH", "you to help, una to help"),
+    ("PSs", "jowo ma stop sending, jowo ma stop texting"),
+    ("F", "must be"),
+    ("X", "stop her"),
+    ("NW", "will not be needing, not be needing, wont be needing, no longer need"),
+    (
+        "TsM",
+        """
+        you are disturbing me, you dey disturb me, una dey disturb me, youre disturbing me,
+        you keep disturbing me, una too dey disturb me, kun dame ni, kuna damuna
+        """,
+    ),
+    ("RM", "dont keep me on, do not keep me on"),
+    ("Cs", "ku sake turo, ku sake aiko"),
+    ("i", "is this inec, is this labour party, is this lp, is this obidient, is this the party"),
+    ("kMg", "let me be getting, let me be receiving"),
+    ("i", "ki le n so, ki len so, ki le so"),
+    ("K", "pada sibe"),
+    ("tn", "mu nomba, mu nonba, mu number, mu oruko"),
+    ("S", "un sub"),
+    ("CT", "turn my messages back on, turn back on, switch back on"),
+    ("LM", "lef me alone, lef me, leff me"),
+    ("NW", "do not consent, never consent, no consent"),
+    ("Mn", "my no, my information, my info, my personal information, my personal data"),
+    ("n", "personal information, personal data, personal details"),
+    (
+        "P",
+        """
+        my brother abeg, my sister abeg, my friend abeg, my people abeg, my oga abeg,
+        my brother please, my sister please, my friend please, my people please,
+        my brother pls, my sister pls, my friend pls, my people pls, my guy abeg
+        """,
+    ),
     ("S", "consent withdrawn, permission withdrawn"),
     ("X", "stop here, god can, god will, your name"),
     ("F", "for good"),
@@ -47,7 +99,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "NW",
         """
         not consent, dont consent, no follow, no do, no wan, no want, dont want, not want,
-        not interested, not intrested, no interest, uninterested
+        not interested, not intrested, no interest, uninterested, no gree, i no need,
+        no need una, no need ya, no need your
         """,
     ),
     ("c", "never consented, did not, does not, can not, will not, no go, no fit"),
@@ -57,7 +110,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """
         you have to, how many times, will i, for there, from there, will you, would you,
         will una, you must, una must, people must, how do i, how can i, how may i, how i go,
-        how i fit
+        how i fit, yaya zan yi
         """,
     ),
     (
@@ -70,7 +123,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         "G",
         """
-        opt in, opting in, re subscribe, un stop, sign up, sign me up, want back, wan back,
+        opt in, opting in, opt back in, re subscribe, un stop, sign up, sign me up, want back,
+        wan back, sub me back, sub me again,
         join again, join back, undo stop, undo my stop, cancel stop, cancel my stop
         """,
     ),
@@ -98,6 +152,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("C", "turn on, tun maa"),
     ("GM", "opt me in, opt me back"),
     ("AM", "enroll me, enrol me, register me, add me, put me, include me, bring me"),
+    ("Cs", "gba message, gba atejise, gba ifiranse, maa gba, tun gba"),
     ("CsM", "send me your, send me una"),
     ("A", "add my, put my, include my"),
     # Yoruba
@@ -123,6 +178,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("UW", "mo fe, mo nilo"),
+    ("W", "want more, want another, need more, need another, want further"),
+    ("R", "pa a re, pa won re, yo a kuro, yo o kuro, yo mi kuro"),
     (
         "LM",
         """
@@ -134,7 +191,11 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("AMK", "fi mi pada, da mi pada"),
     ("AM", "fi mi kun, fi oruko mi, fi nomba mi, fi nonba mi, fi number mi"),
     ("P", "o to, o to ge, o ti to, e ku, e se, o se, e joo"),
-    ("H", "ran mi lowo, ran wa lowo"),
+    ("H", "ran mi lowo, ran wa lowo, break am down, identify yourself, introduce yourself"),
+    (
+        "i",
+        "is this a scam, is this scam, is this fraud, is this spam, na scam be this, is this legit",
+    ),
     # Hausa
     ("NW", "ban bukata, ban bukatar"),
     ("Rn", "share sunana"),
@@ -176,7 +237,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("gK", "inatakwa"),
     ("i", "onye ka, onye na ezitere, unu bu ndi ole, kedu ka e si"),
     ("F", "oso oso"),
-    ("NW", "anaghi m acho"),
+    ("NW", "anaghi m acho, enweghi m mmasi, enweghim mmasi"),
+    ("AM", "debanye aha m, debanye m, debanyere m"),
     ("NW", "a choghi, acho ghi"),
     ("LM", "ka m zuo ike, ka m zuru ike"),
     ("H", "nyerenu m aka, nye aka, nyere m aka, nyerem aka, enyere m aka"),

@@ -10,8 +10,9 @@ CLASSES: dict[str, str] = {
     # Stop: enough when nothing else is said.
     "S": """
         stop stopall stopit stopp stopping stp st0p sotp tsop stpo sstop sttop
-        stopn stob stap stip stup syop dtop stpp stpop stopo refrain unsubscribe unsubscribed
-        unsubscribing unsub unsubs unscribe unsuscrib unsubscrip optout dnd cease desist
+        stopn stob stap stip stup syop dtop stahp stawp stpp stpop stopo refrain
+        unsubscribe unsubscribed unsubscribing unsub unsubs unscribe unsuscrib unsubscrip optout
+        dnd cease desist
         duro dawoduro dekun daduro idaduro daina dena dainawa dakata dakatar tsaya tsayar bari
         kwusi kwusinu kwusia kwusiri nkwusi akwusi
     """,
@@ -21,30 +22,32 @@ CLASSES: dict[str, str] = {
     """,
     # Takes somebody off a list.
     "R": """
-        remove removed removing remov remve rmv delete deleting erase comot commot komot comut
-        expunge
-        purge clear delist unlist wipe block blacklist withdraw exclude deregister unregister
+        remove removed removing deleted remov remve rmv delete deleting erase comot commot komot
+        comut
+        expunge exempt gbagbe purge clear delist unlist wipe block blacklist withdraw exclude
+        deregister unregister
         ipu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
     """,
     # Leaves somebody alone.
-    "L": "leave free kyale kyaleni rabu hapu hapunu ahapu ehapu fimisile",
+    "L": "leave free kyale kyaleni rabu hapu hapunu ahapu ehapu rapu rapunu arapu erapu fimisile",
     # Take, get: with "off" or "out" behind the person.
-    "t": "take taken taking opt pull put cut",
-    "o": "off out away",
+    "t": "take taken taking took opt pull put cut",
+    "o": "off out away kuro",
     # Forbids ("don't send"), or denies ("I don't want").
     "N": """
-        dont donot no not nor never neva neither shouldnt mustnt
+        dont donot no not nor nt dnt never neva neither shouldnt mustnt
         mase masepe ema kada kar kadda karku kadaku kokwa
     """,
     # Only denies: "can't stop", "didn't subscribe".
     "c": "doesnt didnt cant cannot wont isnt arent wasnt havent hasnt non without aint",
     # Reaches a person with a message; "don't send" is plain without saying to whom.
     "s": """
-        send sends sending sendin forward forwarding disturb disturbing disturbin distub distubing
-        disturbed bother bothering contact contacting contacted spam spamming spaming txting
-        txtin texing harass harassing bombard bombarding pester pestering texting textin messaging
+        send sends sending sendin snd sndin sndng sendn tex txtn msgin msging cal forward forwarding
+        disturb disturbing disturbin distub distubing disturbed bother bothering
+        contact contacting contacted spam spamming spaming txting txtin texing
+        harass harassing bombard bombarding pester pestering texting textin messaging
         dialing ring ringing ping pinging mail mailing broadcasting
-        te ranse firanse fifiranse pe pipe damu daamu laamu lenu dami yonu
+        te ranse firanse fifiranse pe pipe damu daamu laamu lamu lenu dami yonu
         turo turomin turawa tura aiko aikomin aikowa kira kirana kiran dame damuna damun takura
         takurawa rubuto
         izi izite izitere izitara izitera izipu zitere zite zitara iziga zitewe iziteara
@@ -80,11 +83,12 @@ CLASSES: dict[str, str] = {
         fone sim inbox list lists database data directory group groups platform record records
         contacts system mailbox chat page consent listi detail details privacy permission
         credit airtime egbe otu nonba noomba namba oruko akojo foonu fonu ero
-        layin tsarin lamba lambata lambar lambana suna sunana waya jeri jerin
+        layin tsarin lamba dina lambata lambar lambana suna sunana waya jeri jerin
         jerinku sunayenku sunaye nawa aha ahamu ekwenti ndeputa akwukwo
     """,
     "W": """
-        want wants wanted wan wanna need needs wish wishes interested intrested interest permit
+        want wants wanted wanting wan wanna need needs needing wish wishes interested intrested
+        interest permit
         fe nife nifee nilo bukata bukatar neman sonsu choro
     """,
     # Again, any more.
@@ -93,11 +97,14 @@ CLASSES: dict[str, str] = {
         kuma ozo ozokwa mmm agn agen agin
     """,
     # Tired of it: only with what they are tired of.
-    "Q": "tired tire enough fed sick gaji agwula gwuru irritated irritating annoying annoyed",
+    "Q": """
+        tired tire enough fed sick gaji agwula gwuru irritated irritating annoying annoyed
+        hate detest dislike
+    """,
     "G": """
         start starts unstop subscribe subscribing resubscribe resub optin rejoin restart
         reactivate resume strt strat satrt sart startt
-        bere fara farawa malite maliteghachi bido bidoghachi malitekwa bidonu
+        bere fara farawa malite maliteghachi bido bidoro bidoghachi malitekwa bidonu
     """,
     # Begins again: only with what.
     "C": "continue begin join tesiwaju cigaba gaba",
@@ -109,9 +116,12 @@ CLASSES: dict[str, str] = {
     "w": "what which how where why when wetin yaya kedu bawo",
     "f": "if idan",
     # Puts somebody on the list.
-    "A": "readd tinye tinyenu tinyeghachi weghachi saka mayar dawo",
+    "A": """
+        readd restore reinstate reconnect saka mayar dawo
+        tinye tinyenu tinyeghachi gunyeghachi laghachi ilaghachi weghachi
+    """,
     "H": """
-        menu commands instructions guide explain
+        menu commands instructions guide explain clarify kowaa kowaara bayani salaye
         help helpp hlp hlep halp info infos information assist assistance helpline helpdesk
         iranlowo taimako taimaka taimakon taimake enyemaka enyereaka
     """,
@@ -119,8 +129,9 @@ CLASSES: dict[str, str] = {
     "P": """
         so therefore hence then please pls plz plss pleas plse pliz plis plea pleaseo pl
         abeg abegi abeggi ejoo
-        biko bikonu ejo jowo ejowo jo jor jare joor kindly dakun edakun just simply sir ma madam
-        sirs oga ogas bros bro sis brother sister dear friend friends mr mrs mister aunty uncle
+        biko bikonu ejo ejor ejoor jowo ejowo jo jor jare joor kindly dakun edakun just simply
+        sir ma madam sirs oga ogas bros bro sis brother sister dear friend friends mr mrs mister
+        aunty uncle
         ok okay oya alright well yes yeah ah ahah haba kai chai haa o oo ooo oh na sha
         sef nau now thanks thank thankyou thx tnx tanks thankz tank appreciate hi hello hey helo
         hallo
@@ -136,7 +147,9 @@ CLASSES: dict[str, str] = {
     "F": """
         fi fifi write both abu lokaci fa lot yall thats trash garbage junk crap stuff
         propaganda lesekese
-        any mistake mistakenly error accident asise kuskure mmejo twice thrice still till
+        any mistake mistakenly error accident asise kuskure mmejo twice thrice still till d al 4rm
+        personal private own two three four five ten speaking chatting better understand subsequent
+        future ds dz
         sori sibi nkankan maa kun za ne komai wurinku masu dinga kawai banza
         shirme amfani kwa ubochi bula obula naka kita ebe nzuzu ihe bu ta kuka know eleyi
         se niyen yake eji eme am are is be was been being the a an of to should would shall s
@@ -153,9 +166,9 @@ CLASSES: dict[str, str] = {
         possible possibly only alone his her some earlier side ati wey prefer who unto im
         id ill ive up unsolicited unwanted random damn bloody fucking fuck hell shit bullshit
         early late midnight hourly minute weekly monthly pm oclock hrs
-        e ti yin si fun lati ninu ki n wa naa yii wonyi awon won kuro sile le lori kankan re je
+        e ti yin si fun lati ninu ki n wa naa yii wonyi awon won sile le lori kankan re je
         nibe odo yi gbogbo bayii
-        ku ka da su nan daga cikin wannan wadannan naku duk yanzu haka ga zuwa
+        ku ka da su nan daga cikin wannan wajenku gunku wadannan naku duk yanzu haka ga zuwa
         ake kuke kake ce mana
         unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ime isonye agwala
     """,
@@ -218,6 +231,13 @@ THREATS = frozenset(
 FOR_NOW = frozenset("now today tonight yet meeting driving".split())
 #: Takes back a STOP that is told beside it.
 MISTAKES = frozenset("mistake mistakenly error accident asise kuskure mmejo".split())
+#: What was done, unless it is wanted: "my number was removed", "I want my number removed".
+DONE = frozenset("removed deleted".split())
+WANTED = frozenset("be should must needs want wants wish would like get".split())
+#: "Stop it" said in fun.
+JOKES = frozenset("laugh laughing lol lmao joking joke funny".split())
+#: Whoever is asked to help in a prayer.
+GODS = frozenset("god olorun oluwa jehovah jesus lord chukwu chineke".split())
 #: Said of oneself. What comes of a text about other people's affairs is for a person to see.
 ONESELF = frozenset("i im me my mine myself mi m ni min emi n ina na nomba lambata".split())
 #: The affairs of the country: a lone "Stop!" beside one of these is addressed to somebody else.
