@@ -40,6 +40,8 @@ class Columns:
     fields: dict[str, int] = field(default_factory=dict)
     phones: list[int] = field(default_factory=list)
     own: dict[int, str] = field(default_factory=dict)
+    #: Where the country codes of the numbers stand.
+    country_code: int | None = None
 
     def of(self, place: int) -> str:
         """What a column is taken for: a field, `field:NAME`, or nothing."""
@@ -82,7 +84,10 @@ def recognise(header: Sequence[str], sample: Sequence[Row] = ()) -> Columns:
             found.fields[name] = best
     _by_cells(told, cells, found)
     for place, title in enumerate(header):
-        if len(found.own) < MOST_OWN and not found.of(place) and _is_kept(title, cells[place]):
+        if titles.is_country_code(title):
+            found.country_code = place
+        has_any = bool(cells[place]) or _has_answers(sample, place)
+        if len(found.own) < MOST_OWN and not found.of(place) and _is_kept(title, has_any):
             found.own[place] = _free(slug(title), found)
     return found
 
@@ -164,9 +169,15 @@ def _is_name(text: str) -> bool:
     return bool(names.tidy(text)) and len(text.split()) <= 6 and not any(map(str.isdigit, text))
 
 
-def _is_kept(title: str, texts: list[str]) -> bool:
+def _has_answers(sample: Sequence[Row], place: int) -> bool:
+    """Whether a column holds ticks and noughts, which are nothing elsewhere."""
+    texts = (row.cells[place].strip() for row in sample if place < len(row.cells))
+    return any(text.lower() in names.ANSWERS for text in texts)
+
+
+def _is_kept(title: str, has_any: bool) -> bool:
     """Whether an unknown column is worth a field: it has a title and cells, and counts no rows."""
-    return bool(slug(title)) and bool(texts) and not titles.is_running(title)
+    return has_any and bool(slug(title)) and not titles.is_running(title)
 
 
 def _free(name: str, found: Columns) -> str:

@@ -199,6 +199,9 @@ def _understood(found: dict[str, Any]) -> list[str]:
     if found["doubt"]:
         others = " or ".join(found["doubt"])
         lines.append(f"Where letters look wrong, try --encoding {others}.")
+    if len(found["sheets"]) > 1:
+        others = ", ".join(one for one in found["sheets"] if one != found["sheet"])
+        lines.append(f"Not read: the other sheets ({others}). Choose one with --sheet.")
     lines += [f"Passed over: {line}" for line in found["headings"][:5]]
     columns = [
         f"{one['title'] or '#' + str(at)} = {one['field']}"

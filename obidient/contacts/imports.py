@@ -272,6 +272,10 @@ class _Run:
         self.writer.add(person)
 
     def _leave_out(self, row: Row, problem: str) -> None:
+        if [" ".join(cell.split()) for cell in row.cells] == self.source.header:
+            # The titles once more, as at the head of each printed page.
+            self.report.rows -= 1
+            return
         value = "" if row.problem else self.reader.given_phone(row.cells)
         self.report.bad += 1
         self.problems.write(row.line, value, problem)

@@ -1,7 +1,7 @@
 """A list of people in whatever file it comes: opened, and its titles found."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -166,8 +166,13 @@ class ListFile:
         widest = max((len(row.cells) for row in rest), default=0)
         titles = [" ".join(cell.split()) for cell in first[at].cells] if at >= 0 else []
         self.header = titles + [""] * (min(widest, 200) - len(titles))
+        self._rows: Iterator[Row] = chain(rest, rows)
+        if at < 0 and _is_of_numbers_alone(rest):
+            # 08035550001, 08035550002, 08035550003: each is somebody.
+            self.header = [""]
+            self._rows = _one_each(self._rows)
+            rest = list(_one_each(rest))
         self.sample = rest[:SAMPLE]
-        self._rows = chain(rest, rows)
 
     def _find_titles(self, first: list[Row]) -> tuple[int, int]:
         """As `find_titles`, unless a person has said which line it is."""
@@ -216,6 +221,20 @@ class ListFile:
             "titles": self.titles,
             "headings": self.headings,
         }
+
+
+def _is_of_numbers_alone(rows: list[Row]) -> bool:
+    """Whether people's numbers follow each other in a line, three and more, and nothing else."""
+    cells = [cell for row in rows for cell in row.cells if cell.strip()]
+    widest = max((len(row.cells) for row in rows), default=0)
+    return (widest > 2 or (widest == 2 and len(rows) == 1)) and all(map(numbers.is_number, cells))
+
+
+def _one_each(rows: Iterable[Row]) -> Iterator[Row]:
+    for row in rows:
+        for cell in row.cells:
+            if cell.strip():
+                yield Row(row.line, [cell], row.problem)
 
 
 def find_titles(rows: list[list[str]]) -> tuple[int, int]:

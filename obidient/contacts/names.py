@@ -6,7 +6,9 @@ import re
 NOTHING = frozenset(
     "n/a na n.a n.a. nil none null #n/a #na nan undefined unknown - -- --- – — . .. ... / x xx xxx "
     "0 #ref! #value! #name? (null) <null> <na> not-applicable".split()
-) | {"not available", "not applicable", "no name", "not given", "not stated"}
+) | {"not available", "not applicable", "no name", "not given", "not stated",
+    "no phone", "no number", "no gsm", "unspecified", "nill", "0/0/00", "00/00/0000", "0000-00-00",
+}  # fmt: skip
 #: Titles and honorifics, without their dots; none of them is a first name.
 HONORIFICS = frozenset(
     "mr mrs ms miss mss master madam mallam malam mal malama alh alhaji alhaja haj hajia hajiya "
@@ -25,6 +27,8 @@ _BEHIND = frozenset(
     "jp esq phd ph.d mba msc bsc fnse mnse san oon ofr mfr con cfr gcon jnr jr snr sr ii iii "
     "ksm npm fca aca rn".split()
 )
+#: Words for nothing that are an answer in a field of one's own: no children, a tick.
+ANSWERS = frozenset({"0", "x", "xx", "xxx"})
 _INITIAL = re.compile(r"\w\.?|(?:\w\.){2,}\w?\.?")
 _EDGES = " .,;:-_*\"'()[]"
 
@@ -77,8 +81,10 @@ def _is_title(word: str, left: int) -> bool:
 def split(full: str, surname_first: bool = False) -> tuple[str, str, str]:
     """(first name, last name, full name) of a full name; empty where it can't be told.
 
-    `Hon. Ada Obi` gives Ada, Obi; `Obi, Ada` too; `A. B. Okafor` gives no first name.
+    `Hon. Ada Obi` gives Ada, Obi; `Obi, Ada` and `OBI Ada` too; `A. B. Okafor` gives no first
+    name.
     """
+    surname_first = surname_first or _has_capital_surname(full)
     if surname_first and "," not in full:
         words = _plain_words(full)
         full = f"{words[0]}, {' '.join(words[1:])}" if len(words) > 1 else full
@@ -96,6 +102,20 @@ def split(full: str, surname_first: bool = False) -> tuple[str, str, str]:
     first = _first(words)
     last = words[-1].strip(_EDGES) if len(words) > 1 else ""
     return first, last, " ".join(full.replace(",", " ").split())
+
+
+def _has_capital_surname(full: str) -> bool:
+    """`OBI Ada Ngozi`: the family name stands in capitals before the others."""
+    if full.isupper() or full.islower() or full.istitle():
+        return False
+    family, *others = _plain_words(full) or [""]
+    return (
+        len(family) > 2
+        and family.isupper()
+        and bool(others)
+        and all((word[:1].isupper() and not word.isupper()) or len(word) < 3 for word in others)
+        and any(word[1:].islower() for word in others)
+    )
 
 
 def _first(words: list[str]) -> str:

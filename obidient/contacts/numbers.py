@@ -6,12 +6,21 @@ from collections.abc import Iterable
 from obidient.contacts.phones import normalise
 
 #: Between numbers: Google's `:::`, signs, "or", a line break.
-_APART = re.compile(r":::|[;,|&\n\r]|\bor\b|\band\b|/(?=\s*[+0(\d])|\s-\s", re.IGNORECASE)
+_APART = re.compile(
+    r":::|[;,|&\n\r]|\bor\b|\band\b|/(?=\s*[+0(\d])|\s-\s"
+    # 08035550001+08035550002, 08035550001(08035550002)
+    r"|(?<=\d)\+(?=\d)|\((?=[+\d\s-]{10,}\))",
+    re.IGNORECASE,
+)
+#: 1) 08035550001 2) 08035550002
+_COUNTED = re.compile(r"(?:^|\s)\(?[1-9][.):](?=\s)")
+#: Two that were written without anything between.
+_JOINED = re.compile(r"(?:0[7-9][01]\d{8}){2,4}")
 #: What people write beside a number: its network, its kind.
 _BESIDE = re.compile(
     r"\([^()A-Za-z]*[A-Za-z][^()]*\)|\b(?:mtn|glo|airtel|etisalat|9mobile|t2|mobile|cell|home|work"
     r"|office|main|alt|alternate|alternative|also|second|other|whats ?app|watsapp|tel|phone|gsm"
-    r"|calls?|line|sms|text|only|nos?|number)\b\.?:?",
+    r"|calls?|ext(?:ension)?[. ]*\d{1,5}|line|sms|text|only|nos?|number)\b\.?:?",
     re.IGNORECASE,
 )
 _PIECE = re.compile(r"\+?[\d().]+")
@@ -40,8 +49,8 @@ def _several(text: str) -> list[str]:
     if len(text) > _LONGEST:
         return []
     found: dict[str, None] = {}
-    for part in _APART.split(text):
-        part = _BESIDE.sub(" ", part).strip(" .:-/")
+    for part in _APART.split(_COUNTED.sub(" ; ", text)):
+        part = _BESIDE.sub(" ", part).strip(" .:-/)")
         if sum(map(str.isdigit, part)) < _LEAST_DIGITS:
             continue
         for number in _of(part):
@@ -57,6 +66,8 @@ def _of(part: str) -> list[str]:
         pass
     if re.search(r"[A-Za-z]", part):
         return []
+    if _JOINED.fullmatch(part):
+        return [normalise(part[at : at + 11]) for at in range(0, len(part), 11)]
     found, held = [], ""
     for piece in _PIECE.findall(part):
         held += piece

@@ -70,6 +70,16 @@ def normalise(text: str, region: str = "NG") -> str:
     return _parse(_excel_digits(given) or given, region)
 
 
+def abroad(text: str, code: str) -> str:
+    """A number whose country code stands in a column of its own; 8035550001 is somebody in Nigeria
+    with 234, and somebody else with 1."""
+    code, given = code.strip().lstrip("+0"), text.strip().lstrip("'")
+    if not re.fullmatch("[1-9][0-9]{0,3}", code) or code == "234" or given.startswith(("+", "00")):
+        return text
+    digits = re.sub(r"\D", "", given)
+    return f"+{digits}" if digits.startswith(code) and len(digits) > 10 else f"+{code}{digits}"
+
+
 def _whole(given: str) -> str:
     """Without the `.0` of a program that took the number for an amount; other decimals are none
     of a phone number, and dots between its groups stay."""
@@ -86,11 +96,17 @@ def _whole(given: str) -> str:
 def _parse(given: str, region: str) -> str:
     given = re.sub(r"^(tel:|'|=\"?)", "", given, flags=re.IGNORECASE).rstrip('"')
     if re.search(r"[A-Za-z]", given):
-        raise ValueError("There are letters in this number. Write digits only, e.g. 08035550001.")
+        zero = " Is the O a 0?" if re.fullmatch(r"[\d\s+().-]*[Oo][\dOo\s+().-]*", given) else ""
+        raise ValueError(
+            f"There are letters in this number.{zero} Write digits only, e.g. 08035550001."
+        )
     if re.search(r"[,;|&]|\d\s*/\s*[+0]\d", given):
         raise ValueError("There are several numbers in this cell. Keep one.")
     digits = re.sub(r"\D", "", given)
-    if digits.startswith("00"):
+    if digits.startswith("009234"):
+        # What is dialled from Nigeria before a country code.
+        given = "+" + digits[3:]
+    elif digits.startswith("00"):
         given = "+" + digits[2:]
     elif len(digits) > 11 and digits.startswith("234") and not given.startswith("+"):
         given = "+" + digits
@@ -101,8 +117,20 @@ def _parse(given: str, region: str) -> str:
             "This is not a phone number. Write it like 08035550001 or +2348035550001."
         ) from None
     if not phonenumbers.is_valid_number(number):
-        raise ValueError("No such number can exist: check for missing, extra or swapped digits.")
+        raise ValueError(_amiss(digits))
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _amiss(digits: str) -> str:
+    """What is wrong with digits that are no number."""
+    try:
+        abroad = phonenumbers.is_valid_number(phonenumbers.parse("+" + digits))
+    except phonenumbers.NumberParseException:
+        abroad = False
+    if abroad and len(digits) > 10:
+        return "No such number in Nigeria. If it is of another country, write + before it."
+    short = " Short codes get no messages." if len(digits) < 7 else ""
+    return f"No such number can exist: check for missing, extra or swapped digits.{short}"
 
 
 #: Kinds of numbers that can be called but get no texts, and what people call them.

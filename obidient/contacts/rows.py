@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from obidient.contacts import names, numbers
+from obidient.contacts import names, numbers, phones
 from obidient.contacts.columns import Columns
 from obidient.contacts.phones import textless
 from obidient.contacts.places import Placer
@@ -70,7 +70,7 @@ class RowReader:
 
     def __init__(self, columns: Columns, placer: Placer, surname_first: bool = False) -> None:
         found = columns.fields
-        self._phones = columns.phones
+        self._phones, self._code = columns.phones, columns.country_code
         self._first, self._last, self._full, self._tags = (
             found.get(name, -1) for name in ("first_name", "last_name", "full_name", "tags")
         )
@@ -88,12 +88,12 @@ class RowReader:
 
     def read(self, cells: list[str], line: int = 0) -> Person:
         """Raises ValueError with a sentence when the row has no usable phone number."""
-        phones = self._read_phones(cells)
-        if self._erased and any(hashed(phone) in self._erased for phone in phones):
+        own = self._read_phones(cells)
+        if self._erased and any(hashed(phone) in self._erased for phone in own):
             raise ValueError("This person asked to be erased and never to be contacted again.")
-        person = Person(phones[0], line=line, textless=textless(phones[0]))
-        if len(phones) > 1:
-            person.further = tuple(phones[1:])
+        person = Person(own[0], line=line, textless=textless(own[0]))
+        if len(own) > 1:
+            person.further = tuple(own[1:])
         self._name(person, cells)
         self._place(person, cells)
         if 0 <= self._tags < len(cells) and cells[self._tags]:
@@ -109,6 +109,9 @@ class RowReader:
         for at in self._phones:
             text = cells[at] if at < len(cells) else ""
             if text:
+                if self._code is not None:
+                    code = cells[self._code] if self._code < len(cells) else ""
+                    text = phones.abroad(text, code)
                 try:
                     found += numbers.read(text)
                 except ValueError as error:
@@ -166,8 +169,7 @@ class RowReader:
         found = {}
         for at, name in self._own:
             text = clean(cells[at], _LONGEST_VALUE) if at < len(cells) else ""
-            # A nought may be an answer here, e.g. of children.
-            if text and (text == "0" or not names.is_nothing(text)):
+            if text and (text.lower() in names.ANSWERS or not names.is_nothing(text)):
                 found[name] = text
         return found
 

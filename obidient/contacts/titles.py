@@ -13,19 +13,21 @@ _NOISE = frozenset(
     "select choose write full-length value values column field no nos number numbers num nr n0 "
     "details info information respondent respondents person persons people supporter supporters "
     "member members participant participants voter voters applicant attendee attendees contact "
-    "contacts reg registered active valid current ng nigeria nigerian your- his her".split()
+    "contacts reg registered active valid current ng nigeria nigerian your- his her "
+    "wetin be una dey wey am".split()
 )
 _PHONE = frozenset(
     "phone phones phoneno phonenumber phonenumbers telephone tel tele mobile mobileno mobilenumber "
     "gsm gsmno gsmnumber cell cellphone cellular handphone msisdn whatsapp whatapp watsapp "
     "whatsap wa sms handset contactno contactnumber contactnumbers waya lambar foonu ekwenti "
-    "nomba".split()
+    "nomba tarho fon fonu wayar wayata".split()
 )
 #: With one of these, a column of numbers belongs to somebody else, or is no phone number at all.
 NOT_PHONE = frozenset(
     "type label network provider model brand kin guardian father mother spouse husband wife parent "
     "leader coordinator coord referee referrer referral sponsor emergency account bvn nin id vin "
-    "passport serial code owner have has own smartphone agent supervisor".split()
+    "passport serial code owner have has own smartphone agent supervisor assistant "
+    "secretary".split()
 )
 #: Whom a list may be of: with no other number beside it, `Agent phone` is the agent's own.
 ROLES = ("agent", "coordinator", "leader", "supervisor")
@@ -36,7 +38,8 @@ _UNTITLED = re.compile(
 _LATER = {
     "alternative": 3, "alternate": 3, "alt": 3, "other": 3, "second": 3, "secondary": 3,
     "additional": 3, "backup": 3, "whatsapp": 2, "wa": 2, "home": 4, "work": 4, "office": 4,
-    "landline": 5, "fax": 9, "primary": 0, "main": 0, "first": 0,
+    "business": 4, "company": 6, "car": 5, "radio": 6, "callback": 6, "isdn": 7, "pager": 8,
+    "tty": 8, "tdd": 8, "landline": 5, "fax": 9, "primary": 0, "main": 0, "first": 0,
 }  # fmt: skip
 _PLACES = {
     "state": "state",
@@ -56,11 +59,21 @@ _PLACES = {
     "polling": "polling_unit",
     "delim": "polling_unit",
     "unit": "polling_unit",
+    # Yoruba, Hausa, Igbo
+    "ipinle": "state",
+    "jiha": "state",
+    "jihar": "state",
+    "steeti": "state",
+    "mazaba": "ward",
+    "mazabar": "ward",
+    "gunduma": "ward",
+    "woodu": "ward",
 }
 #: Words that may stand beside a place's: `State of residence`, `LGA code`, `Ward name`.
 _BESIDE_PLACE = frozenset(
     "local government govt registration station "
     "name names code codes residence resident residential origin voting vote area council "
+    "ijoba ibile karamar hukuma okpuru ochichi rumfar zabe ibudo idibo ebe ntuli aka "
     "reside resides residing live lives residency home current where located location".split()
 )
 #: Places that people call by two words.
@@ -70,13 +83,19 @@ _JOINED = {
     "registrationarea": "ward",
     "pollingunit": "polling_unit",
     "pollingstation": "polling_unit",
+    "ijobaibile": "lga",
+    "karamarhukuma": "lga",
+    "okpuruochichi": "lga",
+    "rumfarzabe": "polling_unit",
+    "ibudoidibo": "polling_unit",
+    "ntuliaka": "polling_unit",
 }
 _NUMBER = frozenset({"no", "nos", "number", "numbers"})
 _TAGS = frozenset("tag tags label labels group groups category categories membership".split())
-_NAME = frozenset("name names fullname fullnames suna oruko aha display file".split())
+_NAME = frozenset("name names fullname fullnames suna sunan oruko aha display file".split())
 _FIRST = frozenset("first firstname given givenname fore forename christian fname other othername "
                    "othernames middle".split())  # fmt: skip
-_LAST = frozenset("last lastname surname sur family familyname lname".split())
+_LAST = frozenset("last lastname surname sur family familyname lname mahaifi".split())
 #: With one of these a "name" is not a person's: `Ward name`, `Name of bank`.
 _NOT_NAME = frozenset(
     "ward state lga unit pu bank company organisation organization school group event file church "
@@ -89,6 +108,15 @@ _RUNNING = re.compile(
     re.IGNORECASE,
 )
 _TYPES = re.compile(r".+ - (type|label)", re.IGNORECASE)
+#: Titles that only a program gives, to what it keeps of itself: KoBo's and ODK's questionnaires
+#: (_uuid, deviceid), Google's and Outlook's address books.
+_OF_A_PROGRAM = re.compile(
+    r"_.*|start|end|today"
+    r"|(?i:(?:meta[-/])?instance(?:id|name)|formhub/uuid|device ?id|simserial|subscriberid"
+    r"|submitter(?:id|name)|reviewstate|attachments(?:present|expected)|file as|photo"
+    r"|priority|private|sensitivity|directory server|mileage"
+    r"|billing information)",
+)
 
 
 def spoken(title: str) -> str:
@@ -211,4 +239,12 @@ def lateness(title: str) -> int:
 def is_running(title: str) -> bool:
     """Whether a column counts rows or says kinds: nothing to keep about a person."""
     title = title.strip()
-    return bool(_RUNNING.fullmatch(title) or _TYPES.fullmatch(title))
+    return bool(
+        _RUNNING.fullmatch(title) or _TYPES.fullmatch(title) or _OF_A_PROGRAM.fullmatch(title)
+    )
+
+
+def is_country_code(title: str) -> bool:
+    """Whether a column holds what stands before its numbers abroad: `Country Code` of WhatsApp."""
+    said = set(words(title))
+    return "code" in said and bool(said & {"country", "dial", "dialling", "dialing", "calling"})

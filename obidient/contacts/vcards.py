@@ -17,6 +17,14 @@ from obidient.errors import Invalid
 
 #: The columns that a card becomes.
 HEADER = ["Full name", "First name", "Last name", "Phone", "Labels", "E-mail", "Organisation"]
+#: Further properties and the columns that they become.
+_MORE = {
+    "TITLE": "Occupation",
+    "LANG": "Language",
+    "GENDER": "Gender",
+    "BDAY": "Birthday",
+    "NOTE": "Note",
+}
 #: Between the numbers of a person, as Google joins them.
 JOIN = " ::: "
 #: A line longer than this is a picture, and passed over.
@@ -38,13 +46,21 @@ class _Card:
     labels: str = ""
     email: str = ""
     organisation: str = ""
+    more: dict[str, str] = field(default_factory=dict)
+
+    def is_person(self) -> bool:
+        is_group = self.more.get("KIND", "").lower() == "group"
+        return bool(self.full or self.phones or any(self.name)) and not is_group
 
     def row(self) -> Row:
         family, given, more = [*self.name, "", "", ""][:3]
         first = given or more
         phones = [number for _, number in sorted(self.phones, key=lambda one: one[0])]
-        cells = [self.full, first, family, JOIN.join(dict.fromkeys(phones))]
-        return Row(self.line, [*cells, self.labels, self.email, self.organisation])
+        # A company of which the phone knows no person is nobody's name.
+        full = "" if self.full == self.organisation and not any(self.name) else self.full
+        cells = [full, first, family, JOIN.join(dict.fromkeys(phones))]
+        cells += [self.labels, self.email, self.organisation]
+        return Row(self.line, [*cells, *(self.more.get(name, "") for name in _MORE)])
 
 
 class VcardFile:
@@ -70,7 +86,7 @@ class VcardFile:
         self._file.close()
 
     def __iter__(self) -> Iterator[Row]:
-        yield Row(0, HEADER)
+        yield Row(0, [*HEADER, *_MORE.values()])
         card: _Card | None = None
         for number, line in _unfolded(self._file):
             match = _LINE.fullmatch(line.decode(self.encoding, "replace").lstrip("\ufeff"))
@@ -80,7 +96,7 @@ class VcardFile:
             if name == "BEGIN":
                 card = _Card(number)
             elif name == "END" and card is not None:
-                if card.full or card.phones or any(card.name):
+                if card.is_person():
                     yield card.row()
                 card = None
             elif card is not None:
@@ -128,11 +144,7 @@ def _parameters(text: str) -> dict[str, str]:
 
 def _take(card: _Card, name: str, told: dict[str, str], line: bytes, value: str) -> None:
     if told.get("ENCODING", "").startswith("QUOTED"):
-        raw = quopri.decodestring(line.partition(b":")[2])
-        try:
-            value = raw.decode(told.get("CHARSET", "UTF-8"))
-        except (LookupError, UnicodeDecodeError):
-            value = raw.decode("cp1252", "replace")
+        value = _unquoted(line, told.get("CHARSET", "UTF-8"))
     if name == "FN":
         card.full = card.full or _plain(value)
     elif name == "N" and not card.name:
@@ -145,8 +157,19 @@ def _take(card: _Card, name: str, told: dict[str, str], line: bytes, value: str)
         card.labels = _plain(re.sub(r"(?<!\\),", JOIN, value))
     elif name == "EMAIL":
         card.email = card.email or _plain(value)
+    elif name in (*_MORE, "KIND"):
+        # 1604 is Apple's year of a birthday without one.
+        card.more.setdefault(name, _plain(re.sub("^1604-", "--", value)))
     elif name == "ORG":
         card.organisation = _plain(value.replace(";", " ").strip())
+
+
+def _unquoted(line: bytes, charset: str) -> str:
+    raw = quopri.decodestring(line.partition(b":")[2])
+    try:
+        return raw.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        return raw.decode("cp1252", "replace")
 
 
 def _order(told: dict[str, str]) -> int:
