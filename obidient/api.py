@@ -214,7 +214,7 @@ def _on_invalid(error: ValidationError) -> Response:
     found = [
         {
             "field": ".".join(str(part) for part in item["loc"]),
-            "message": _PLAIN.get(item["type"], item["msg"]),
+            "message": _PLAIN.get(item["type"], item["msg"].removeprefix("Value error, ")),
         }
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]

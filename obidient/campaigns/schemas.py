@@ -6,13 +6,22 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+)
 
 from obidient import api
 from obidient.accounts.tokens import scopes_now
 from obidient.campaigns.audience_schema import AudienceIn
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.split.schemas import SplitIn, SplitOut, split_out
+from obidient.campaigns.text import SEEN
 from obidient.campaigns.voice.menu import KeypadIn
 from obidient.clock import isoformat
 from obidient.contacts.phones import mask
@@ -51,6 +60,20 @@ def _sane(moment: datetime) -> datetime:
         raise ValueError("no such time exists in UTC") from None
 
 
+def _as_text(given: Any) -> Any:
+    """Seconds, or thousandths of them? A number as a time is anybody's guess."""
+    if isinstance(given, int | float):
+        raise ValueError("write a time like 2027-01-16T09:00:00+01:00")
+    return given
+
+
+def _no_truth(given: Any) -> Any:
+    """One message an hour is not what `true` asks for."""
+    if isinstance(given, bool):
+        raise ValueError("write a whole number")
+    return given
+
+
 def _storable(found: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Metadata that both databases keep and that we can give back."""
     try:
@@ -72,14 +95,14 @@ ErrorCode = Annotated[
     Field(min_length=1, max_length=100, pattern=_NO_NUL),
     api.written("take it from errorCode of a recipient"),
 ]
-Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+Moment = Annotated[AwareDatetime, AfterValidator(_sane), BeforeValidator(_as_text)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
 
 
 def _has_words(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [
         {
-            "properties": {"messageTemplate": {"minLength": 1, "pattern": r"\S"}},
+            "properties": {"messageTemplate": {"minLength": 1, "pattern": SEEN}},
             "required": ["messageTemplate"],
         },
         {"properties": {"audioAssetId": {"type": "integer"}}, "required": ["audioAssetId"]},
@@ -111,7 +134,9 @@ class CampaignIn(api.ApiModel):
         Field(max_length=60, pattern=r"^[a-z][a-z0-9-]*$"),
         api.written("write a provider's name, like africastalking-sms"),
     ] = None
-    throttled_rate: int | None = Field(None, ge=1, le=100_000_000, description="Messages an hour")
+    throttled_rate: Annotated[int | None, BeforeValidator(_no_truth)] = Field(
+        None, ge=1, le=100_000_000, description="Messages an hour"
+    )
     scheduled_at: Moment | None = Field(
         None, description="With its offset, e.g. 2027-01-16T09:00:00+01:00"
     )

@@ -66,6 +66,8 @@ _PLAIN = dict(
 _PLAIN |= dict.fromkeys("\u00a0\u1680\u202f\u205f\u3000\u2028\u2029", " ")
 _PLAIN |= dict.fromkeys(map(chr, range(0x2000, 0x200B)), " ")
 _PLAIN |= dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff", "")
+#: A sign that somebody sees; a message has one.
+SEEN = r"[^\s\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]"
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def validate(template: str, own: Collection[str] = ()) -> str:
     if len(template) > LONGEST:
         raise Invalid(f"The message is too long: write {LONGEST:,} characters at most.")
     template = normal(template).strip()
-    if not template:
+    if not re.search(SEEN, template):
         raise Invalid("Write a message first.")
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\f" for c in template):
         raise Invalid("There is a control character in the message. Type it anew, without it.")

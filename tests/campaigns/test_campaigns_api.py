@@ -58,6 +58,10 @@ def test_a_campaign_is_given_back_as_it_was_written(
     [
         ({"messageTemplate": "Hi {{name}}"}, "name"),
         ({"messageTemplate": ""}, "messageTemplate"),
+        ({"messageTemplate": "\u200b \n"}, "Write a message"),
+        ({"scheduledAt": 4070908800}, "write a time like 2027-01-16"),
+        ({"scheduledAt": "9999-12-31T23:59:59-14:00"}, "scheduledAt: no such time"),
+        ({"throttledRate": True}, "write a whole number"),
         ({"audience": {}}, "everyone"),
         ({"audience": {"lgas": ["Surulere"]}}, "Surulere"),
         ({"audience": {"cities": []}}, "cities"),
