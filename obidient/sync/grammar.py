@@ -54,7 +54,7 @@ _CLUTTER = re.compile(
 )
 #: A PIN as it is printed and read out: PIN 482 715.
 _PIN_APART = re.compile(
-    r"(\bpin(?:\s+(?:no|number|code|is))*[\s.:=-]*)([0-9]{3})[ .-]{1,3}([0-9]{3})(?![0-9])"
+    r"(\bpin(?:[\s.:=-]|\b(?:no|number|code|is)\b)*)([0-9]{3})[ .-]{1,3}([0-9]{3})(?![0-9])"
 )
 #: Stands where the unit's code was: what is before it and what is after it don't belong together.
 _GAP = "|"
