@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 
-from obidient.campaigns.receipts.forms import form_of
 from obidient.plugin import DeliveryReport, Event, Provider, ProviderContext, WebhookRequest
+from obidient.plugin_forms import form_of
 from obidient.providers.settings import evaluate
 from obidient.testing_network import loopback_only
 
