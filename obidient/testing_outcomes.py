@@ -1,6 +1,7 @@
 """What the contract asks of outcomes and of what plugins read, each in a sentence that mends it."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
@@ -85,7 +86,7 @@ def check_outcomes(messages: list[Message], outcomes: Iterable[Any]) -> None:
         )
     stopped = any(isinstance(one, Stop) for one in outcomes)
     ids = [one.message.id for one in outcomes if not isinstance(one, Stop)]
-    twice = {one for one in ids if ids.count(one) > 1} if len(set(ids)) < len(ids) else set()
+    twice = {one for one, times in Counter(ids).items() if times > 1}
     assert not twice, f"message {min(twice)} has two outcomes: yield one for each message"
     strange = set(ids) - {message.id for message in messages}
     assert not strange, (

@@ -71,8 +71,10 @@ def normalise(text: str, region: str = "NG") -> str:
 
 
 def abroad(text: str, code: str) -> str:
-    """A number whose country code stands in a column of its own; 8035550001 is somebody in Nigeria
-    with 234, and somebody else with 1."""
+    """A number whose country code stands in a column of its own, with it in front.
+
+    8035550001 is somebody in Nigeria with 234, and somebody else with 1.
+    """
     code, given = code.strip().lstrip("+0"), text.strip().lstrip("'")
     if not re.fullmatch("[1-9][0-9]{0,3}", code) or code == "234" or given.startswith(("+", "00")):
         return text
@@ -124,10 +126,10 @@ def _parse(given: str, region: str) -> str:
 def _amiss(digits: str) -> str:
     """What is wrong with digits that are no number."""
     try:
-        abroad = phonenumbers.is_valid_number(phonenumbers.parse("+" + digits))
+        is_foreign = phonenumbers.is_valid_number(phonenumbers.parse("+" + digits))
     except phonenumbers.NumberParseException:
-        abroad = False
-    if abroad and len(digits) > 10:
+        is_foreign = False
+    if is_foreign and len(digits) > 10:
         return "No such number in Nigeria. If it is of another country, write + before it."
     short = " Short codes get no messages." if len(digits) < 7 else ""
     return f"No such number can exist: check for missing, extra or swapped digits.{short}"

@@ -88,12 +88,12 @@ class RowReader:
 
     def read(self, cells: list[str], line: int = 0) -> Person:
         """Raises ValueError with a sentence when the row has no usable phone number."""
-        own = self._read_phones(cells)
-        if self._erased and any(hashed(phone) in self._erased for phone in own):
+        found = self._read_phones(cells)
+        if self._erased and any(hashed(phone) in self._erased for phone in found):
             raise ValueError("This person asked to be erased and never to be contacted again.")
-        person = Person(own[0], line=line, textless=textless(own[0]))
-        if len(own) > 1:
-            person.further = tuple(own[1:])
+        person = Person(found[0], line=line, textless=textless(found[0]))
+        if len(found) > 1:
+            person.further = tuple(found[1:])
         self._name(person, cells)
         self._place(person, cells)
         if 0 <= self._tags < len(cells) and cells[self._tags]:

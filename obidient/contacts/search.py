@@ -109,10 +109,10 @@ def _inside(query: Any, digits: str, most: int) -> list[int]:
 
 def _walk(query: Any, digits: str, most: int) -> list[int]:
     """Ids of those whose number has these digits in it, in the order of numbers."""
-    if not is_postgres() or " WHERE " in query.sql()[0]:
+    is_narrowed = query._where is not None
+    if not is_postgres() or is_narrowed:
         return _page(query, contains(Contact.phone, digits), most)
-    # OFFSET 0 keeps the planner from reading the whole table instead, and numbers alone are read
-    # from their index.
+    # OFFSET 0 keeps PostgreSQL from reading the whole table: it reads the index of numbers alone.
     rows = db.execute_sql(
         "SELECT phone FROM (SELECT phone FROM contact ORDER BY phone OFFSET 0) AS walked "
         "WHERE phone LIKE %s LIMIT %s",

@@ -18,7 +18,7 @@ from obidient.errors import Invalid
 #: The columns that a card becomes.
 HEADER = ["Full name", "First name", "Last name", "Phone", "Labels", "E-mail", "Organisation"]
 #: Further properties and the columns that they become.
-_MORE = {
+_FURTHER = {
     "TITLE": "Occupation",
     "LANG": "Language",
     "GENDER": "Gender",
@@ -46,10 +46,10 @@ class _Card:
     labels: str = ""
     email: str = ""
     organisation: str = ""
-    more: dict[str, str] = field(default_factory=dict)
+    further: dict[str, str] = field(default_factory=dict)
 
     def is_person(self) -> bool:
-        is_group = self.more.get("KIND", "").lower() == "group"
+        is_group = self.further.get("KIND", "").lower() == "group"
         return bool(self.full or self.phones or any(self.name)) and not is_group
 
     def row(self) -> Row:
@@ -60,7 +60,7 @@ class _Card:
         full = "" if self.full == self.organisation and not any(self.name) else self.full
         cells = [full, first, family, JOIN.join(dict.fromkeys(phones))]
         cells += [self.labels, self.email, self.organisation]
-        return Row(self.line, [*cells, *(self.more.get(name, "") for name in _MORE)])
+        return Row(self.line, [*cells, *(self.further.get(name, "") for name in _FURTHER)])
 
 
 class VcardFile:
@@ -86,7 +86,7 @@ class VcardFile:
         self._file.close()
 
     def __iter__(self) -> Iterator[Row]:
-        yield Row(0, [*HEADER, *_MORE.values()])
+        yield Row(0, [*HEADER, *_FURTHER.values()])
         card: _Card | None = None
         for number, line in _unfolded(self._file):
             match = _LINE.fullmatch(line.decode(self.encoding, "replace").lstrip("\ufeff"))
@@ -157,11 +157,15 @@ def _take(card: _Card, name: str, told: dict[str, str], line: bytes, value: str)
         card.labels = _plain(re.sub(r"(?<!\\),", JOIN, value))
     elif name == "EMAIL":
         card.email = card.email or _plain(value)
-    elif name in (*_MORE, "KIND"):
-        # 1604 is Apple's year of a birthday without one.
-        card.more.setdefault(name, _plain(re.sub("^1604-", "--", value)))
+    elif name in (*_FURTHER, "KIND"):
+        card.further.setdefault(name, _plain(_without_year(name, value)))
     elif name == "ORG":
         card.organisation = _plain(value.replace(";", " ").strip())
+
+
+def _without_year(name: str, value: str) -> str:
+    """1604 is Apple's year of a birthday without one."""
+    return re.sub("^1604-", "--", value) if name == "BDAY" else value
 
 
 def _unquoted(line: bytes, charset: str) -> str:

@@ -137,9 +137,8 @@ def decide_again(rows: Sequence[Submission], election: Election) -> list[Submiss
     for row in rows:
         outcomes[row.id] = _outcome(row, desk, outcomes)
     changed = [row for row in rows if outcomes[row.id] != (row.status, row.reason, row.message)]
-    _withdraw_claims(
-        [row for row in rows if row.reason == "over_voting" != outcomes[row.id].reason], desk
-    )
+    was = [row for row in rows if row.reason == "over_voting"]
+    _withdraw_claims([row for row in was if outcomes[row.id].reason != "over_voting"], desk)
     _note_former(changed)
     others = {row.id for row in rows} - {row.id for row in changed}
     _write_outcomes(

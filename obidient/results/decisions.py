@@ -12,6 +12,8 @@ from obidient.results.desk import Desk
 from obidient.results.models import Decision, Election, Proposal, ReviewFlag, Submission
 from obidient.results.sheets import Figures
 
+_CHANGED = "What counts here has changed since: look at the polling unit and decide anew."
+
 
 def standing(rows: Iterable[Decision]) -> list[Decision]:
     """The decisions on a unit that hold, in the order given: none that is taken back."""
@@ -47,9 +49,6 @@ def _proposal(election_id: str, proposal_id: int) -> Proposal:
     return row
 
 
-_CHANGED = "What counts here has changed since: look at the polling unit and decide anew."
-
-
 def confirm(election_id: str, proposal_id: int) -> None:
     """Let a proposed decision count: a second reviewer has looked."""
     user = audit.actor()
@@ -64,11 +63,10 @@ def confirm(election_id: str, proposal_id: int) -> None:
         figures = Figures.loads(row.figures) if row.figures else None
         chosen = Chosen(figures, row.agent, row.submission, row.doubt)
         held = of_unit(election_id, unit_code)
-        if row.undoes is not None and (
-            row.undoes not in [one.id for one in held[-1:]]
-            or _before(desk, unit_code, held).figures != figures
-        ):
-            raise Conflict(_CHANGED)
+        if row.undoes is not None:
+            is_last = bool(held) and held[-1].id == row.undoes
+            if not is_last or _before(desk, unit_code, held).figures != figures:
+                raise Conflict(_CHANGED)
         _close(row, "confirmed", user.email, "")
         if row.undoes is not None:
             _take_back(election, desk, unit_code, row.reason, held, row.by, user.email)

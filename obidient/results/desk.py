@@ -93,7 +93,7 @@ class Desk:
         return code in self._units and self._units[code].settled
 
     def version(self, code: str) -> str:
-        """Another one once anything has come in that whoever decides on a unit should have seen."""
+        """A short text that changes with whatever a reviewer of this unit should have seen."""
         unit, doubts = self._units.get(code), self._open.get(code, {})
         of = (
             (unit.figures, unit.settled) if unit else None,

@@ -196,9 +196,9 @@ def settle(
 
     Works on any unit of the election, under review or not. Later sheets reopen the review and
     change no total. Figures that can't be right are taken only when the reviewer is `sure` that
-    the sheet says so, and stay in doubt. Who tells which `version` they have `seen` decides on no
-    other. False: it moves so many votes that a second reviewer has to confirm it, and nothing is
-    changed yet.
+    the sheet says so, and stay in doubt. `seen` is the `version` that the reviewer looked at: on
+    any other the decision is refused. False: it moves so many votes that a second reviewer has to
+    confirm it, and nothing is changed yet.
     """
     check_choice(reason, submission, figures, void)
     with db.atomic():
@@ -240,7 +240,7 @@ def preview(
 
 
 def version(election_id: str, unit_code: str) -> str:
-    """What there is to see of a unit, for `settle` to hold against what was seen."""
+    """What a reviewer sees of a unit, as a short text that changes with it; `settle` takes it."""
     desk = Desk(election_id)
     desk.load([unit_code])
     return desk.version(unit_code)

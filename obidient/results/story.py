@@ -50,11 +50,7 @@ def _decided(election_id: str, unit_code: str, parties: Sequence[Party]) -> list
             sentence = f"{row.by} took the decision back. {row.reason}{second}"
             events.append(Event(row.at, sentence))
             continue
-        counts = (
-            f"{told(Figures.loads(row.figures), parties)} count"
-            if row.figures
-            else "nothing counts"
-        )
+        counts = _counts(row.figures, parties)
         sentence = f"{row.by} decided: {counts}. {row.reason}{second}"
         events.append(Event(row.at, sentence, row.submission))
     return events
@@ -66,17 +62,18 @@ def _proposed(election_id: str, unit_code: str, parties: Sequence[Party]) -> lis
         Proposal.election_id == election_id, Proposal.unit_code == unit_code
     )
     for row in rows:
-        counts = (
-            f"{told(Figures.loads(row.figures), parties)} count"
-            if row.figures
-            else "nothing counts"
-        )
+        counts = _counts(row.figures, parties)
         what = "proposed to take the decision back" if row.undoes else "proposed"
         sentence = f"{row.by} {what}: {counts}. {row.reason} It waits for a second reviewer."
         events.append(Event(row.at, sentence, row.submission))
         if row.state == "declined":
             events.append(Event(row.closed_at, f"{row.closed_by} declined it. {row.closed_why}"))
     return events
+
+
+def _counts(figures: str, parties: Sequence[Party]) -> str:
+    """What counts by a decision, in words."""
+    return f"{told(Figures.loads(figures), parties)} count" if figures else "nothing counts"
 
 
 def _received(election_id: str, unit_code: str, parties: Sequence[Party]) -> list[Event]:
@@ -150,7 +147,7 @@ def _doubts(election_id: str, unit_code: str) -> list[Event]:
 def told(figures: Figures, parties: Sequence[Party]) -> str:
     """Figures in words, with every party: those with votes by their number, then the others."""
     names = names_of(parties)
-    votes: dict[str, int] = {party.code: 0 for party in parties}
+    votes = dict.fromkeys((party.code for party in parties), 0)
     for name, number in figures.votes.items():
         code = names.get(party_key(name), name.upper())
         votes[code] = votes.get(code, 0) + number

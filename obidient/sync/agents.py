@@ -124,10 +124,10 @@ def _places(file: ListFile) -> dict[str, list[int]]:
     found = columns.recognise(file.header, file.sample)
     whole = ("full_name",) if "full_name" in found.fields else ("first_name", "last_name")
     told = {
-        "phone": found.phones[:1],
-        "name": [found.fields[one] for one in whole if one in found.fields],
-        "polling_unit": [at for one, at in found.fields.items() if one == "polling_unit"],
+        meaning: [found.fields[one] for one in fields if one in found.fields]
+        for meaning, fields in (("name", whole), ("polling_unit", ("polling_unit",)))
     }
+    told["phone"] = found.phones[:1]
     places = {meaning: at for meaning, at in told.items() if at} | places
     missing = [name for name in ("name", "phone", "polling_unit") if name not in places]
     if missing:

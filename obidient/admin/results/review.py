@@ -195,12 +195,15 @@ class Review(SecureView):
 
 def _chosen(election_id: str) -> dict[str, Any]:
     """What the form lets count, as `settle` takes it."""
-    choice, seen = request.form.get("choice", ""), {"seen": request.form.get("seen")}
+    choice = request.form.get("choice", "")
+    chosen: dict[str, Any] = {"seen": request.form.get("seen")}
     if choice == "figures":
-        return seen | {"figures": _figures(election_id)}
-    if choice.isdecimal() and len(choice) < 19:
-        return seen | {"submission": int(choice)}
-    return seen | {"void": True} if choice == "void" else seen
+        chosen["figures"] = _figures(election_id)
+    elif choice.isdecimal() and len(choice) < 19:
+        chosen["submission"] = int(choice)
+    elif choice == "void":
+        chosen["void"] = True
+    return chosen
 
 
 def _around(election_id: str, unit_code: str) -> tuple[str | None, str | None]:

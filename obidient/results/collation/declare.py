@@ -207,14 +207,15 @@ def read_csv(data: bytes) -> list[dict[str, Any]]:
 #: Columns of our own export that say nothing of votes.
 _OTHERS = ("level", "name", "state", "lga", "ward", "units_reported", "units_total",
            "under_review", "last_changed")  # fmt: skip
-_NAMED = {"area", "source", *FIGURES, *_OTHERS}
+#: Titles that name no party.
+_NO_PARTY = {"area", "source", *FIGURES, *_OTHERS}
 
 
 def _title(name: object) -> str:
     """A column's title: ours in small letters, a party's as it is."""
     title = str(name).strip()
     small = title.lower().replace(" ", "_")
-    return small if small in _NAMED else title
+    return small if small in _NO_PARTY else title
 
 
 def _row(cells: Mapping[str, Any], line: int, has_more: bool) -> dict[str, Any]:
@@ -224,5 +225,5 @@ def _row(cells: Mapping[str, Any], line: int, has_more: bool) -> dict[str, Any]:
         "area": cells.get("area"),
         "source": cells.get("source"),
         **{name: cells.get(name) for name in FIGURES},
-        "votes": {name: cell for name, cell in cells.items() if name not in _NAMED},
+        "votes": {name: cell for name, cell in cells.items() if name not in _NO_PARTY},
     }
