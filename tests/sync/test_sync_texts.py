@@ -183,6 +183,22 @@ def test_the_pin_of_a_text_that_came_in_the_address_is_hidden_there(
     assert json.loads(row.query)["from"] == PHONE
 
 
+def test_a_message_whose_own_number_is_like_the_pin_stays_readable(
+    agent: User, client: FlaskClient, app: Flask
+) -> None:
+    """Some networks number their messages in JSON without quotes."""
+    token = app.extensions["obidient.settings"].communications_webhook_token
+    fields = {"from": PHONE, "to": "20880", "text": f"PIN {PIN}", "serial": int(PIN)}
+    for place, separators in enumerate([(",", ":"), (", ", ": ")]):
+        body = json.dumps(fields | {"id": f"g-{place}"}, separators=separators)
+        address = f"/api/communications/webhooks/simulator-sms/incoming?token={token}"
+        assert client.post(address, data=body, content_type="application/json").status_code == 200
+    applying.apply_due()
+    for row in RawCallback.select():
+        kept = json.loads(bytes(row.body))
+        assert kept["text"] == "PIN XXXX" and kept["serial"] == int(PIN)
+
+
 @pytest.mark.both
 def test_of_two_texts_the_later_one_counts_whichever_worker_is_faster(
     agent: User, client: FlaskClient, app: Flask, sent: list[Message]

@@ -27,17 +27,19 @@ PIN = re.compile(
     rf"\bp\.?i\.?n(?:[\W_]|is\b|no\b|number\b|code\b)*({_GROUPS}|[0-9]+)",
     re.IGNORECASE | re.ASCII,
 )
-#: What agents answer the roll call with, and what is a PIN beside such a word: HERE 482 715. Fewer
-#: digits, or more, are one right behind it, at the end of the text.
+#: What agents answer the roll call with.
 _ROLL_WORD = re.compile(
     r"\b(?:here|arrived|reached|present|open|opened|started|commenced|close|closed|ended|unit)"
     r"(?![a-z])",
     re.IGNORECASE,
 )
+#: A PIN anywhere beside such a word: HERE 482 715.
 _SIX = re.compile(rf"(?<![0-9-])(?:{_GROUPS}|[0-9]{{6}}(?![0-9]))", re.ASCII)
+#: One of four to eight digits, right behind the word and at the end of the text.
 _BEHIND = re.compile(
     r"\b(?:here|arrived|opened|open|closed|close)\W*([0-9]{4,8})\W*$", re.IGNORECASE | re.ASCII
 )
+#: A longer text is no answer to the roll call.
 LONGEST_ROLL = 160
 #: What a person may take back with START; what the team entered stays until the team lifts it.
 _OWN_WORD = ("stop-reply", "stop-key", "read", "provider", "network")
@@ -130,11 +132,13 @@ def _hide_pin(message: IncomingMessage, callback: RawCallback) -> None:
 
 
 def _encoded(digits: str) -> re.Pattern[bytes]:
-    """Digits as they stand in a body that may be percent-encoded, whatever is between them."""
+    """Digits as they stand in a body that may be percent-encoded, whatever is between them.
+
+    Not a number of JSON itself, such as a message's own: without it nobody could read the body.
+    """
     between = rb"(?:%[0-9a-f]{2}|[^%\w])*".join(re.findall(rb"[0-9]+", digits.encode()))
-    return re.compile(
-        rb"(?:(?<![0-9])|(?<=%[0-9a-f][0-9a-f]))" + between + rb"(?![0-9])", re.IGNORECASE
-    )
+    begin = rb'(?<!":)(?<!": )(?:(?<![0-9])|(?<=%[0-9a-f][0-9a-f]))'
+    return re.compile(begin + between + rb"(?![0-9])", re.IGNORECASE)
 
 
 def opt_out(event: OptOut, callback: RawCallback) -> bool:
