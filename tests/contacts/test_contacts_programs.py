@@ -202,7 +202,7 @@ item1.TEL;VALUE=uri;TYPE="voice,cell":tel:+234-803-555-0102
 LANG:yo
 TITLE:Trader
 BDAY:1604-03-01
-NOTE:Comes\\, mostly
+NOTE:1604-B Main Street\\, mostly
 END:VCARD
 BEGIN:VCARD
 VERSION:4.0
@@ -222,5 +222,5 @@ def test_what_a_phone_knows_of_people_is_kept_and_companies_have_no_name(
         "language": "yo",
         "occupation": "Trader",
         "birthday": "--03-01",
-        "note": "Comes, mostly",
+        "note": "1604-B Main Street, mostly",
     }

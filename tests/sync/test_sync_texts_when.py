@@ -9,6 +9,7 @@ from results_world import UNITS, election_document
 from obidient.accounts.models import User
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.texts import InboundText
+from obidient.campaigns.texts.incoming import roll_pins
 from obidient.plugin import Message
 from obidient.results import elections, provisional, redeciding
 from obidient.results.models import Election, Submission
@@ -94,3 +95,10 @@ def test_an_agent_answers_the_roll_call_by_text(
     kept = [row.text for row in InboundText.select()] + [row.text for row in TextReport.select()]
     kept += [bytes(row.body).decode() for row in RawCallback.select()]
     assert not [one for one in kept if PIN in one]
+
+
+def test_a_pin_beside_any_word_of_the_roll_call_is_hidden() -> None:
+    """Who hides PINs and who reads the roll call have the words in two places."""
+    for word in roll_call._MEANT:
+        assert roll_call.meant(f"{word} 482 715") == (roll_call._MEANT[word], "482715")
+        assert roll_pins(f"{word} 482 715") == ["482 715"]
