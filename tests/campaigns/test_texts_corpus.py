@@ -11,7 +11,13 @@ from obidient.sync.grammar import has_figures, looks_like_report
 
 LABELS = ("stop", "start", "help", "result", "none")
 #: Texts of each file at least: (opt-outs, others).
-SIZES = {"seen": (150, 250), "unseen": (200, 400), "stranger": (350, 500), "later": (190, 340)}
+SIZES = {
+    "seen": (150, 250),
+    "unseen": (200, 400),
+    "stranger": (350, 500),
+    "later": (190, 340),
+    "rounds": (265, 360),
+}
 
 
 def meaning(text: str) -> str:

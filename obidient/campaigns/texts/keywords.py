@@ -13,15 +13,18 @@ text costs no more than a long one.
 import re
 from collections.abc import Callable
 
-from obidient.campaigns.texts.questions import asks_what, asks_who, is_prayer
+from obidient.campaigns.texts.questions import asks_what, asks_who, asks_why, is_prayer
 from obidient.campaigns.texts.reading import clauses_of, letters_of
 from obidient.campaigns.texts.words import (
     AFFAIRS,
     DONE,
+    FIGURES,
     FOR_NOW,
     IN_VAIN,
     JOKES,
+    MESSAGES,
     MISTAKES,
+    NETWORKS,
     ONESELF,
     THREATS,
     WANTED,
@@ -58,11 +61,14 @@ _FORBIDS = _rule("d(?:[*]$|M)")
 _DONT_WANT = _rule("N[~KU]{0,3}W[~UMnTsgKkyOC]*$")
 #: Tired of your messages; your messages are annoying.
 _TIRED = _rule("Q[~MnUO]*[sT][*]$")
-_TIRES = _rule("[~UO]*T[~]*(?:Q|sM)[~MK]*$")
+_TIRES = _rule("[~UO]*T[~U]*(?:M?[~]*Q|sM)[~MK]*$")
 #: Let this be the last message.
 _LAST = _rule("k[~U]*l[~U]*[sT][~UMnTsO]*$")
 #: Text me again (and I will sue).
-_AGAIN = _rule("[~UfK]*[sTgV][~UMnTOKsV]*$")
+_AGAIN = _rule("[~UfK]*[sTgV][~UMnTOKsV]*(?:$|MKU)")
+#: (I will block you) if you don't stop.
+_UNLESS = _rule("(?:fUN|U)S[*]$")
+_STOP_THEM = _rule("[SE][~]*O[~]*$")
 #: Stop texting me about: what follows only says which, when or where.
 _OURS_ABOUT = _rule("[SN][~UKkM]{0,4}[sTV][~OMUK]*(?:[MnT][~MnTKU]*)?p")
 #: Stop sending me whatever it is; stop filling my inbox, stop sending things to my phone.
@@ -80,6 +86,10 @@ _STARTS = (
     _rule("[~kf]*U[~]*W[~KUCk]*[sTgV][~MnTOUsVgK]*"),
     _rule("[~]*U[~]*W[~]*K[~]*"),
 )
+#: "Call me" beside "don't text" chooses the way, and ends nothing.
+_REACH_ME = _rule("[~U]*[sT]M[~]*")
+#: My number should not be on your list.
+_NOT_HERE = _rule("[~UO]*Mn[~]*N[~]*(?:p[~]*n|Mn)[~]*")
 #: I need help.
 _HELP = _rule("[~UWMkygKwTs]*H[~MnUKTHswyV]*")
 #: Who is this?
@@ -98,6 +108,8 @@ def keyword(text: str) -> str:
         return ""
     letters = [letters_of(words) for words in clauses]
     said = {word for words in clauses for word in words}
+    if any(map(_REACH_ME.fullmatch, letters)):
+        said.add("instead")
     starts = [_asks_to_start(one) for one in letters]
     stops = any(_asks_to_stop(one, said) for one in letters)
     taken_back = MISTAKES & said or any("h" in one for one in letters)
@@ -126,9 +138,9 @@ def perhaps_stop(text: str) -> bool:
 
 def _asks_to_stop(clause: str, said: set[str]) -> bool:
     """Whether a request to stop begins somewhere in a clause and runs to its end."""
-    if THREATS & said and "K" in clause and _AGAIN.match(clause):
+    if THREATS & said and (("K" in clause and _AGAIN.match(clause)) or _UNLESS.match(clause)):
         return True
-    if _TIRES.match(clause):
+    if _TIRES.match(clause) or (WANTED & said and _NOT_HERE.fullmatch(clause)):
         return True
     return any(
         _REQUESTS[letter](clause[:place], clause[place:], said)
@@ -144,6 +156,10 @@ def _asks_to_stop(clause: str, said: set[str]) -> bool:
 def _stops(before: str, core: str, said: set[str]) -> bool:
     """Stop, unsubscribe."""
     alone = not _has(core[1:], "MnTsVg")
+    if {"them", "these"} & said and MESSAGES & said and _STOP_THEM.match(core):
+        return _all_in(before, _FRONT) and not _NEGATED.search(before)
+    if alone and NETWORKS & said:
+        return False
     if alone and ((AFFAIRS & said and not ONESELF & said) or JOKES & said):
         return False
     # "We live in Canada now stop texting us" has no full stop.
@@ -155,7 +171,8 @@ def _stops(before: str, core: str, said: set[str]) -> bool:
 
 def _ends(before: str, core: str, said: set[str]) -> bool:
     """End, cancel; but not "this is the end"."""
-    meant = _has(core, "MnTsVg") or _all_in(before, "P") or _has(before, "Wk")
+    meant = _has(core, "MnTsVg") or (_all_in(before, "P") and not FIGURES & said)
+    meant = meant or _has(before, "Wk")
     return meant and _may_follow(before, core) and bool(_END.match(core))
 
 
@@ -256,7 +273,7 @@ def _may_follow(before: str, core: str) -> bool:
 
 def _is_ours(core: str) -> bool:
     """ "Stop political messages" is about messages, "stop politics" is not."""
-    return "O" not in core or _has(core, "TsVg")
+    return "O" not in core or _has(core, "Tsg") or ("V" in core and _has(core, "Mn"))
 
 
 def _is_about(core: str) -> bool:
@@ -275,7 +292,8 @@ def _asks_to_start(clause: str) -> bool:
 
 
 def _asks_for_help(clause: str, words: list[str]) -> bool:
-    return (bool(_HELP.fullmatch(clause)) and not is_prayer(words)) or asks_what(words)
+    asked = asks_what(words) or asks_why(words)
+    return (bool(_HELP.fullmatch(clause)) and not is_prayer(words)) or asked
 
 
 def _nothing_else(letters: list[str], asked: list[bool]) -> bool:

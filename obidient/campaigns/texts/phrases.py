@@ -58,7 +58,14 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     ("RM", "dont keep me on, do not keep me on"),
     ("Cs", "ku sake turo, ku sake aiko"),
-    ("i", "is this inec, is this labour party, is this lp, is this obidient, is this the party"),
+    (
+        "i",
+        "is this the obidient people, is this obidients",
+    ),
+    (
+        "i",
+        "is this inec, is this labour party, is this lp, is this obidient, is this the party",
+    ),
     ("kMg", "let me be getting, let me be receiving"),
     ("i", "ki le n so, ki len so, ki le so"),
     ("K", "pada sibe"),
@@ -87,7 +94,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         "X",
         """
-        end of, don start, ya taimaka, ya taimake, your help, stop by, stop at, stop for,
+        end of, end time, don start, ya taimaka, ya taimake, your help, stop by, stop at, stop for,
         has to, have to, on time, my sister, my brother, my friend, make dem, dem stop, do
         you start, does it start, go start, i stop, no need, enough is enough, count me in,
         bus stop, non stop, stop over, stop and search, get me out
@@ -155,6 +162,28 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("Cs", "gba message, gba atejise, gba ifiranse, maa gba, tun gba"),
     ("CsM", "send me your, send me una"),
     ("A", "add my, put my, include my"),
+    ("Q", "done with, had enough of, have enough of, through with, bored of, weary of"),
+    ("N", "emela ka unu, emela ka, emekwala ka unu, emekwala ka"),
+    ("to", "strike off, cross off, scratch off"),
+    ("X", "disturb yourself, trouble yourself, stress yourself, disturb yourselves"),
+    ("X", "stop saying, stop talking, stop telling, stop asking"),
+    ("SsM", "stop talking to me, stop talking with me"),
+    ("Q", "not welcome, unwelcome, not appreciated, not wanted, no longer welcome"),
+    ("LM", "spare me"),
+    ("NW", "not to receive, not to get, not to be getting, not to be receiving"),
+    ("RMn", "leave my line, leave my number, leave my phone"),
+    ("N", "nobody should, no one should, nobody must"),
+    ("F", "what do i do to, what should i do to, what can i do to, wetin i go do to"),
+    ("N", "dont you dare, dont u dare, do not dare, dont dare, dont you ever, dont u ever"),
+    ("KU", "again and ill, again and i will, again i will, again and i go, again i go, again ill"),
+    ("NW", "ban yarda"),
+    ("T", "sako ba, sakonku ba"),
+    ("P", "let there be, kar ku damu, kada ku damu, kar ka damu, kada ka damu"),
+    ("R", "fagi le, fa igi le"),
+    ("c", "agaghi m, agaghim, anyi agaghi, unu agaghi"),
+    ("X", "kwusie ike, kwusi ike, kwusienu ike"),
+    ("C", "bring back"),
+    ("UW", "im ready to, i am ready to, ready to"),
     # Yoruba
     ("LM", "fi foonu mi sile, je n simi, je n sinmi"),
     ("qS", "e ye, e yee, e duro, e dawo duro"),
@@ -250,6 +279,12 @@ PHRASES: dict[str, str] = {
     " ".join(phrase.split()): letters for letters, known in _KNOWN for phrase in known.split(",")
 }
 
+#: "Keep your messages to yourselves".
+PHRASES |= {
+    f"keep {your} {what}": "RT"
+    for your in "your ur una ya".split()
+    for what in "message messages msg msgs text texts txt sms call calls update updates".split()
+}
 #: Called names: "don't call me a fool" is about what is said, "stop it, fools" is not.
 PHRASES |= {
     f"{article} {word}": "X"

@@ -37,7 +37,7 @@ _WHAT = frozenset(
 )
 _BEHIND_WHAT = _BEHIND_WHO | frozenset(
     """
-    about for mean means meaning meant does do say saying says said talk talking una want wan
+    about for of mean means meaning meant does do say saying says said talk talking una want wan
     need should supposed go fit can all kind kain even actually service text message messages texts
     ne nufi nufin sakon sako ke nan abin kuke nema kuke cewa kake
     tumo itumo o so fe ohun le n eyi yii atejise
@@ -71,6 +71,50 @@ _DONE = frozenset(
     "do reply respond answer use using work works working yi amfani se lo sise mee aru oru".split()
 )
 
+#: How we know the number, why we write, what it costs: all words of such a question are of these.
+_SOURCE_OR_REASON = frozenset(
+    """
+    how hw where who why which what wetin from you u una ye people guys did do does dey don take
+    tek is it that my me i am are were be being was been on to in at of the a an this dis these
+    those that ur your all again always every day come person now it for with by so about just
+    keep kept sending send sent texting text texts message messages messaging messaged msg msgs
+    sms call calls calling called contacting contact contacts writing write getting get got gotten
+    receive received receiving receives recieve recieving obtain obtained gave give given find found
+    see saw num number numba nomba line phone details name disturbing disturb
+    nibo bawo ki kilo tani ta lo fun yin ni e ti ri gba mi foonu oruko se nitori de n fi ranse si
+    ina ta yaya kuka kuke samu ka kake lambata lambar lamba wayata wa ya baku me yasa meyasa
+    turo min mini sako kira na da
+    ebee ebe olee kedu ka unu si nweta nwetara noomba m onye nyere gini mere ji eji eziteere ezitere
+    ezite izitere ozi
+    """.split()
+)
+_ASKS_SOURCE = frozenset(
+    "how hw where who why nibo bawo ta tani nitori ina yaya wa ebee olee".split()
+)
+_ASKS_SOURCE |= frozenset("ebe kedu onye meyasa yasa which".split())
+_CAME_BY = frozenset(
+    "get got gotten obtain obtained gave give given find found see ri fun gba samu baku nweta "
+    "nwetara"
+    " nyere".split()
+)
+_THE_NUMBER = frozenset(
+    "number num numba nomba noomba contact contacts line details lambata lambar lamba".split()
+)
+_WRITES = frozenset(
+    "send sending sent text texting message messages messaging texts sms msg msgs call calling"
+    " contacting writing write getting receiving ranse turo kira ezitere izitere ezite sako".split()
+)
+_WHY = frozenset("why nitori yasa meyasa mere".split())
+_ONE_WRITTEN_TO = frozenset("me my i mi min mini m na wayata".split())
+_COSTS = frozenset(
+    "am i will be is this these free charged charge pay paying for the messages".split()
+)
+_COSTS |= frozenset(
+    "message texts text sms service do to have cost costing me how much does it".split()
+)
+_PRICE = frozenset("charged charge free cost costing pay paying".split())
+_WRITTEN = frozenset("message messages text texts sms service".split())
+
 _BAFFLED = (
     "dont understand",
     "do not understand",
@@ -100,7 +144,14 @@ _BEHIND_BAFFLED = _BEHIND_WHAT | {"what", "wetin", "ba", "still", "mi"}
 def asks_who(words: list[str]) -> bool:
     """Whether a clause asks who writes."""
     said = _without_courtesy(words)
-    place = next((place for place, word in enumerate(said) if word in _WHO), None)
+    place = next(
+        (
+            at
+            for at, word in enumerate(said)
+            if word in _WHO and (word != "wa" or said[:at] in ([], ["da"]))
+        ),
+        None,
+    )
     if place is None:
         return False
     before = set(said[:place])
@@ -108,6 +159,17 @@ def asks_who(words: list[str]) -> bool:
         # "I know who you are" asks for nothing.
         return False
     return before <= _BEFORE_WHO and set(said[place + 1 :]) <= _BEHIND_WHO
+
+
+def asks_why(words: list[str]) -> bool:
+    """Whether a clause asks how we came by the number, why we write, or what our texts cost."""
+    said = set(_without_courtesy(words))
+    if said <= _COSTS:
+        return bool(said & _PRICE and said & _WRITTEN and said & {"am", "is", "are", "do", "does"})
+    if not said <= _SOURCE_OR_REASON or not said & _ASKS_SOURCE:
+        return False
+    of_number = bool(said & _CAME_BY and said & _THE_NUMBER)
+    return of_number or bool(said & _WHY and said & _WRITES and said & _ONE_WRITTEN_TO)
 
 
 def asks_what(words: list[str]) -> bool:

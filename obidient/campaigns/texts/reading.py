@@ -1,19 +1,23 @@
 """Reads a text as clauses of words, and each word as the letter of its class in texts/words.py."""
 
 import re
+from itertools import chain
 
 from obidient.campaigns.text import plain_spelling
 from obidient.campaigns.texts.phrases import PHRASES
+from obidient.campaigns.texts.spelling import respelt
 from obidient.campaigns.texts.words import (
     BREAKS,
     CLASSES,
     DONT_ENDS,
     DONT_STEMS,
     STEMS,
+    STOP_ENDS,
 )
 from obidient.letters import without_marks
 
 _LONGEST_WORD = 24
+_LONGEST_END = 2
 
 _WORDS: dict[str, str] = {}
 for _letter, _words in CLASSES.items():
@@ -68,7 +72,8 @@ def clauses_of(text: str) -> list[list[str]]:
     found: list[list[str]] = []
     for part in _CLAUSE_END.split(spoken):
         words: list[str] = []
-        for word in map(_spelt, _WORD.findall(part)):
+        said = (respelt(_spelt(word)) for word in _WORD.findall(part))
+        for word in chain.from_iterable(said):
             # "Stop I don't want this": nobody sets the full stop.
             goes_on = word not in ("i", "im") or words[-1:] == [] or words[-1] in _BEFORE_I
             # Nor in "I am not interested stop".
@@ -121,7 +126,10 @@ def _letter_of(word: str) -> str:
         return "d"
     stem = next((stem for stem in STEMS if word.startswith(stem)), None)
     if stem is not None:
-        return STEMS[stem]
+        rest = word[len(stem) :]
+        # "Kwusinuohi" (stop theft), of which a space was left out, has an object of its own.
+        ends = len(rest) <= _LONGEST_END or rest.endswith(STOP_ENDS) or stem == "unsubscr"
+        return STEMS[stem] if STEMS[stem] != "S" or ends else "X"
     fewer = (word[:place] + word[place + 1 :] for place in range(len(word)))
     # "Sendng" is sending; "spending", which has another letter, is not.
     slips = (found for found in map(_SLIPS.get, fewer) if found and found not in "sg")

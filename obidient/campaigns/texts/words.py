@@ -18,11 +18,13 @@ CLASSES: dict[str, str] = {
     """,
     # Ends something: an opt-out only where it begins the sentence ("end", but "this is the end").
     "E": """
-        end quit cancel revoke revoked halt terminate discontinue deactivate exit unfollow unjoin
+        end quit cancel revoke revoked halt pause suspend terminate discontinue deactivate exit
+        unfollow unjoin
     """,
     # Takes somebody off a list.
     "R": """
-        remove removed removing deleted remov remve rmv delete deleting erase comot commot komot
+        remove removed removing removal deletion fagile deleted remov remve rmv delete deleting
+        erase comot commot komot
         comut
         expunge exempt gbagbe purge clear delist unlist wipe block blacklist withdraw exclude
         deregister unregister
@@ -39,7 +41,10 @@ CLASSES: dict[str, str] = {
         mase masepe ema kada kar kadda karku kadaku kokwa
     """,
     # Only denies: "can't stop", "didn't subscribe".
-    "c": "doesnt didnt cant cannot wont isnt arent wasnt havent hasnt non without aint",
+    "c": """
+        doesnt didnt cant cannot wont isnt arent wasnt havent hasnt non without aint
+        agaghi gaghi
+    """,
     # Reaches a person with a message; "don't send" is plain without saying to whom.
     "s": """
         send sends sending sendin snd sndin sndng sendn tex txtn msgin msging cal forward forwarding
@@ -93,13 +98,14 @@ CLASSES: dict[str, str] = {
     """,
     # Again, any more.
     "K": """
-        again anymore another more longer karin ever further back mo pada tun kara sake
+        again anymore another more longer karin ever further back mo pada tun kara sake nxt tym
+        evr eva
         kuma ozo ozokwa mmm agn agen agin
     """,
     # Tired of it: only with what they are tired of.
     "Q": """
         tired tire enough fed sick gaji agwula gwuru irritated irritating annoying annoyed
-        hate detest dislike
+        hate detest dislike nuisance disturbance harassment menace
     """,
     "G": """
         start starts unstop subscribe subscribing resubscribe resub optin rejoin restart
@@ -117,7 +123,8 @@ CLASSES: dict[str, str] = {
     "f": "if idan",
     # Puts somebody on the list.
     "A": """
-        readd restore reinstate reconnect saka mayar dawo
+        readd restore reinstate reconnect return enlist reenlist relist unblock saka mayar dawo
+        maida
         tinye tinyenu tinyeghachi gunyeghachi laghachi ilaghachi weghachi
     """,
     "H": """
@@ -157,24 +164,27 @@ CLASSES: dict[str, str] = {
         by via through all everything altogether totally completely permanently once
         many several hereby writing grateful mind person anything activate come
         also as henceforth part sed sharp everyday wife husband mother mum mom father dad
-        daughter child children pikin baby today tomorrow always everytime time times daily
+        daughter child children pikin baby today tomorrow always everytime hav bin effect
+        participate partake ori wani wata wasu nu dia dere din dinnan time times daily
         constantly constant forever here already have has had having do does did
         really very much too such people pple ppl guys folks team thing things
-        tins tin kind kinda one ones instantly quickly kpatakpata straightaway
+        tins tin kind kinda kain kine type sort one yourself yourselves urself ones instantly
+        quickly kpatakpata straightaway
         forth onwards dey de dy sure ensure try said say saying talk talking asked ask
         request requesting requested demand insist repeat told tell telling warn warning
         possible possibly only alone his her some earlier side ati wey prefer who unto im
         id ill ive up unsolicited unwanted random damn bloody fucking fuck hell shit bullshit
         early late midnight hourly minute weekly monthly pm oclock hrs
-        e ti yin si fun lati ninu ki n wa naa yii wonyi awon won sile le lori kankan re je
+        e ti yin si fun lati ninu inu ki n wa naa yii wonyi awon won sile le lori kankan re je
         nibe odo yi gbogbo bayii
         ku ka da su nan daga cikin wannan wajenku gunku wadannan naku duk yanzu haka ga zuwa
         ake kuke kake ce mana
-        unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ime isonye agwala
+        unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ike ime isonye agwala
     """,
     # What comes behind one of these adds to our messages: "stop texting me about the rally".
     "p": """
-        about with regarding concerning at every each like whenever during pelu for on in while
+        about with wit wif regarding concerning at every each like whenever during pelu for on in
+        while
     """,
     # The one who speaks or is spoken to.
     "U": "i you u una yu ye ina",
@@ -212,7 +222,9 @@ STEMS = {
 }
 #: Igbo says "don't send", "don't call", "don't write" in one word: one of these stems, and an end.
 DONT_STEMS = ("ezi", "akpo", "kpo", "ede", "enye")
-DONT_ENDS = ("la", "na")
+DONT_ENDS = ("la", "na", "lakwa", "nakwa", "lanu", "nanu")
+
+STOP_ENDS = ("nu", "kwa", "wa", "zie", "zia")
 
 #: These begin a new clause wherever they stand.
 BREAKS = frozenset(
@@ -225,17 +237,26 @@ BREAKS = frozenset(
 IN_VAIN = frozenset("still twice thrice already times yet".split())
 #: What happens to us when we text "again".
 THREATS = frozenset(
-    "report sue police court lawyer ncc ndpc block thunder strike regret kara curse arrest".split()
+    """
+    report reporting sue suing police court lawyer ncc ndpc block blocking thunder strike regret
+    kara curse arrest
+    """.split()
 )
 #: "Don't call now" puts us off, no more.
-FOR_NOW = frozenset("now today tonight yet meeting driving".split())
+FOR_NOW = frozenset("now today tonight instead yet meeting driving".split())
 #: Takes back a STOP that is told beside it.
 MISTAKES = frozenset("mistake mistakenly error accident asise kuskure mmejo".split())
 #: What was done, unless it is wanted: "my number was removed", "I want my number removed".
 DONE = frozenset("removed deleted".split())
 WANTED = frozenset("be should must needs want wants wish would like get".split())
+#: "Cancel that" said of figures.
+FIGURES = frozenset("figure figures result results score scores".split())
 #: "Stop it" said in fun.
 JOKES = frozenset("laugh laughing lol lmao joking joke funny".split())
+#: What takes our messages up again: "these messages, stop them".
+MESSAGES = frozenset("message messages text texts calls sms msg msgs updates reminders".split())
+#: Networks are asked to stop what they do, not we: "MTN takes my airtime, can you stop it".
+NETWORKS = frozenset("mtn glo airtel 9mobile etisalat dstv nepa phcn".split())
 #: Whoever is asked to help in a prayer.
 GODS = frozenset("god olorun oluwa jehovah jesus lord chukwu chineke".split())
 #: Said of oneself. What comes of a text about other people's affairs is for a person to see.
