@@ -23,18 +23,18 @@ ORDINARY = frozenset(
     cursed curses curt curve dairy daisy dakota daly damian damon dana daring databases
     daughters deactivated dealing dean deer deletes demands depleted depletion derail detain
     detect diana didn ding director directors discontent discontinued discredit disliked
-    dislikes disturbance doesn doin domain domino donations donor donut doping dose dropping
-    earl earle ease edna effects ejection ekaabo electron electrons emeela emeka emery emil
+    dislikes doesn doin domain domino donations donor donut doping dose dropping earl earle
+    ease edna effects ejection ekaabo electron electrons emeela emeka emery emil emma
     endangering endure ensured ensures enwere eras erased erection errors even evenings events
-    excerpt excise excluded excludes excused excuses explains faraway farther fathers fatter
-    feather feline fellow fiat fiend finalist finalists firing firth flashback flashy flask
-    flesh floods floor flooring floyd flush folds folk follows food foods forge forged forgets
-    forgot forks form fort forte forts forty forwards fouls fourth fragile frau frauds freud
-    fried fuckin fundamental futures gain gaping garage gasoline gathering geneva glide
-    goodbyes governments governors graceful greeting guided guideline guidelines guides guido
-    guise guru hall halle halls halo hanger harassment hast hating haunt haven havens havin
-    heading healing hearings heating hella hells helps hera heresy herring hiring humble
-    hunter husbands identity idiom included includes inline insists insta instruction
+    excerpt excise excluded excludes excused excuses explains failed fails faraway farther
+    fathers fatter feather feed feline fellow fiat fiend finalist finalists firing firth
+    flashback flashy flask flesh floods floor flooring floyd flush folds folk follows food
+    foods forge forged forgets forgot forks form fort forte forts forty forwards fouls fourth
+    fragile frau frauds freud fried fuckin fundamental futures gain gaping garage gasoline
+    gathering geneva glide goodbyes governments governors graceful greeting guided guideline
+    guidelines guides guido guise guru hall halle halls halo hanger hast hating haunt haven
+    havens havin heading healing hearings heating hella hells helps hera heresy herring hiring
+    humble hunter husbands identity idiom included includes inline insists insta instruction
     interests introduced introduces irritate isle ismail joni journalist journalists kafin
     karan karbi karen kari karim karma karya katin kawhi kieran kilda kindle kinds koran kyle
     labor lair lama lamar lamb lambda lambs lanes lasts latin lawyers layer layi laying leader
@@ -67,11 +67,11 @@ ORDINARY = frozenset(
     snitch snuff sons space spacing spade spans spar spared spares sparing spark sparse spasms
     spending spends spill spire spore spying staff stall stamp stamping staple star starch
     stare stares stark starr stars stat stats staying steep stepped stepping stiff stills
-    stipend stitch stomp stomping stoop stopover stoppage stopper stops storing strait strap
+    stipend stitch stomp stomping stopover stoppage stopper stops storing strait strap
     strata straw stray streamline stride strife striker strikes string stripe strive stroke
-    strut stuart stuffs stuffy subgroup subgroups subordinate subscribed subscriber suing
-    sully swaying sweep systems taker takes takin talkin talks taped tapering taping tasks
-    taxing telecommunication telecommunications telephone telephones tellin tents terminated
+    strut stuart stuffs stuffy subgroup subgroups subordinate subscribed subscriber sully
+    swaying sweep systems taker takes takin talkin talks taped tapering taping tasks taxing
+    telecommunication telecommunications telephone telephones tellin tents terminated
     terminates tested testing tests tete texas than thee theme ther theres theses theyre thier
     thin thine thingy think thinks thong thorough though thrash threes threw thrive thus tides
     tied tier tiered ties tiled tiles timed timeline timelines timer timers ting tinkering

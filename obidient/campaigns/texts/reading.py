@@ -4,6 +4,7 @@ import re
 from itertools import chain
 
 from obidient.campaigns.text import plain_spelling
+from obidient.campaigns.texts.ordinary import ORDINARY
 from obidient.campaigns.texts.phrases import PHRASES
 from obidient.campaigns.texts.spelling import respelt
 from obidient.campaigns.texts.words import (
@@ -118,6 +119,8 @@ def letters_of(words: list[str]) -> str:
 def _letter_of(word: str) -> str:
     if word.isdigit():
         return "F"
+    if word in ORDINARY:
+        return "X"
     known = _WORDS.get(word) or _WORDS.get(_RUN.sub(r"\1", word))
     known = known or _without_vowels(word)
     if known or len(word) < 5:
