@@ -67,8 +67,9 @@ def test_names_and_numbers_are_found_by_their_parts(
     app: Flask, monkeypatch: pytest.MonkeyPatch, window: int, typed: str, found: list[str]
 ) -> None:
     make(NAMES)
-    # Without a window, every answer comes from the index.
+    # Without a window, every answer comes from the index, of which the newest two are asked first.
     monkeypatch.setattr(search, "WINDOW", window)
+    monkeypatch.setattr(search, "NEWEST", 2)
     assert numbers(typed) == found
 
 
