@@ -18,7 +18,7 @@ test: $(VENV)/.installed-test browser lint
 
 # The loop one lives in: nothing slow, no browser, SQLite alone.
 quick: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not browser" -k "not postgres"
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow and not browser" -k "not postgres"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
