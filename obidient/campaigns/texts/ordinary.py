@@ -12,14 +12,14 @@ ORDINARY = frozenset(
     barring baseline batter bayan beak beater beer began begins begun bein beings benin bess
     bette bezos bing bitter black bleak blessing bling bliss bloc blocks blood bloods boeing
     bombardment booed booing bore bothers bowed bowing boxed boxing bread breaks bred bree
-    bridging brig brine brings brink brock brothel brothers bucs bugging butter callahan
+    bridging brig brine brings brink brock brothers bucs bugging butter callahan
     callie calming calms calvin cancels cancer cannon carlin carp case ceased ceasefire ceases
     celine cells champaign chanting charting chase chattanooga cheeks cheer cheery chia
     childrens childs chile chili chill choo chord chore clarity clean clearance clears cleary
     coding cold collin combing comet comin command commando commandos commit common como
     constants cont contend contends contented contentment contest contests context contexts
     continued continues contract contracted contracting contracts convent coping counts county
-    course courts crass crease creditor credits criminals criss crops crows cunt cure cures
+    course courts crass crease creditor credits criminals criss crops crows cure cures
     cursed curses curt curve dairy daisy dakota daly damian damon dana daring databases
     daughters deactivated dealing dean deer deletes demands depleted depletion derail detain
     detect diana didn ding director directors discontent discontinued discredit disliked
