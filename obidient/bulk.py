@@ -5,6 +5,7 @@ PostgreSQL gets an array a column: the statement's text is then the same for any
 the driver and the server read and plan it once.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,18 @@ def in_sql(values: Sequence[Any]) -> tuple[str, list[Any]]:
 def among(column: Any, values: Sequence[Any]) -> Any:
     """`column.in_(values)` of a Peewee query, without its node a value; at least one value."""
     return NodeList((column, SQL(*in_sql(values))))
+
+
+def delete_oldest(ids: Any, too_old: Any, some: int, seconds: float) -> None:
+    """Delete rows that are `too_old`, `some` in a statement, for about so many seconds.
+
+    `ids` is a query for the ids of those that may go at all. Only the oldest of them are looked at:
+    a month's worth may be tens of millions, and other sweeps wait meanwhile.
+    """
+    table, end = ids.model, time.monotonic() + seconds
+    old = table.id.in_(ids.order_by(table.id).limit(some)) & too_old
+    while table.delete().where(old).execute() == some and time.monotonic() < end:
+        pass
 
 
 def array(values: Sequence[Any]) -> Any:

@@ -65,9 +65,10 @@ _PLAIN = dict(
 #: Spaces of other widths, and marks that take no room at all.
 _PLAIN |= dict.fromkeys("\u00a0\u1680\u202f\u205f\u3000\u2028\u2029", " ")
 _PLAIN |= dict.fromkeys(map(chr, range(0x2000, 0x200B)), " ")
-_PLAIN |= dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff", "")
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff"
+_PLAIN |= dict.fromkeys(_UNSEEN, "")
 #: A sign that somebody sees; a message has one.
-SEEN = r"[^\s\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]"
+SEEN = rf"[^\s{_UNSEEN}]"
 
 
 @dataclass(frozen=True)

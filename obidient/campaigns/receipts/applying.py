@@ -17,6 +17,7 @@ import orjson
 from flask import Flask
 
 from obidient import metrics, queues
+from obidient.bulk import delete_oldest
 from obidient.campaigns.models.callbacks import RawCallback
 from obidient.campaigns.models.campaign import Recipient
 from obidient.campaigns.receipts.forms import parsed
@@ -104,22 +105,11 @@ def sweep() -> None:
 
 
 def clean() -> None:
-    """Delete callbacks applied more than a month ago; failed ones stay until a person looks.
-
-    Only the oldest are looked at, a chunk at a time, and for a moment: a month's worth may be tens
-    of millions, and other sweeps wait meanwhile.
-    """
-    table: Any = RawCallback
-    long_ago, end = utcnow() - KEPT, time.monotonic() + CLEANING
-    oldest = (
-        table.select(table.id)
-        .where(table.state.in_(["applied", "nothing"]))
-        .order_by(table.id)
-        .limit(CLEANED)
+    """Delete callbacks applied more than a month ago; failed ones stay until a person looks."""
+    settled = RawCallback.select(RawCallback.id).where(
+        RawCallback.state.in_(["applied", "nothing"])
     )
-    old = table.id.in_(oldest) & (table.received_at < long_ago)
-    while table.delete().where(old).execute() == CLEANED and time.monotonic() < end:
-        pass
+    delete_oldest(settled, RawCallback.received_at < utcnow() - KEPT, CLEANED, CLEANING)
 
 
 def again(state: str) -> int:

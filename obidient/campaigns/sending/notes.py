@@ -4,13 +4,13 @@ Most recipients are reached at the first try and have no failed try; the last on
 own row.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from peewee import BigAutoField, BigIntegerField, CharField, SmallIntegerField, TextField
 
+from obidient.bulk import delete_oldest
 from obidient.campaigns.models.campaign import CampaignError, CampaignProvider, RecipientStatus
 from obidient.campaigns.sending.outcomes import CallResult, Result
 from obidient.clock import utcnow
@@ -64,12 +64,9 @@ def tries_of(recipient_id: int) -> list[FailedTry]:
 
 
 def forget_tries() -> None:
-    """Delete failed tries of a month ago; only the oldest are looked at, a chunk at a time."""
-    long_ago, end = utcnow() - TRIES_KEPT, time.monotonic() + CLEANING
-    oldest = FailedTry.select(FailedTry.id).order_by(FailedTry.id).limit(CLEANED)
-    old = FailedTry.id.in_(oldest) & (FailedTry.at < long_ago)
-    while FailedTry.delete().where(old).execute() == CLEANED and time.monotonic() < end:
-        pass
+    """Delete failed tries of a month ago."""
+    too_old = FailedTry.at < utcnow() - TRIES_KEPT
+    delete_oldest(FailedTry.select(FailedTry.id), too_old, CLEANED, CLEANING)
 
 
 def note_throughput(campaign_id: int, now: datetime, sent: int, failed: int) -> None:
