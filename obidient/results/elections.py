@@ -41,9 +41,15 @@ COLORS = (
 
 
 def get(election_id: str) -> Election:
+    found: Election = one(election_id, Election.select())
+    return found
+
+
+def one(election_id: str, query: Any) -> Any:
+    """The row of an election in a query over elections. Raises NotFound."""
     # What is no id must not reach the database: PostgreSQL fails on some letters.
     is_id = _ID.fullmatch(election_id)
-    found: Election | None = Election.get_or_none(Election.id == election_id) if is_id else None
+    found = query.where(Election.id == election_id).first() if is_id else None
     if found is None:
         raise NotFound("There is no such election.")
     return found

@@ -1,20 +1,23 @@
 """The documents of the live count, put together from a handful of rows of running totals."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+
+from peewee import JOIN
 
 from obidient.areas import LGAS, ROOT_CODE, STATES, Area, ancestors, area_name, level_of
 from obidient.clock import isoformat
 from obidient.errors import Invalid, NotFound
 from obidient.results import quarter, tally
-from obidient.results.elections import get, parties_of
+from obidient.results.elections import one, parties_of
 from obidient.results.live import sentences as words
 from obidient.results.models import Election, Party, RegisterTotal, Tally, UnitResult
 from obidient.results.sheets import MOST_VOTES
 from obidient.results.tally import Total
 
-CENT = Decimal("0.01")
+#: Of a percent, in hundredths.
+FULL, QUARTER = 10_000, 2_500
 
 
 def percent(part: int, whole: int) -> str:
@@ -25,33 +28,77 @@ def percent(part: int, whole: int) -> str:
     """
     if not whole:
         return "0.00"
-    share = (Decimal(part * 100) / Decimal(whole)).quantize(CENT, ROUND_HALF_UP)
-    if (share == 25 and 4 * part < whole) or (share == 100 and part < whole):
-        share -= CENT
-    elif share == 100 and part > whole:
-        share += CENT
-    return str(share)
+    # In whole numbers: 18 parties of 37 states are 700 shares in a document.
+    cents = (2 * FULL * part + whole) // (2 * whole)
+    if (cents == QUARTER and 4 * part < whole) or (cents == FULL and part < whole):
+        cents -= 1
+    elif cents == FULL and part > whole:
+        cents += 1
+    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def stamp(election_id: str, code: str) -> str:
     """The `lastUpdated` that a document made now would have. Raises NotFound."""
-    election = get(election_id)
-    query: Any
-    if _form(code) == "unit":
-        query = UnitResult.select(UnitResult.updated_at).where(
-            UnitResult.election_id == election_id, UnitResult.unit_code == code
-        )
-    else:
-        query = Tally.select(Tally.updated_at).where(
-            Tally.election_id == election_id, Tally.area_code == code
-        )
-    changed = query.tuples().first()
-    return _later(election, changed[0] if changed else None)
+    kind, counted_here = _counted(code)
+    query = Election.select(Election.updated_at, kind.updated_at)
+    query = query.join(kind, JOIN.LEFT_OUTER, on=counted_here)
+    return isoformat(_latest(*one(election_id, query.tuples()))) or ""
 
 
-def _later(election: Election, changed: datetime | None) -> str:
+def _latest(election: datetime, counted: datetime | None) -> datetime:
     """When what is shown last changed: the election itself, or what is counted in it."""
-    return isoformat(max(changed or election.updated_at, election.updated_at)) or ""
+    return max(election, counted or election)
+
+
+# ---- what is read --------------------------------------------------------------------------------
+
+
+@dataclass
+class _Seen:
+    """An election, and what is counted and registered in an area, all of one moment."""
+
+    election: Election
+    total: Total
+    register: RegisterTotal | None
+    last_updated: str
+
+
+def _seen(election_id: str, code: str) -> _Seen:
+    """One statement: a change between two would be shown with a time that hides what it missed.
+
+    Raises NotFound.
+    """
+    kind, counted_here = _counted(code)
+    # The nation's figures of an election in one state are that state's.
+    area_code = Election.area_code if code == ROOT_CODE else code
+    query = (
+        Election.select(Election, kind, RegisterTotal)
+        .join_from(Election, kind, JOIN.LEFT_OUTER, on=counted_here, attr="counted")
+        .join_from(
+            Election,
+            RegisterTotal,
+            JOIN.LEFT_OUTER,
+            on=(RegisterTotal.area_code == area_code),
+            attr="register",
+        )
+    )
+    election = one(election_id, query)
+    counted = getattr(election, "counted", None)
+    if kind is UnitResult:
+        total = tally.worth(counted)
+    else:
+        total = tally.as_total(counted) if counted else Total()
+    changed = _latest(election.updated_at, counted.updated_at if counted else None)
+    register = getattr(election, "register", None)
+    return _Seen(election, total, register, isoformat(changed) or "")
+
+
+def _counted(code: str) -> tuple[Any, Any]:
+    """The table that holds what is counted in an area, and the condition that finds its row."""
+    if _form(code) == "unit":
+        here = UnitResult.unit_code == code
+        return UnitResult, (UnitResult.election_id == Election.id) & here
+    return Tally, (Tally.election_id == Election.id) & (Tally.area_code == code)
 
 
 # ---- parts --------------------------------------------------------------------------------------
@@ -88,8 +135,9 @@ def ranked_parties(total: Total, parties: list[Party]) -> list[dict[str, Any]]:
     ]
 
 
-def _outlook(election: Election, total: Total, register: RegisterTotal | None) -> dict[str, Any]:
+def _outlook(seen: _Seen) -> dict[str, Any]:
     """Whether the units still out or under review could change who leads."""
+    total, register = seen.total, seen.register
     units_out = max(0, register.units - total.units) if register else 0
     voters, most_out = voters_out(total, register, units_out) if register else (0, 0)
     ranked = [*sorted(total.votes.values(), reverse=True), 0, 0]
@@ -100,21 +148,19 @@ def _outlook(election: Election, total: Total, register: RegisterTotal | None) -
         "pollingUnitsOut": units_out,
         "registeredVotersOut": voters,
         "lead": lead,
-        "leaderCouldChange": election.status != "certified" and could,
+        "leaderCouldChange": seen.election.status != "certified" and could,
     }
 
 
-def _meaning(
-    election: Election,
-    total: Total,
-    register: RegisterTotal | None,
-    figures: dict[str, Any],
-    parties: list[dict[str, Any]],
-) -> dict[str, Any]:
+def _meaning(seen: _Seen, figures: dict[str, Any], parties: list[dict[str, Any]]) -> dict[str, Any]:
     """What the figures mean, in numbers and in sentences."""
-    outlook = _outlook(election, total, register)
-    sentences = words.sentences(figures, parties, outlook, election.status)
+    outlook = _outlook(seen)
+    sentences = words.sentences(figures, parties, outlook, seen.election.status)
     return {"outlook": outlook, "sentences": sentences}
+
+
+def _units_of(seen: _Seen) -> int:
+    return seen.register.units if seen.register else seen.total.units
 
 
 def voters_out(total: Total, register: RegisterTotal, units_out: int) -> tuple[int, int]:
@@ -134,22 +180,6 @@ def voters_out(total: Total, register: RegisterTotal, units_out: int) -> tuple[i
     return known + round(unknown * mean), known + unknown * MOST_VOTES
 
 
-def _total(election_id: str, code: str) -> tuple[Total, datetime | None]:
-    """An area's total or a unit's worth, and when it last changed, from one row."""
-    if len(code) == 12:
-        unit = UnitResult.get_or_none(
-            UnitResult.election_id == election_id, UnitResult.unit_code == code
-        )
-        return tally.worth(unit), unit.updated_at if unit else None
-    row = Tally.get_or_none(Tally.election_id == election_id, Tally.area_code == code)
-    return (tally.as_total(row), row.updated_at) if row else (Total(), None)
-
-
-def _register(code: str) -> RegisterTotal | None:
-    found: RegisterTotal | None = RegisterTotal.get_or_none(RegisterTotal.area_code == code)
-    return found
-
-
 # ---- documents ----------------------------------------------------------------------------------
 
 
@@ -166,29 +196,25 @@ def head(election: Election) -> dict[str, Any]:
 
 def summary(election_id: str) -> dict[str, Any]:
     """The live summary: four rows and the parties, whatever the number of polling units."""
-    election = get(election_id)
-    total, changed = _total(election_id, ROOT_CODE)
-    register = _register(election.area_code)
-    figures = _summary(total, register.units if register else total.units)
-    parties = ranked_parties(total, parties_of(election_id))
+    seen = _seen(election_id, ROOT_CODE)
+    figures = _summary(seen.total, _units_of(seen))
+    parties = ranked_parties(seen.total, parties_of(election_id))
     return {
-        "election": head(election),
+        "election": head(seen.election),
         "summary": figures,
         "parties": parties,
-        "lastUpdated": _later(election, changed),
-        **_meaning(election, total, register, figures, parties),
+        "lastUpdated": seen.last_updated,
+        **_meaning(seen, figures, parties),
     }
 
 
 def area(election_id: str, code: str) -> dict[str, Any]:
     """An area and its children, such as the nation and its states."""
-    election = get(election_id)
-    level = _level(election, code)
     # Before its children: a change in between shows at the next look, since the time is older.
-    total, changed = _total(election_id, code)
+    seen = _seen(election_id, code)
+    election = seen.election
+    level = _level(election, code)
     parties = parties_of(election_id)
-    register = _register(election.area_code if code == ROOT_CODE else code)
-    units = 1 if level == "unit" else register.units if register else total.units
     children = _children(election, code, level)
 
     def part(one: str, name: str, of: Total, units: int) -> dict[str, Any]:
@@ -200,13 +226,13 @@ def area(election_id: str, code: str) -> dict[str, Any]:
             "parties": ranked_parties(of, parties),
         }
 
-    shown = part(code, area_name(code), total, units)
+    shown = part(code, area_name(code), seen.total, 1 if level == "unit" else _units_of(seen))
     document = {
         **shown,
         "children": [part(*child) for child in children],
         "status": election.status,
-        "lastUpdated": _later(election, changed),
-        **_meaning(election, total, register, shown["summary"], shown["parties"]),
+        "lastUpdated": seen.last_updated,
+        **_meaning(seen, shown["summary"], shown["parties"]),
     }
     if quarter.applies(election, code):
         rule = quarter.rule(election, parties, [child[2] for child in children])
