@@ -137,6 +137,7 @@ def campaign_rows(campaign_id: int, person: Person, asked: str = "") -> list[dic
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.slow
 def test_two_calls_are_written_heard_and_told_apart(
     people: None, sign_in: Callable[..., Person]
 ) -> None:

@@ -40,6 +40,7 @@ def environ(simulated: dict[str, str]) -> dict[str, str]:
     return simulated | {"SIMULATOR_VOICE_LINES": "500"}
 
 
+@pytest.mark.slow
 @pytest.mark.both
 def test_keys_choose_the_call_for_the_rest_once(
     calling: Callable[..., Campaign], client: FlaskClient

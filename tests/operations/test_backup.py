@@ -214,6 +214,7 @@ def test_a_backup_is_tried_and_restored_by_the_python_of_debian_12(
     assert not list(tmp_path.rglob("outside.mp3"))
 
 
+@pytest.mark.slow
 def test_a_role_that_makes_no_databases_has_its_backup_read_through(
     cli: Cli, postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

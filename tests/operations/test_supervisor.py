@@ -132,7 +132,7 @@ def test_a_child_that_says_much_is_not_held_up(tmp_path: Path) -> None:
 def test_a_supervisor_that_does_not_listen_holds_nobody_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify_module, "PATIENCE", 0.01)
+    monkeypatch.setattr(notify_module, "PATIENCE", 0.001)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
         deaf.bind(str(tmp_path / "deaf"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "deaf"))

@@ -53,7 +53,7 @@ class _Take(BaseHTTPRequestHandler):
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     running = Sink()
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
     yield running
     running.shutdown()
     running.server_close()

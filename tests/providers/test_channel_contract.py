@@ -237,7 +237,6 @@ MISTAKES: list[tuple[type[Provider], str, str]] = [
     (Costly, SEND, r"cost is 4.0: give Money\(Decimal"),
     (Words, SEND, "'fine': yield outcomes only"),
     (Raising, SEND, "RuntimeError: boom, after 1 outcomes for 2 messages.*catch it, and yield"),
-    (Hanging, SEND, "did not end within its deadline of 1 seconds: give each request a time limit"),
     (Away, SEND, "`settings` should name a stand-in that takes messages"),
     (Forgetful, "test_messages_with_texts_of_their_own_have_one_outcome_each", "have no outcome"),
     (Forgetful, "test_answers_that_people_asked_for_are_sent_as_well", "have no outcome"),
@@ -275,6 +274,12 @@ def test_a_mistake_is_found_and_its_cure_told(
 ) -> None:
     with pytest.raises((AssertionError, PluginError), match=cure):
         run(provider_class, test)
+
+
+@pytest.mark.slow
+def test_a_call_that_does_not_end_is_found() -> None:
+    with pytest.raises(AssertionError, match="within its deadline of 1 seconds: give each request"):
+        run(Hanging, SEND)
 
 
 def test_an_outside_host_is_told_of_though_the_plugin_took_it_for_an_outage() -> None:

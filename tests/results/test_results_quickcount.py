@@ -333,6 +333,7 @@ def test_the_public_page_is_as_if_there_were_none_until_the_release(
     assert PAGE not in client.get("/results/abc123").text
 
 
+@pytest.mark.slow
 def test_parties_that_cannot_be_told_apart_are_not(world: Election) -> None:
     follow.draw("abc123", 8, "seed")
     units = [unit.unit_code for unit in follow.units_of(follow.newest("abc123"))]

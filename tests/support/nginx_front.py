@@ -103,7 +103,7 @@ def front(app: Flask, tmp_path: Path) -> Iterator[Front]:
         return app.wsgi_app(environ, start)
 
     origin = make_server("127.0.0.1", free_port(), counted, threaded=True)
-    serving = threading.Thread(target=origin.serve_forever, daemon=True)
+    serving = threading.Thread(target=origin.serve_forever, args=(0.02,), daemon=True)
     serving.start()
     folder = tmp_path / "nginx"
     folder.mkdir()

@@ -293,7 +293,7 @@ class S3(BaseHTTPRequestHandler):
 def bucket() -> Iterator[str]:
     S3.objects = {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), S3)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"s3+http://KEY:SECRET@127.0.0.1:{server.server_port}/sheets"
     server.shutdown()

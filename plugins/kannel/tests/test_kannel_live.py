@@ -46,7 +46,7 @@ class Door(RecordingHost):
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def webhook_url(self, provider: str, event: str) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}/{provider}/{event}?token=a%2Bb"
