@@ -14,6 +14,7 @@ from obidient.admin.base import Guarded, expose, may
 from obidient.admin.campaigns.look import audience_words, looks
 from obidient.cache import cache
 from obidient.campaigns import approval_requests
+from obidient.campaigns.costly import StillCounting, patience
 from obidient.campaigns.followup import reasons
 from obidient.campaigns.models.campaign import Campaign, Throughput
 from obidient.campaigns.split import deciding
@@ -118,7 +119,12 @@ def _reasons() -> list[tuple[Explanation, int]]:
     missed.sort(key=lambda row: -(row.failed + row.undelivered))
     found: Counter[Explanation] = Counter()
     for campaign in missed[:LOOKED_INTO]:
-        for one in reasons.reasons(campaign):
+        try:
+            counted = reasons.reasons(campaign, patience(campaign.total))
+        except StillCounting:
+            # Shares of a part of them would be wrong; whoever looks again has the whole.
+            return []
+        for one in counted:
             found[reasons.words(campaign, one.code, one.said)] += one.people
     return found.most_common(6)
 

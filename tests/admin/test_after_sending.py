@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,8 +11,8 @@ import pytest
 from admin_people import Person, people, sent, sign_in
 from flask import Flask
 
-from obidient.campaigns import control
-from obidient.campaigns.followup import said
+from obidient.campaigns import control, costly
+from obidient.campaigns.followup import reasons, said
 from obidient.campaigns.followup.chosen import Filter, query_of
 from obidient.campaigns.models.campaign import Campaign, Recipient, RecipientStatus
 from obidient.campaigns.models.texts import InboundText
@@ -116,6 +117,27 @@ def test_reasons_stand_in_one_table_with_what_can_be_done_about_each(
     act("retry", absent)
     assert Campaign.get_by_id(campaign.id).queued == campaign.undelivered
     assert "None of them may be tried again" in act("retry", no_route)
+
+
+@pytest.mark.slow
+def test_a_page_of_millions_does_not_wait_for_its_counts(
+    app: Flask, sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch, people: None
+) -> None:
+    campaign, organiser = sent(), sign_in("organiser")
+    Campaign.update(status="completed").where(Campaign.id == campaign.id).execute()
+    counted, real = threading.Event(), reasons._count
+    monkeypatch.setattr(costly, "MANY", 0)
+    monkeypatch.setattr(costly, "PATIENCE", 0.01)
+    monkeypatch.setattr(reasons, "_count", lambda of: (counted.wait(60), real(of))[1])
+    page = organiser.get(f"/admin/campaigns/{campaign.id}/")
+    assert "Still counting 400 people by reason and network" in page
+    assert 'hx-trigger="every 2s' in page
+    assert "Not reached, and what to do" not in page
+    counted.set()
+    monkeypatch.setattr(costly, "PATIENCE", 60)
+    followed = organiser.get(f"/admin/campaigns/{campaign.id}/live?tab=overview")
+    assert "Not reached, and what to do" in followed
+    assert "Still counting" not in followed
 
 
 @pytest.mark.slow

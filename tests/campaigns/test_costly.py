@@ -1,10 +1,13 @@
 """A count that took long is shown again for a while, and never to another application."""
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from flask import Flask
 
 from obidient.campaigns import costly
-from obidient.campaigns.costly import Costly
+from obidient.campaigns.costly import Costly, StillCounting
 
 
 @pytest.fixture
@@ -52,3 +55,55 @@ def test_no_more_campaigns_are_remembered_than_are_looked_at(
             counts.get(campaign_id, lambda: "first")
         assert counts.get(3, lambda: "second") == "first"
         assert counts.get(1, lambda: "second") == "second"
+
+
+class Slow:
+    """A count that takes until it is told to end."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+
+    def __call__(self) -> str:
+        self.may_end.wait(60)
+        return "of millions"
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    made = Slow()
+    yield made
+    made.may_end.set()
+
+
+def test_a_page_does_not_wait_for_a_count_of_millions(
+    app: Flask, counts: Costly[str], slow: Slow, long: None
+) -> None:
+    with pytest.raises(StillCounting):
+        counts.get(1, slow, patience=0.01)
+    with pytest.raises(StillCounting):
+        counts.get(1, lambda: "begun twice", patience=0.01)
+    slow.may_end.set()
+    assert counts.get(1, lambda: "begun twice", patience=60) == "of millions"
+
+
+def test_until_it_is_counted_anew_a_page_has_the_last_count(
+    app: Flask, counts: Costly[str], slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costly, "QUICK", -1.0)
+    monkeypatch.setattr(costly, "KEPT", 0)
+    assert counts.get(1, lambda: "of before") == "of before"
+    assert counts.get(1, slow, patience=0.01) == "of before"
+
+
+def test_what_fails_behind_a_page_fails_on_it(app: Flask, counts: Costly[str]) -> None:
+    def fail() -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        counts.get(1, fail, patience=60)
+    assert counts.get(1, lambda: "again", patience=60) == "again"
+
+
+def test_only_a_count_of_many_is_not_waited_for() -> None:
+    assert costly.patience(costly.MANY) is None
+    assert costly.patience(costly.MANY + 1) == costly.PATIENCE

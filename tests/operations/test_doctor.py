@@ -199,7 +199,7 @@ def test_too_many_connections_are_reckoned(
     with at(environ, DATABASE_URL=url, WEB_CONCURRENCY="64", WEB_THREADS="16", PLUGINS=""):
         line = named(postgres.lines)["database-connections"]
     assert line.state == "error"
-    assert str(64 * 17 + 4 + 2 + 5) in line.text
+    assert str(64 * 18 + 4 + 2 + 5) in line.text
     with at(environ, DATABASE_URL=url):
         assert named(postgres.lines)["database-connections"].state == "ok"
 

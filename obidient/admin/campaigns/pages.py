@@ -1,6 +1,7 @@
 """Campaigns: the list, one campaign live, its recipients, and every control."""
 
 import functools
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +32,7 @@ from obidient.admin.campaigns.look import (
     throughput,
 )
 from obidient.campaigns import approval_requests, control, decisions, moving
+from obidient.campaigns.costly import StillCounting, patience
 from obidient.campaigns.followup import networks, reasons
 from obidient.campaigns.models.campaign import CAMPAIGN_STATUSES, Campaign
 from obidient.campaigns.sending import holds, lifecycle, routes
@@ -123,10 +125,11 @@ class Campaigns(PeoplePages, SecureView):
         if tab == "overview" and not pane and shown.campaign.status == "sending":
             # It has begun: the page gets its chart, and the list of those left out.
             return "", 200, {"HX-Refresh": "true"}
+        extras = _extras(shown, tab)
         part = self.render(
-            "admin/campaigns/_followed.html", look=shown, tab=tab, pane=pane, **_extras(shown, tab)
+            "admin/campaigns/_followed.html", look=shown, tab=tab, pane=pane, **extras
         )
-        return part, STOP_POLLING if shown.is_quiet else 200
+        return part, STOP_POLLING if shown.is_quiet and not extras["counting"] else 200
 
     @expose("/<int:campaign_id>/throughput.json")
     def chart(self, campaign_id: int) -> Response:
@@ -331,10 +334,16 @@ def _approvals(rows: list[Campaign]) -> dict[int, str]:
 def _extras(shown: Any, tab: str) -> dict[str, Any]:
     """What the head of a campaign's page shows besides the campaign itself."""
     campaign = shown.campaign
+    is_overview = tab == "overview"
+    counted = {
+        "reasons": _soon(reasons.reasons, campaign),
+        "shares": _soon(_shares, campaign) if is_overview else [],
+        "networks": _soon(networks.delivery, campaign) if is_overview else [],
+    }
     return {
-        "reasons": reasons.reasons(campaign),
+        **{name: found or [] for name, found in counted.items()},
+        "counting": None in counted.values(),
         "explain": functools.partial(reasons.words, campaign),
-        "shares": _shares(campaign) if tab == "overview" else [],
         "targets": moving.targets(campaign) if moving.may_move() else [],
         "provider": ", ".join(provider_title(name) for name in routes.names_of(campaign)),
         "audience": audience_words(campaign.audience),
@@ -342,9 +351,19 @@ def _extras(shown: Any, tab: str) -> dict[str, Any]:
     } | split.shown(campaign)
 
 
-def _shares(campaign: Campaign) -> list[networks.Share]:
+def _soon(
+    count: Callable[[Campaign, float | None], list[Any]], campaign: Campaign
+) -> list[Any] | None:
+    """A count of millions of people is shown when it is done; None until then."""
+    try:
+        return count(campaign, patience(campaign.total))
+    except StillCounting:
+        return None
+
+
+def _shares(campaign: Campaign, wait: float | None) -> list[networks.Share]:
     """What each provider was given, side by side; empty where there is one alone."""
-    found = networks.by_provider(campaign)
+    found = networks.by_provider(campaign, wait)
     return found if len(found) > 1 or len(routes.names_of(campaign)) > 1 else []
 
 

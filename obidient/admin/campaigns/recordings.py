@@ -10,7 +10,7 @@ from obidient import bodies, security
 from obidient.admin import formats
 from obidient.admin.base import PAGE, SecureView, done, expose, needs
 from obidient.api import json_response, problem
-from obidient.campaigns.followup import networks, said
+from obidient.campaigns.followup import said
 from obidient.campaigns.models.campaign import Campaign
 from obidient.campaigns.models.voice import AudioAsset
 from obidient.campaigns.sending import lifecycle
@@ -29,7 +29,6 @@ def init_app(app: Flask) -> None:
         "campaign_recording": played,
         "voice_answers": keys.answers,
         "voice_calls": keys.calls,
-        "delivery_by_network": networks.delivery,
         "replies_of": said.replies,
     }
     for name, function in offered.items():

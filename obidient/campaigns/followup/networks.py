@@ -17,9 +17,12 @@ _SHOWN = (RecipientStatus.DELIVERED, RecipientStatus.UNDELIVERED, RecipientStatu
 _counted: Costly[list[dict[str, Any]]] = Costly()
 
 
-def delivery(campaign: Campaign) -> list[dict[str, Any]]:
-    """Delivered, undelivered and still on the way, per network, the largest first."""
-    return _counted.get(campaign.id, lambda: _count(campaign.id))
+def delivery(campaign: Campaign, patience: float | None = None) -> list[dict[str, Any]]:
+    """Delivered, undelivered and still on the way, per network, the largest first.
+
+    Raises StillCounting after `patience` seconds.
+    """
+    return _counted.get(campaign.id, lambda: _count(campaign.id), patience)
 
 
 def _count(campaign_id: int) -> list[dict[str, Any]]:
@@ -86,18 +89,20 @@ class Share:
 _shared: Costly[list[Share]] = Costly()
 
 
-def by_provider(campaign: Campaign) -> list[Share]:
+def by_provider(campaign: Campaign, patience: float | None = None) -> list[Share]:
     """A share for each provider that has had something, in the order of the campaign's list.
 
     What takes long is counted now and then, and at once when a provider is left or new: who looks
     while a network dies sees which, why, and who has taken over.
+
+    Raises StillCounting after `patience` seconds.
     """
     told = {
         row.provider: row
         for row in CampaignProvider.select().where(CampaignProvider.campaign_id == campaign.id)
     }
     state = tuple(sorted((name, row.reason) for name, row in told.items()))
-    counted = _shared.get((campaign.id, state), lambda: _shares_of(campaign))
+    counted = _shared.get((campaign.id, state), lambda: _shares_of(campaign), patience)
     found = {one.provider: replace(one) for one in counted}
     for name, row in told.items():
         share = found.setdefault(name, Share(name))

@@ -32,11 +32,14 @@ class Reason:
 _counted: Costly[list[Reason]] = Costly()
 
 
-def reasons(campaign: Campaign) -> list[Reason]:
-    """Every reason that came up, the most frequent first."""
+def reasons(campaign: Campaign, patience: float | None = None) -> list[Reason]:
+    """Every reason that came up, the most frequent first.
+
+    Raises StillCounting after `patience` seconds.
+    """
     if not campaign.failed + campaign.undelivered:
         return []
-    return _counted.get(campaign.id, lambda: _count(campaign))
+    return _counted.get(campaign.id, lambda: _count(campaign), patience)
 
 
 def _count(campaign: Campaign) -> list[Reason]:

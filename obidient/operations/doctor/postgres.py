@@ -149,7 +149,8 @@ def _durability() -> Iterator[Line]:
 def wanted_connections() -> int:
     """Connections that one web host and one host of workers may open together."""
     configured = settings()
-    web = configured.web_workers * (configured.web_threads + 1)
+    # Beside the threads that answer: one that takes what came in, one that counts for pages.
+    web = configured.web_workers * (configured.web_threads + 2)
     channels = queues.current().channels
     # Beside the threads of each queue: two of the ticker's, and the helpers' own.
     workers = sum(configured.channel(channel).concurrency for channel in channels) + 5
