@@ -241,17 +241,23 @@ def test_load_is_shared_by_weight_among_those_that_are_well(
 # ---- asking -------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def in_doubt(networks: tuple[First, Second]) -> int:
+    """A campaign of which nobody knows whom the first network has; no other may carry it."""
+    networks[0].answer = drop
+    campaign_id = launch(provider="first-net")
+    work(campaign_id)
+    return campaign_id
+
+
 @pytest.mark.both
 @pytest.mark.slow
 def test_asking_settles_whom_nobody_knew_about_and_sends_nothing(
-    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+    networks: tuple[First, Second], in_doubt: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = networks
-    first.answer = drop
-    campaign_id = launch(provider="first-net")
-    work(campaign_id)
     given = len(first.given)
-    assert lifecycle.get(campaign_id).unconfirmed == PEOPLE
+    assert lifecycle.get(in_doubt).unconfirmed == PEOPLE
 
     def knows(messages: list[Message]) -> Iterator[Outcome]:
         for number, one in enumerate(messages):
@@ -262,10 +268,10 @@ def test_asking_settles_whom_nobody_knew_about_and_sends_nothing(
 
     monkeypatch.setattr(first, "knows", knows)
     asking.ask("first-net")
-    assert lifecycle.get(campaign_id).unconfirmed == PEOPLE, "asked too soon"
+    assert lifecycle.get(in_doubt).unconfirmed == PEOPLE, "asked too soon"
     later(monkeypatch, minutes=2)
     asking.ask("first-net")
-    campaign = lifecycle.get(campaign_id)
+    campaign = lifecycle.get(in_doubt)
     assert (campaign.sent, campaign.failed, campaign.unconfirmed) == (10, 10, 10)
     # Asked about the rest again, but not at once.
     first.asked = []
@@ -284,12 +290,9 @@ def test_asking_settles_whom_nobody_knew_about_and_sends_nothing(
 
 @pytest.mark.slow
 def test_what_was_answered_before_the_answers_broke_off_counts(
-    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+    networks: tuple[First, Second], in_doubt: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = networks
-    first.answer = drop
-    campaign_id = launch(provider="first-net")
-    work(campaign_id)
     later(monkeypatch, minutes=2)
 
     def knows(messages: list[Message]) -> Iterator[Outcome]:
@@ -298,18 +301,15 @@ def test_what_was_answered_before_the_answers_broke_off_counts(
 
     monkeypatch.setattr(first, "ask", knows)
     asking.ask("first-net")
-    campaign = lifecycle.get(campaign_id)
+    campaign = lifecycle.get(in_doubt)
     assert (campaign.sent, campaign.unconfirmed) == (1, PEOPLE - 1)
 
 
 @pytest.mark.slow
 def test_after_a_day_it_is_a_persons_to_decide(
-    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+    networks: tuple[First, Second], in_doubt: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = networks
-    first.answer = drop
-    launch_id = launch(provider="first-net")
-    work(launch_id)
     later(monkeypatch, hours=25)
     first.asked = []
     asking.ask("first-net")
@@ -318,19 +318,16 @@ def test_after_a_day_it_is_a_persons_to_decide(
 
 @pytest.mark.slow
 def test_a_decision_made_meanwhile_stands(
-    networks: tuple[First, Second], monkeypatch: pytest.MonkeyPatch
+    networks: tuple[First, Second], in_doubt: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = networks
-    first.answer = drop
-    campaign_id = launch(provider="first-net")
-    work(campaign_id)
     later(monkeypatch, minutes=2)
 
     def knows(messages: list[Message]) -> list[Outcome]:
-        decisions.resolve_unconfirmed(campaign_id, resend=True)
-        lifecycle.carry_out(campaign_id)
+        decisions.resolve_unconfirmed(in_doubt, resend=True)
+        lifecycle.carry_out(in_doubt)
         return [Rejected(one, "unknown-to-us", "The network never had it") for one in messages]
 
     monkeypatch.setattr(first, "knows", knows)
     asking.ask("first-net")
-    assert lifecycle.get(campaign_id).failed == 0
+    assert lifecycle.get(in_doubt).failed == 0
