@@ -62,9 +62,10 @@ class ImportQuery(api.ApiModel):
     )
     sheet: str = Field(
         "",
-        max_length=100,
+        max_length=2_000,
         pattern=r"^[^\x00]*$",
-        description="Of a workbook; its first with numbers",
+        description="Of a workbook; its first with numbers when left open. Several with the same "
+        "titles, parted by `/`, are read as one list; `*` is all that go together",
     )
     titles: str = Field(
         "",

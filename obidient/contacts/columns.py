@@ -25,6 +25,8 @@ FIELDS = (
 FURTHER = "phone2"
 #: Before the name of a field of one's own, in a mapping.
 OWN = "field:"
+#: The title of the column that says which sheet somebody was on, where several are read as one.
+SHEET = "Sheet"
 #: Fields of their own that a file may bring.
 MOST_OWN = 40
 #: Share of the cells of a column that have to look like what it is taken for.
@@ -140,7 +142,8 @@ def _by_cells(header: Sequence[str], cells: list[list[str]], found: Columns) -> 
     for name, test in (("state", _is_state), ("lga", _is_lga)):
         if name not in found.fields:
             for place, texts in enumerate(cells):
-                blank = not header[place] or titles.meaning(header[place])[0] == "phone"
+                said_nothing = header[place] in ("", SHEET)
+                blank = said_nothing or titles.meaning(header[place])[0] == "phone"
                 if blank and not found.of(place) and _share(texts, test) > 0.7:
                     found.fields[name] = place
                     break

@@ -15,6 +15,7 @@ from obidient.contacts import erasure, imports, optout_import, suppression, undo
 from obidient.contacts.encodings import CHOICES
 from obidient.contacts.lists import KINDS, Reading
 from obidient.contacts.phones import normalise
+from obidient.contacts.sheets import APART
 from obidient.contacts.uploads import IMPORT, record
 from obidient.errors import Invalid
 from obidient.jobs import Job
@@ -70,7 +71,11 @@ def _pairs(values: tuple[str, ...]) -> dict[str, str]:
     help="FIELD=COLUMN, e.g. phone=GSM; or #PLACE=FIELD, e.g. #2=phone, #5=field:occupation, #6=",
 )
 @click.option("--encoding", default="", help=f"Of a text file: {', '.join(CHOICES)}.")
-@click.option("--sheet", default="", help="Of a workbook.")
+@click.option(
+    "--sheet",
+    multiple=True,
+    help="Of a workbook; several with the same titles are read as one list, `*` being all of them.",
+)
 @click.option("--titles", default="", help="Line that names the columns; 0 when none does.")
 @click.option("--errors", type=click.Path(path_type=Path), help="Write bad rows to this CSV.")
 @with_app
@@ -81,13 +86,14 @@ def import_file(
     tags: tuple[str, ...],
     mapping: tuple[str, ...],
     errors: Path | None,
+    sheet: tuple[str, ...],
     **reading: str,
 ) -> None:
     """Exit code 0 when people came in, whatever was left out; 1 when nothing could be read."""
     g.audit_actor = "command line"
     wanted: dict[str, Any] = {
         "mapping": _pairs(mapping),
-        "reading": Reading.of(reading),
+        "reading": Reading.of({**reading, "sheet": APART.join(sheet)}),
         "tags": tuple(tag.strip().lower() for tag in tags),
         "list_name": list_name,
         "problems": errors,
@@ -159,24 +165,34 @@ def _summary(report: imports.Report, errors: Path | None) -> None:
     if report.flagged:
         click.echo(f"{report.flagged:,} with a place to check:")
         for item in report.warnings[:5]:
-            click.echo(f"  line {item['line']}: {item['problem']}")
+            click.echo(f"  {_at(item)}: {item['problem']}")
     if report.bad:
         click.echo(f"{report.bad:,} rows left out:")
         for item in report.errors[:20]:
-            click.echo(f"  line {item['line']}: {item['value']!r}: {item['problem']}")
+            click.echo(f"  {_at(item)}: {item['value']!r}: {item['problem']}")
         if report.bad > 20 and errors is None:
             click.echo("  … add --errors FILE.csv to have all of them in a file.")
         if errors is not None:
             click.echo(f"All of them are in {errors}.")
 
 
+def _at(item: dict[str, Any]) -> str:
+    """Where a row is: its line, and the sheet where several were read."""
+    return f"line {item['line']}" + (f" of sheet {item['sheet']}" if "sheet" in item else "")
+
+
 def _noteworthy(report: imports.Report, would: str) -> None:
+    for item in report.unsolved:
+        click.echo(
+            f"Column {item['title']} has {item['count']:,} formulas whose results the file does "
+            "not hold: open it in Excel or LibreOffice, save it there and import it again."
+        )
     if report.duplicates:
         click.echo(f"{report.duplicates:,} repeated numbers {would}merged.")
     for item in report.met[:5]:
         where = f"line {item['earlier']}" if item["earlier"] else "a contact you have"
         click.echo(
-            f"  line {item['line']}: same person as {where}; {item['kept']!r} is kept, "
+            f"  {_at(item)}: same person as {where}; {item['kept']!r} is kept, "
             f"{item['dropped']!r} is not"
         )
     if report.textless:
@@ -192,15 +208,16 @@ def _understood(found: dict[str, Any]) -> list[str]:
     told = [KINDS[found["kind"]]]
     if found["encoding"]:
         told.append(CHOICES.get(found["encoding"], found["encoding"]))
-    if found["sheet"]:
-        told.append(f"sheet {found['sheet']!r}")
+    if found["read"]:
+        several = "s" if len(found["read"]) > 1 else ""
+        told.append(f"sheet{several} {', '.join(map(repr, found['read']))}")
     told.append(f"titles on line {found['titles']}" if found["titles"] else "no titles")
     lines = ["Read as: " + ", ".join(told) + "."]
     if found["doubt"]:
         others = " or ".join(found["doubt"])
         lines.append(f"Where letters look wrong, try --encoding {others}.")
-    if len(found["sheets"]) > 1:
-        others = ", ".join(one for one in found["sheets"] if one != found["sheet"])
+    if found["unread"]:
+        others = ", ".join(found["unread"])
         lines.append(f"Not read: the other sheets ({others}). Choose one with --sheet.")
     lines += [f"Passed over: {line}" for line in found["headings"][:5]]
     columns = [

@@ -28,6 +28,8 @@ class Row:
     cells: list[str]
     #: What is wrong with the record itself, if anything.
     problem: str = ""
+    #: Places of formulas whose results the file does not hold.
+    unsolved: tuple[int, ...] = ()
 
 
 def sniff_delimiter(sample: str) -> str:

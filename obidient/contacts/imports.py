@@ -5,6 +5,7 @@ An import that died half-way is simply run again: every batch is an upsert by ph
 
 import csv
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,10 @@ from obidient.errors import Invalid
 BATCH = 2_000
 #: Characters of the name of a tag or list.
 LONGEST_LABEL = 100
+UNSOLVED = (
+    "There is a formula in place of the phone number, and the file does not hold its result. "
+    "Open the file in Excel or LibreOffice, save it there and import it again."
+)
 #: Problems kept for showing at once; the rest are in the file of problems.
 SHOWN = 50
 
@@ -39,7 +44,8 @@ class Report:
     """What an import did, or with `dry_run` would do.
 
     `met` are rows that came to the same person by different names, `places` the words for places
-    that nobody knows, `understood` how the file was read.
+    that nobody knows, `unsolved` the columns with formulas whose results the file does not hold,
+    `understood` how the file was read.
     """
 
     rows: int = 0
@@ -56,6 +62,7 @@ class Report:
     warnings: list[dict[str, Any]] = field(default_factory=list)
     met: list[dict[str, Any]] = field(default_factory=list)
     places: list[dict[str, Any]] = field(default_factory=list)
+    unsolved: list[dict[str, Any]] = field(default_factory=list)
     understood: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -126,7 +133,7 @@ class ProblemFile:
         if self._file:
             self._file.close()
 
-    def write(self, line: int, value: str, problem: str) -> None:
+    def write(self, line: str, value: str, problem: str) -> None:
         if self._file:
             self._writer.writerow([line, safe_cell(value), problem])
 
@@ -160,20 +167,21 @@ def run(
         if not dry_run:
             fields.keep({name: source.header[at] for at, name in columns.own.items()})
         placer = Placer()
-        run = _Run(
+        one_pass = _Run(
             source,
             RowReader(columns, placer, _surname_first(source.header, columns)),
             BatchWriter(
                 filter(None, tags),
                 "" if dry_run else list_name,
                 None if dry_run else import_id,
-                lambda *met: _met(report, problem_file, *met),
+                lambda *met: one_pass.tell_of_met(*met),
             ),
             report,
             problem_file,
+            columns.phones,
         )
-        run.copy(progress, Report.from_json(before or {}))
-        report.places, report.by_name_alone = placer.unknown(), placer.by_name_alone
+        one_pass.copy(progress, Report.from_json(before or {}))
+        one_pass.sum_up(placer)
         return report
 
 
@@ -194,24 +202,18 @@ def _label(name: str) -> str:
     return clean(name)
 
 
-def _met(
-    report: Report,
-    problems: ProblemFile,
-    line: int,
-    earlier: int,
-    phone: str,
-    kept: str,
-    dropped: str,
-) -> None:
-    """Tell of a row that came to the same person as another by a different name."""
-    report.met_count += 1
-    where = f"as line {earlier:,}" if earlier else "as a contact you have"
-    sentence = f"The same person {where}: {kept!r} is kept, {dropped!r} is not."
-    problems.write(line, phone, sentence)
-    if len(report.met) < SHOWN:
-        report.met.append(
-            {"line": line, "earlier": earlier, "value": phone, "kept": kept, "dropped": dropped}
-        )
+def unsolved_in(row: Row, phones: list[int]) -> list[int]:
+    """The places of its formulas that are of no use without their results."""
+    # Some programs put a nought where a result belongs; no phone number is one.
+    return [at for at in row.unsolved if not row.cells[at] or at in phones]
+
+
+def named(header: list[str], counts: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Columns of formulas without results, with how many of them there are."""
+    return [
+        {"title": header[at] or f"#{at + 1}" if at < len(header) else f"#{at + 1}", "count": count}
+        for at, count in sorted(counts.items())
+    ]
 
 
 @dataclass
@@ -223,6 +225,8 @@ class _Run:
     writer: BatchWriter
     report: Report
     problems: ProblemFile
+    phones: list[int]
+    unsolved: Counter[int] = field(default_factory=Counter)
 
     def copy(self, progress: Progress | None, before: Report) -> None:
         report = self.report
@@ -233,6 +237,12 @@ class _Run:
             if len(self.writer) >= BATCH or report.rows % (BATCH * 5) == 0:
                 self._flush(progress, before, self.source.position)
         self._flush(progress, before, self.source.size)
+
+    def sum_up(self, placer: Placer) -> None:
+        """Tell what is known at the end alone."""
+        report = self.report
+        report.places, report.by_name_alone = placer.unknown(), placer.by_name_alone
+        report.unsolved = named(self.source.header, self.unsolved)
 
     def _flush(self, progress: Progress | None, before: Report, position: int) -> None:
         report, writer = self.report, self.writer
@@ -254,6 +264,8 @@ class _Run:
                 progress(report, position, self.source.size)
 
     def _take(self, row: Row) -> None:
+        if row.unsolved:
+            self.unsolved.update(unsolved_in(row, self.phones))
         try:
             if row.problem:
                 raise ValueError(row.problem)
@@ -268,19 +280,40 @@ class _Run:
             report.flagged += 1
             if len(report.warnings) < SHOWN:
                 sentence = " ".join(person.warnings) or "The register does not know this place."
-                report.warnings.append({"line": row.line, "problem": sentence})
+                report.warnings.append({**self.source.place(row.line), "problem": sentence})
         self.writer.add(person)
 
     def _leave_out(self, row: Row, problem: str) -> None:
-        if [" ".join(cell.split()) for cell in row.cells] == self.source.header:
-            # The titles once more, as at the head of each printed page.
+        if self.source.repeats_titles(row.cells):
             self.report.rows -= 1
             return
         value = "" if row.problem else self.reader.given_phone(row.cells)
+        if any(at in self.phones for at in row.unsolved):
+            problem = UNSOLVED
+        place = self.source.place(row.line)
         self.report.bad += 1
-        self.problems.write(row.line, value, problem)
+        self.problems.write(_told(place), value, problem)
         if len(self.report.errors) < SHOWN:
-            self.report.errors.append({"line": row.line, "value": value, "problem": problem})
+            self.report.errors.append({**place, "value": value, "problem": problem})
+
+    def tell_of_met(self, line: int, earlier: int, phone: str, kept: str, dropped: str) -> None:
+        """Tell of a row that came to the same person as another by a different name."""
+        report, place = self.report, self.source.place(line)
+        before = self.source.place(earlier)
+        report.met_count += 1
+        where = f"as line {_told(before)}" if earlier else "as a contact you have"
+        sentence = f"The same person {where}: {kept!r} is kept, {dropped!r} is not."
+        self.problems.write(_told(place), phone, sentence)
+        if len(report.met) < SHOWN:
+            met = {"value": phone, "kept": kept, "dropped": dropped, "earlier": before["line"]}
+            if "sheet" in before:
+                met["earlierSheet"] = before["sheet"]
+            report.met.append({**place, **met})
+
+
+def _told(place: Mapping[str, Any]) -> str:
+    """A line in words; several sheets have one of its number."""
+    return f"{place['line']} of sheet {place['sheet']}" if "sheet" in place else str(place["line"])
 
 
 def preview(
@@ -302,8 +335,11 @@ def preview(
         for at, column in enumerate(found):
             cells = (row.cells[at].strip() for row in source.sample if at < len(row.cells))
             column["sample"] = " · ".join(list(dict.fromkeys(filter(None, cells)))[:3])[:120]
+        unsolved = Counter(at for row in source.sample for at in unsolved_in(row, columns.phones))
         return {
             **source.understood(),
+            "choices": source.sheets(),
+            "unsolved": named(source.header, unsolved),
             "columns": found,
             "rows": [row.cells for row in source.sample[:rows]],
             "trouble": trouble,

@@ -1,25 +1,21 @@
 """A list of people in whatever file it comes: opened, and its titles found."""
 
 import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from obidient.contacts import columns, numbers
 from obidient.contacts.csvfile import CsvFile, Row
+from obidient.contacts.headings import Top, begin, one_each
 from obidient.contacts.markup import Table
 from obidient.contacts.other_workbook import OtherWorkbook
-from obidient.contacts.titles import is_made_up
+from obidient.contacts.sheets import APART, Book, Together, chosen, look
 from obidient.contacts.vcards import VcardFile
 from obidient.contacts.workbook import MACROS, PROTECTED, Workbook, kind_of
 from obidient.errors import Invalid
 
-#: Rows by whose cells columns are told.
-SAMPLE = 200
-#: Titles are looked for among so many rows.
-_TOP = 20
 #: How files begin that hold no table.
 _MAGIC = {
     b"%PDF": "a PDF. Export the table as Excel or CSV",
@@ -34,6 +30,8 @@ _MAGIC = {
 }
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _ZIP = b"PK\x03\x04"
+#: Kinds whose first row is ours and names the columns.
+_TITLED = ("vcard",)
 KINDS = {
     "csv": "Text (CSV)",
     "xlsx": "Excel workbook",
@@ -50,7 +48,8 @@ KINDS = {
 class Reading:
     """How a person says that a file is to be read; what is left open is found out.
 
-    `titles` is the line that names the columns, 0 where none does.
+    `titles` is the line that names the columns, 0 where none does; `sheet` one sheet or several,
+    with `/` between them, which no name of a sheet may have in it, or `*` for all that go together.
     """
 
     encoding: str = ""
@@ -94,7 +93,7 @@ def _open(path: Path, reading: Reading) -> Source:
         if head.startswith(magic):
             raise Invalid(f"This is no list but {what}.")
     if head.startswith((_OLD_EXCEL, _ZIP)):
-        return _open_workbook(path, head, reading.sheet)
+        return _open_workbook(path, head)
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if start.startswith(b"begin:vcard"):
         return VcardFile(path, reading.encoding)
@@ -107,18 +106,18 @@ def _open(path: Path, reading: Reading) -> Source:
     return CsvFile(path, reading.encoding, reading.delimiter)
 
 
-def _open_workbook(path: Path, head: bytes, sheet: str) -> Source:
+def _open_workbook(path: Path, head: bytes) -> Source:
     if head.startswith(_ZIP):
         if kind_of(path) == "ods":
-            return OtherWorkbook(path, "ods", sheet)
-        return Workbook(path, sheet)
+            return OtherWorkbook(path, "ods")
+        return Workbook(path)
     # An encrypted workbook, and one with macros, has a stream of that name.
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
         if held.find("EncryptedPackage".encode("utf-16-le")) >= 0:
             raise Invalid(PROTECTED)
         if held.find("_VBA_PROJECT".encode("utf-16-le")) >= 0:
             raise Invalid(MACROS)
-    return OtherWorkbook(path, "xls", sheet)
+    return OtherWorkbook(path, "xls")
 
 
 class ListFile:
@@ -131,66 +130,37 @@ class ListFile:
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
         self.reading = reading or Reading()
         self.source = _open(path, self.reading)
+        #: The sheets that are read, of a workbook.
+        self.read: list[str] = []
         try:
-            self._choose_sheet()
             self._begin()
         except BaseException:
             self.source.close()
             raise
 
-    def _choose_sheet(self) -> None:
-        """The first sheet that holds numbers, unless a person chose one."""
-        source = self.source
-        if isinstance(source, Workbook | OtherWorkbook) and not self.reading.sheet:
-            for sheet in source.sheets[:20]:
-                source.choose(sheet)
-                if any(numbers.any_in(row.cells) for row in islice(iter(source), SAMPLE)):
-                    return
-            source.choose(source.sheets[0])
-
     def _begin(self) -> None:
-        rows = iter(self.source)
-        first = list(islice(rows, SAMPLE + _TOP))
-        if not first:
-            raise Invalid("The file is empty.")
-        if first[0].problem:
-            raise Invalid(
-                "The quotes of the first line, which names the columns, don't match. Correct them "
-                "in the file, or save it anew from Excel."
-            )
-        at, people = self._find_titles(first)
-        above = first[: people if at < 0 else at]
-        self.headings = [" ".join(" ".join(row.cells).split())[:200] for row in above]
-        self.titles = first[at].line if at >= 0 else 0
-        rest = first[people:]
-        widest = max((len(row.cells) for row in rest), default=0)
-        titles = [" ".join(cell.split()) for cell in first[at].cells] if at >= 0 else []
-        self.header = titles + [""] * (min(widest, 200) - len(titles))
-        self._rows: Iterator[Row] = chain(rest, rows)
-        if at < 0 and _is_of_numbers_alone(rest):
-            # 08035550001, 08035550002, 08035550003: each is somebody.
-            self.header = [""]
-            self._rows = _one_each(self._rows)
-            rest = list(_one_each(rest))
-        self.sample = rest[:SAMPLE]
-
-    def _find_titles(self, first: list[Row]) -> tuple[int, int]:
-        """As `find_titles`, unless a person has said which line it is."""
-        told = self.reading.titles
-        if self.source.kind == "vcard":
-            return 0, 1
-        if told == 0:
-            return -1, 0
-        if told is not None:
-            for at, row in enumerate(first):
-                if row.line >= told:
-                    return at, at + 1
-            raise Invalid(f"There is no line {told} near the beginning of the file.")
-        return find_titles([row.cells for row in first])
+        source = self.source
+        self._together: Together | None = None
+        if isinstance(source, Book) and source.sheets:
+            self.read = chosen(source, self.reading.sheet, self.reading.titles)
+            source.choose(self.read[0])
+            if len(self.read) > 1:
+                self._together = Together(source, self.read, self.reading.titles)
+        if self._together:
+            top, self._rows = self._together.top, iter(self._together)
+        else:
+            rows = iter(source)
+            first = begin(rows)
+            top = Top.of(first, self.reading.titles, is_titled=source.kind in _TITLED)
+            self._rows = chain(first[top.people :], rows)
+            if top.one_each:
+                self._rows = one_each(self._rows)
+        self.headings, self.titles, self.header = top.headings, top.titles, top.header
+        self.sample = top.sample
 
     @property
     def position(self) -> int:
-        return self.source.position
+        return self._together.position if self._together else self.source.position
 
     @property
     def size(self) -> int:
@@ -208,6 +178,25 @@ class ListFile:
     def __iter__(self) -> Iterator[Row]:
         return self._rows
 
+    def place(self, line: int) -> dict[str, Any]:
+        """Where a row is, for a report: its line, and the sheet where several are read."""
+        if self._together is None or not line:
+            return {"line": line}
+        sheet, line = self._together.sheet_of(line)
+        return {"line": line, "sheet": sheet}
+
+    def repeats_titles(self, cells: list[str]) -> bool:
+        """Whether a row is the titles once more, as at the head of each printed page."""
+        width = len(self.header) - bool(self._together)
+        return [" ".join(cell.split()) for cell in cells][:width] == self.header[:width]
+
+    def sheets(self) -> list[dict[str, Any]]:
+        """All sheets of a workbook, for choosing; the rows can't be read afterwards."""
+        source = self.source
+        if not isinstance(source, Book) or len(source.sheets) + len(source.hidden) < 2:
+            return []
+        return look(source, self.read, self.reading.titles)
+
     def understood(self) -> dict[str, Any]:
         """How the file was read, for the page and the API."""
         source = self.source
@@ -216,56 +205,11 @@ class ListFile:
             "encoding": source.encoding.removesuffix("-sig"),
             "doubt": list(source.doubt),
             "delimiter": source.delimiter,
-            "sheet": getattr(source, "sheet", ""),
+            "sheet": APART.join(self.read),
             "sheets": getattr(source, "sheets", []),
+            "hidden": getattr(source, "hidden", []),
+            "read": self.read,
+            "unread": [one for one in getattr(source, "sheets", []) if one not in self.read],
             "titles": self.titles,
             "headings": self.headings,
         }
-
-
-def _is_of_numbers_alone(rows: list[Row]) -> bool:
-    """Whether people's numbers follow each other in a line, three and more, and nothing else."""
-    cells = [cell for row in rows for cell in row.cells if cell.strip()]
-    widest = max((len(row.cells) for row in rows), default=0)
-    return (widest > 2 or (widest == 2 and len(rows) == 1)) and all(map(numbers.is_number, cells))
-
-
-def _one_each(rows: Iterable[Row]) -> Iterator[Row]:
-    for row in rows:
-        for cell in row.cells:
-            if cell.strip():
-                yield Row(row.line, [cell], row.problem)
-
-
-def find_titles(rows: list[list[str]]) -> tuple[int, int]:
-    """Which of the first rows names the columns, -1 where none does, and where people begin.
-
-    It is the row with the most titles that we know, or the one above the first phone number that
-    fills as many columns as the rows below it. Without titles, what is above the people and fills
-    less than half of their columns is passed over.
-    """
-    people = next((at for at, cells in enumerate(rows) if numbers.any_in(cells)), None)
-    above = rows[: min(_TOP, len(rows) if people is None else people)]
-    known = [columns.known_titles(cells) for cells in above]
-    most = max(known, default=0)
-    if most:
-        # Of two alike, the one nearer to the people.
-        best = len(known) - 1 - known[::-1].index(most)
-        return best, best + 1
-    if people is None:
-        return 0, 1
-    if people == 0:
-        return -1, 0
-    # The titles are in words of their own, such as a language that we don't know.
-    filled = sum(bool(cell.strip()) for cell in rows[people])
-    last = rows[people - 1]
-    named = sum(
-        bool(cell.strip()) and (not any(map(str.isdigit, cell)) or is_made_up(cell))
-        for cell in last
-    )
-    if 2 * named >= filled and (named > 1 or filled == 1):
-        return people - 1, people
-    begin = people
-    while begin and 2 * sum(bool(cell.strip()) for cell in rows[begin - 1]) >= filled > 1:
-        begin -= 1
-    return -1, begin

@@ -12,14 +12,17 @@ from obidient.contacts import encodings
 from obidient.contacts.csvfile import Row
 from obidient.errors import Invalid
 
+Rows = list[list[str]]
 #: They are read as a whole, not as streams.
 MOST_BYTES = 60_000_000
 
 
 class Table:
-    """A file read at once; `kind` is html, xml or json."""
+    """A file read at once; `kind` is html, xml or json. `sheets` are those of an XML spreadsheet,
+    or the lists that a JSON object holds."""
 
     delimiter = ""
+    sheet = ""
 
     def __init__(self, path: Path, kind: str, encoding: str = "") -> None:
         self.kind = kind
@@ -28,15 +31,20 @@ class Table:
             raise Invalid(f"This {kind.upper()} file is too large. Save the table as .xlsx or CSV.")
         found = encodings.Found(encoding) if encoding else encodings.guess(path)
         self.encoding, self.doubt = found.encoding, found.others
-        self._path = path
+        text = path.read_bytes().decode(self.encoding, "replace")
+        self._tables = {"html": _html, "xml": _xml, "json": _json}[kind](text)
+        self.sheets = list(self._tables) if len(self._tables) > 1 else []
+        self.hidden: list[str] = []
+        self.choose(next(iter(self._tables)))
+
+    def choose(self, sheet: str) -> None:
+        self.sheet = sheet
 
     def close(self) -> None:
         """Nothing is held open."""
 
     def __iter__(self) -> Iterator[Row]:
-        text = self._path.read_bytes().decode(self.encoding, "replace")
-        read = {"html": _html, "xml": _xml, "json": _json}[self.kind]
-        for number, cells in enumerate(read(text), 1):
+        for number, cells in enumerate(self._tables[self.sheet], 1):
             if any(cell.strip() for cell in cells):
                 yield Row(number, cells)
 
@@ -70,31 +78,30 @@ class _Cells(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def _html(text: str) -> Iterator[list[str]]:
+def _html(text: str) -> dict[str, Rows]:
     reader = _Cells()
     reader.feed(text)
     reader.close()
     if not reader.rows:
         raise Invalid("This is a web page without a table, not a list. Save the table as .xlsx.")
-    yield from ([cell.strip() for cell in row] for row in reader.rows)
+    return {"": [[cell.strip() for cell in row] for row in reader.rows]}
 
 
-class _Sheet:
-    """Rows of the first worksheet of an XML spreadsheet (SpreadsheetML of 2003)."""
+class _Sheets:
+    """Rows of the worksheets of an XML spreadsheet (SpreadsheetML of 2003), by their names."""
 
     def __init__(self) -> None:
-        self.rows: list[list[str]] = []
-        self.sheets = 0
+        self.found: dict[str, Rows] = {}
+        self.rows: Rows = []
         self._in_data = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
         at = attributes.get("ss:Index", attributes.get("Index", ""))
         if name == "Worksheet":
-            self.sheets += 1
-        if self.sheets != 1:
-            return
-        if name == "Row":
+            title = attributes.get("ss:Name", attributes.get("Name", ""))
+            self.rows = self.found.setdefault(title or f"Sheet{len(self.found) + 1}", [])
+        elif name == "Row":
             self.rows.append([])
         elif name == "Cell" and self.rows:
             row = self.rows[-1]
@@ -109,7 +116,7 @@ class _Sheet:
             self._in_data = False
 
     def data(self, text: str) -> None:
-        if self._in_data and self.sheets == 1 and self.rows and self.rows[-1]:
+        if self._in_data and self.rows and self.rows[-1]:
             self.rows[-1][-1] += text
 
 
@@ -117,8 +124,8 @@ def _refuse(*_told: Any) -> None:
     raise Invalid("This XML file defines entities of its own and is not read. Save it as .xlsx.")
 
 
-def _xml(text: str) -> Iterator[list[str]]:
-    sheet, parser = _Sheet(), expat.ParserCreate("utf-8")
+def _xml(text: str) -> dict[str, Rows]:
+    sheet, parser = _Sheets(), expat.ParserCreate("utf-8")
     parser.StartElementHandler, parser.EndElementHandler = sheet.start, sheet.end
     parser.CharacterDataHandler = sheet.data
     parser.EntityDeclHandler = _refuse
@@ -126,27 +133,32 @@ def _xml(text: str) -> Iterator[list[str]]:
         parser.Parse(text.lstrip("\ufeff").encode("utf-8"), True)
     except expat.ExpatError as error:
         raise Invalid(f"This XML file is damaged: {error}.") from None
-    if not sheet.rows:
+    if not any(sheet.found.values()):
         raise Invalid("This is an XML file without a spreadsheet. Save the table as .xlsx or CSV.")
-    yield from sheet.rows
+    return sheet.found
 
 
-def _json(text: str) -> Iterator[list[str]]:
-    """A list of objects, as KoBo and others export: their keys are the titles."""
+def _json(text: str) -> dict[str, Rows]:
+    """Lists of objects, as KoBo and others export: their keys are the titles."""
     try:
         found = orjson.loads(text.lstrip("\ufeff"))
     except orjson.JSONDecodeError as error:
         raise Invalid(f"This is JSON, but damaged: {error}. Export it again, or as CSV.") from None
-    if isinstance(found, dict):
-        lists = [value for value in found.values() if isinstance(value, list) and value]
-        found = max(lists, key=len, default=[])
-    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-    if not rows:
+    if not isinstance(found, dict):
+        found = {"": found}
+    lists = {
+        key: rows
+        for key, value in found.items()
+        if isinstance(value, list) and (rows := [row for row in value if isinstance(row, dict)])
+    }
+    if not lists:
         raise Invalid("This is JSON without a list of people. Export the table as .xlsx or CSV.")
-    titles = list(dict.fromkeys(key for row in rows for key in row))
-    yield titles
-    for row in rows:
-        yield [_as_text(row.get(title)) for title in titles]
+    return {key: _table_of(rows) for key, rows in lists.items()}
+
+
+def _table_of(objects: list[dict[str, Any]]) -> Rows:
+    titles = list(dict.fromkeys(key for row in objects for key in row))
+    return [titles, *([_as_text(row.get(title)) for title in titles] for row in objects)]
 
 
 def _as_text(value: Any) -> str:

@@ -5,7 +5,8 @@ import re
 #: What people write into a cell that holds nothing.
 NOTHING = frozenset(
     "n/a na n.a n.a. nil none null #n/a #na nan undefined unknown - -- --- – — . .. ... / x xx xxx "
-    "0 #ref! #value! #name? (null) <null> <na> not-applicable".split()
+    "0 #ref! #value! #name? #div/0! #num! #null! #error! err:502 err:504 err:508 (null) <null> "
+    "<na> not-applicable".split()
 ) | {"not available", "not applicable", "no name", "not given", "not stated",
     "no phone", "no number", "no gsm", "unspecified", "nill", "0/0/00", "00/00/0000", "0000-00-00",
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from obidient.contacts.formulas import constant
 from obidient.contacts.phones import normalise
 
 #: Between numbers: Google's `:::`, signs, "or", a line break.
@@ -39,6 +40,8 @@ def read(text: str) -> list[str]:
     try:
         return [normalise(text)]
     except ValueError:
+        if text[:1] == "=" and (told := constant(text)) is not None:
+            return read(told)
         found = _several(text)
         if not found:
             raise

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from obidient.contacts.csvfile import Row
-from obidient.contacts.workbook import MOST_COLUMNS, PROTECTED, as_text, chosen
+from obidient.contacts.formulas import Formula
+from obidient.contacts.workbook import PROTECTED, parted, row_of
 from obidient.errors import Invalid
 
 _CHILD = Path(__file__).with_name("other_workbook_child.py")
@@ -27,37 +28,38 @@ logger = logging.getLogger(__name__)
 
 
 class OtherWorkbook:
-    """One sheet of such a workbook; `sheets` names all of them. Raises Invalid."""
+    """One sheet of such a workbook, as in `Workbook`. Raises Invalid."""
 
     encoding = delimiter = ""
     doubt: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, kind: str, sheet: str = "") -> None:
+    def __init__(self, path: Path, kind: str) -> None:
         self.kind, self.size = kind, path.stat().st_size
         self._rows = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
         try:
             _convert(path, KINDS[kind], self._rows)
             self._written = self._rows.seek(0, 2)
             #: Name of a sheet -> where its rows begin.
-            self._begins = self._find_sheets()
-            self.sheet = chosen(self.sheets, sheet)
+            self._begins, hidden = self._find_sheets()
+            self.sheets, self.hidden = parted(list(self._begins), hidden)
+            self.sheet = self.sheets[0]
         except BaseException:
             self._rows.close()
             raise
         self._done = 0
 
-    def _find_sheets(self) -> dict[str, int]:
-        found, place = {}, 0
+    def _find_sheets(self) -> tuple[dict[str, int], list[str]]:
+        """Where the rows of each sheet begin, and which of them are hidden."""
+        found, hidden, place = {}, [], 0
         self._rows.seek(0)
         for line in self._rows:
             place += len(line)
             if line.startswith(b"{"):
-                found[json.loads(line)["sheet"]] = place
-        return found
-
-    @property
-    def sheets(self) -> list[str]:
-        return list(self._begins)
+                told = json.loads(line)
+                found[told["sheet"]] = place
+                if told["hidden"]:
+                    hidden.append(told["sheet"])
+        return found, hidden
 
     @property
     def position(self) -> int:
@@ -76,16 +78,17 @@ class OtherWorkbook:
             if line.startswith(b"{"):
                 return
             self._done += len(line)
-            cells = [as_text(_value(one)) for one in json.loads(line)[:MOST_COLUMNS]]
-            while cells and not cells[-1]:
-                cells.pop()
-            if cells:
-                yield Row(number, cells)
+            values = enumerate(json.loads(line), 1)
+            row = row_of(number, {at: _value(one) for at, one in values if one != ""})
+            if row.cells:
+                yield row
 
 
 def _value(given: Any) -> Any:
     if not isinstance(given, dict):
         return given
+    if "formula" in given:
+        return Formula(given["formula"])
     day = given["day"]
     return datetime.fromisoformat(day) if "T" in day else date.fromisoformat(day)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from obidient.contacts import names, numbers, phones
 from obidient.contacts.columns import Columns
+from obidient.contacts.formulas import constant
 from obidient.contacts.phones import textless
 from obidient.contacts.places import Placer
 from obidient.contacts.suppression import erased_hashes, hashed
@@ -55,7 +56,9 @@ class Person:
 
 
 def clean(text: str, longest: int = _LONGEST_NAME) -> str:
-    """NFC, without unseen characters, single spaces, of bearable length."""
+    """NFC, without unseen characters, single spaces, of bearable length; ="Ada" is Ada."""
+    if text[:1] == "=":
+        text = constant(text) or text
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()[:longest]
     text = unicodedata.normalize("NFC", _UNSAFE.sub("", text))

@@ -7,12 +7,14 @@ grows with the sheet.
 import re
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from obidient.contacts.csvfile import Row
+from obidient.contacts.formulas import Formula
+from obidient.contacts.workbook_cells import rows_of
 from obidient.errors import Invalid
 
 #: Bytes of all parts of a workbook when unpacked; a million rows take about 250 MB.
@@ -31,13 +33,16 @@ MACROS = "This workbook has macros. Save it as an Excel workbook (.xlsx) and try
 
 
 class Workbook:
-    """One sheet of a workbook; `sheets` names all of them. `position` grows with the rows read."""
+    """One sheet of a workbook, the first unless `choose` says otherwise.
+
+    `sheets` names those that are shown, `hidden` the others. `position` grows with the rows read.
+    """
 
     kind = "xlsx"
     encoding = delimiter = ""
     doubt: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, sheet: str = "") -> None:
+    def __init__(self, path: Path) -> None:
         # Takes 0.3 s and 12 MB, which no process needs before somebody uploads a workbook.
         import openpyxl
         from openpyxl.utils.exceptions import InvalidFileException
@@ -51,14 +56,11 @@ class Workbook:
             )
         except (InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as error:
             raise Invalid(f"This workbook can't be read: {error}. Save it anew as .xlsx.") from None
-        shown = [one for one in self._book.worksheets if one.sheet_state == "visible"]
-        self._sheets = {one.title: one for one in shown or self._book.worksheets}
-        self.sheet = chosen(self.sheets, sheet)
+        self._sheets = {one.title: one for one in self._book.worksheets}
+        hidden = [one.title for one in self._book.worksheets if one.sheet_state != "visible"]
+        self.sheets, self.hidden = parted(list(self._sheets), hidden)
+        self.sheet = self.sheets[0]
         self._done = 0.0
-
-    @property
-    def sheets(self) -> list[str]:
-        return list(self._sheets)
 
     @property
     def position(self) -> int:
@@ -73,31 +75,46 @@ class Workbook:
 
     def __iter__(self) -> Iterator[Row]:
         sheet: Any = self._sheets[self.sheet]
-        rows = sheet.max_row or 0
         # What a sheet says of its own size is a hint: some programs write none, others A1.
-        sheet.reset_dimensions()
+        rows = sheet.max_row or 0
         end, cells, empty = time.monotonic() + MOST_SECONDS, 0, 0
-        for line, whole in enumerate(sheet.iter_rows(values_only=True), 1):
-            values = whole[:MOST_COLUMNS]
-            cells += len(values)
+        for line, given in rows_of(sheet):
+            cells += len(given)
             if cells > MOST_CELLS or time.monotonic() > end:
                 raise Invalid("This sheet is too large. Cut it into several files.")
             self._done = line / max(rows, line)
-            texts = [as_text(value) for value in values]
-            if any(texts):
+            row = row_of(line, {cell["column"]: cell["value"] for cell in given})
+            if any(row.cells) or row.unsolved:
                 empty = 0
-                yield Row(line, texts)
+                yield row
             elif (empty := empty + 1) > MOST_EMPTY:
                 return
 
 
-def chosen(sheets: Sequence[str], wanted: str) -> str:
-    """The sheet of that name, or the first. Raises Invalid when there is none."""
+def row_of(line: int, values: Mapping[int, Any]) -> Row:
+    """A row of the values of its columns, the first being 1."""
+    wanted = {at: value for at, value in values.items() if at <= MOST_COLUMNS}
+    texts = [""] * max(wanted, default=0)
+    unsolved: tuple[int, ...] = ()
+    for at, value in wanted.items():
+        if isinstance(value, Formula):
+            texts[at - 1] = value.shown()
+            if value.is_open():
+                unsolved += (at - 1,)
+        elif value is not None:
+            texts[at - 1] = as_text(value)
+    return Row(line, texts, "", unsolved)
+
+
+def parted(sheets: Sequence[str], hidden: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The sheets that are shown, and the hidden ones; where all are hidden, all count as shown.
+
+    Raises Invalid when there is none.
+    """
     if not sheets:
         raise Invalid("There is no sheet with cells in this workbook.")
-    if wanted and wanted not in sheets:
-        raise Invalid(f"There is no sheet {wanted[:40]!r}. There are: {', '.join(sheets)}.")
-    return wanted or sheets[0]
+    shown = [name for name in sheets if name not in hidden]
+    return (shown, list(hidden)) if shown else (list(sheets), [])
 
 
 def kind_of(path: Path) -> str:

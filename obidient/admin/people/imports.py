@@ -19,6 +19,7 @@ from obidient.contacts.columns import FURTHER, OWN, slug
 from obidient.contacts.encodings import CHOICES
 from obidient.contacts.lists import KINDS, Reading
 from obidient.contacts.models import ContactList
+from obidient.contacts.sheets import ALL, APART
 from obidient.errors import Invalid, NotFound, Problem
 from obidient.jobs import Job
 
@@ -34,6 +35,14 @@ FIELD_WORDS = {
     "ward": "Ward",
     "polling_unit": "Polling unit",
     "tags": "Tags",
+}
+#: What becomes of a sheet of a workbook.
+SHEET_STATES = {
+    "read": "read",
+    "same": "not read, the same titles",
+    "other": "not read, other titles",
+    "nobody": "not read, no phone numbers",
+    "empty": "empty",
 }
 
 
@@ -76,6 +85,9 @@ class Imports(SecureView):
         """How the file was understood, and which column is which; anything can be changed."""
         path, name = _stored(key), request.args.get("name", "upload.csv")
         go = request.form.get("go")
+        if go in ("trial", "now") and _is_read_otherwise():
+            flash("You changed how the file is read. Look at its columns again first.", "error")
+            go = "read"
         if go in ("trial", "now"):
             try:
                 job = _start(path, name, dry_run=go == "trial")
@@ -85,13 +97,15 @@ class Imports(SecureView):
                 return redirect(self.get_url(".job", job_id=job.id))
         # Read in another way, it has other columns: what was said of the old ones is dropped.
         mapping = _mapping() if go in ("trial", "now") else {}
-        preview = _preview(path, mapping)
+        preview = _preview(path, mapping, go)
         return self.render(
             "admin/contacts/columns.html",
             preview=preview,
             name=name,
+            go=go,
             kinds=KINDS,
             words=FIELD_WORDS,
+            sheet_states=SHEET_STATES,
             encodings=CHOICES,
             own=fields.own(),
             slug=slug,
@@ -193,19 +207,33 @@ def _mapping() -> dict[str, str]:
     }
 
 
-def _reading() -> dict[str, str]:
-    names = ("encoding", "delimiter", "sheet", "titles")
+def _reading(go: str | None = None) -> dict[str, str]:
+    """How the form says that the file is to be read."""
+    go = go or request.form.get("go")
+    names = ("encoding", "delimiter", "titles")
     found = {name: request.form.get(name, "").strip("\n ") for name in names}
-    if request.form.get("go") == "read" and found["titles"] == request.form.get("was-titles"):
+    found["sheet"] = APART.join(request.form.getlist("sheet"))
+    if go == "all-sheets":
+        found["sheet"] = ALL
+    if go in ("read", "all-sheets") and found["titles"] == request.form.get("was-titles"):
         # Read in another way, the titles may be elsewhere.
         found["titles"] = ""
     return found
 
 
-def _preview(path: Path, mapping: dict[str, str]) -> dict[str, Any]:
+def _is_read_otherwise() -> bool:
+    """Whether the form wants another sheet, delimiter or line of titles than its columns are of."""
+    wanted = _reading()
+    return any(
+        wanted[name] != request.form.get(f"was-{name}", wanted[name])
+        for name in ("sheet", "delimiter", "titles")
+    )
+
+
+def _preview(path: Path, mapping: dict[str, str], go: str | None) -> dict[str, Any]:
     """The file as the form says it is to be read; where that can't be done, as it is without."""
     try:
-        return imports.preview(path, Reading.of(_reading()), mapping)
+        return imports.preview(path, Reading.of(_reading(go)), mapping)
     except Problem as error:
         flash(error.detail, "error")
         return imports.preview(path)
