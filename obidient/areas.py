@@ -142,6 +142,12 @@ def find_lga(text: str, state_code: str | None = None) -> str | None:
     return codes[0] if codes else None
 
 
+@lru_cache(10_000)
+def lgas_named(name: str) -> tuple[str, ...]:
+    """The codes of all LGAs of a name."""
+    return tuple(_lgas_by_name().get(_lga_key(name), ())) if name else ()
+
+
 def state_names() -> dict[str, str]:
     """Squeezed name -> code of all states."""
     return {_state_key(name): code for code, name in STATES.items()}

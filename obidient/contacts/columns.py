@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from obidient.areas import Ambiguous, find_lga, find_state
-from obidient.contacts import names, numbers, titles
+from obidient.contacts import names, numbers, place_columns, titles
 from obidient.contacts.csvfile import Row
 from obidient.errors import Invalid
 from obidient.letters import without_marks
@@ -23,6 +23,8 @@ FIELDS = (
 )
 #: A column of numbers that are used where the one before is empty, and kept beside it elsewhere.
 FURTHER = "phone2"
+#: A column with state, LGA and ward in one cell, or an address that names them.
+PLACE = "place"
 #: Before the name of a field of one's own, in a mapping.
 OWN = "field:"
 #: The title of the column that says which sheet somebody was on, where several are read as one.
@@ -44,6 +46,11 @@ class Columns:
     own: dict[int, str] = field(default_factory=dict)
     #: Where the country codes of the numbers stand.
     country_code: int | None = None
+    #: Where places stand that are whole in one cell, the levels that its title names, and the field
+    #: of one's own that keeps what is more than a place: a street.
+    whole: int | None = None
+    levels: frozenset[str] = frozenset()
+    kept_as: str = ""
 
     def of(self, place: int) -> str:
         """What a column is taken for: a field, `field:NAME`, or nothing."""
@@ -51,6 +58,8 @@ class Columns:
             return "phone" if place == self.phones[0] else FURTHER
         if place in self.own:
             return OWN + self.own[place]
+        if place == self.whole:
+            return PLACE
         return next((name for name, at in self.fields.items() if at == place), "")
 
 
@@ -85,13 +94,34 @@ def recognise(header: Sequence[str], sample: Sequence[Row] = ()) -> Columns:
             best = max(wanted, key=lambda place: (said[place][1], bool(cells[place]), -place))
             found.fields[name] = best
     _by_cells(told, cells, found)
+    _find_whole(told, cells, found)
     for place, title in enumerate(header):
         if titles.is_country_code(title):
             found.country_code = place
         has_any = bool(cells[place]) or _has_answers(sample, place)
         if len(found.own) < MOST_OWN and not found.of(place) and _is_kept(title, has_any):
             found.own[place] = _free(slug(title), found)
+    _name_whole(found, header)
     return found
+
+
+def _find_whole(told: list[str], cells: list[list[str]], found: Columns) -> None:
+    """The column whose cells hold places as a whole, if any."""
+    taken = {
+        *found.phones,
+        *(found.fields[name] for name in (*_NAMES, "tags") if name in found.fields),
+    }
+    place = place_columns.whole(told, cells, taken, found.fields)
+    if place is not None:
+        _release(found, place)
+        found.whole = place
+
+
+def _name_whole(found: Columns, header: Sequence[str]) -> None:
+    if found.whole is not None:
+        title = header[found.whole]
+        found.levels = titles.levels(title)
+        found.kept_as = _free(slug(title) or PLACE, found)
 
 
 def _cells(sample: Sequence[Row], place: int) -> list[str]:
@@ -212,6 +242,7 @@ def assign(
     )
     rest = [at for at in found.phones if at not in (*chosen, *further)]
     found.phones = [*chosen, *rest, *further]
+    _name_whole(found, header)
     if not found.phones:
         raise Invalid(
             "No column is named like a phone number or holds any. Name one `phone`, or say which "
@@ -236,15 +267,19 @@ def _place(found: Columns, place: int, value: str) -> None:
         if not name or name in FIELDS:
             raise Invalid(f"A field of your own can't be called {value.removeprefix(OWN)[:40]!r}.")
         found.own[place] = name if name not in found.own.values() else _free(name, found)
+    elif value == PLACE:
+        found.whole = place
     elif value:
         _known(value)
         found.fields[value] = place
 
 
 def _title(found: Columns, name: str, title: str, header: Sequence[str]) -> None:
-    if not name.startswith(OWN):
+    if not name.startswith(OWN) and name != PLACE:
         _known(name)
     if not title:
+        if name == PLACE:
+            found.whole = None
         if name == "phone":
             found.phones = []
         found.fields.pop(name, None)
@@ -268,7 +303,9 @@ def _title(found: Columns, name: str, title: str, header: Sequence[str]) -> None
 
 def _known(name: str) -> None:
     if name not in FIELDS:
-        raise Invalid(f"There is no field {name[:40]!r}. Choose from: {', '.join(FIELDS)}.")
+        raise Invalid(
+            f"There is no field {name[:40]!r}. Choose from: {', '.join((*FIELDS, PLACE))}."
+        )
 
 
 def _release(found: Columns, place: int) -> None:
@@ -276,3 +313,5 @@ def _release(found: Columns, place: int) -> None:
     found.fields = {name: at for name, at in found.fields.items() if at != place}
     found.phones = [at for at in found.phones if at != place]
     found.own.pop(place, None)
+    if found.whole == place:
+        found.whole = None

@@ -181,7 +181,7 @@ def run(
             columns.phones,
         )
         one_pass.copy(progress, Report.from_json(before or {}))
-        one_pass.sum_up(placer)
+        one_pass.sum_up(placer, columns)
         return report
 
 
@@ -238,9 +238,11 @@ class _Run:
                 self._flush(progress, before, self.source.position)
         self._flush(progress, before, self.source.size)
 
-    def sum_up(self, placer: Placer) -> None:
+    def sum_up(self, placer: Placer, columns: Columns) -> None:
         """Tell what is known at the end alone."""
         report = self.report
+        if columns.whole is not None and self.reader.has_kept_places and not report.dry_run:
+            fields.keep({columns.kept_as: self.source.header[columns.whole]})
         report.places, report.by_name_alone = placer.unknown(), placer.by_name_alone
         report.unsolved = named(self.source.header, self.unsolved)
 

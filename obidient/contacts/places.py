@@ -3,12 +3,14 @@
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
 from obidient import areas
 from obidient.areas import Area, area_name, find_lga, find_state, nearest, squeeze
+from obidient.contacts import addresses
 from obidient.contacts.models import PlaceAlias
 from obidient.errors import Invalid
 
@@ -86,7 +88,8 @@ class Placer:
                 self._by_code(person, code)
                 break
         if person.state_code is None and state:
-            person.state_code = find_state(state) or self._alias("state", "", state)
+            whole = None if find_state(state) else self._whole_in(person, state)
+            person.state_code = find_state(state) or whole or self._alias("state", "", state)
             if person.state_code is None:
                 self._note(person, "state", "", state)
         if person.lga_code is None and lga:
@@ -113,10 +116,87 @@ class Placer:
                 return
         else:
             person.lga_code = found or self._alias("lga", person.state_code or "", lga)
+            if person.lga_code is None and self._whole_in(person, lga):
+                return
         if person.lga_code is None:
             self._note(person, "lga", person.state_code or "", lga)
         elif person.state_code is None:
             person.state_code = person.lga_code[:2]
+
+    def place_whole(self, person: "Person", text: str, levels: Container[str] = ()) -> bool:
+        """Fill in the areas that one cell names; returns whether it says more, such as a street.
+
+        `levels` are those that the title of its column names.
+        """
+        code = as_code(text)
+        if code and code[:5] in areas.LGAS:
+            if person.state_code in (None, code[:2]) and person.lga_code in (None, code[:5]):
+                self._by_code(person, code)
+            return False
+        known = person.lga_code
+        found = addresses.find(text, person.state_code or "")
+        if found.doubt:
+            self._warn(person, found.doubt)
+        if known or not found.state:
+            return self._unnamed(person, found, levels) if not known else not found.is_plain()
+        rest = list(found.rest)
+        if found.lga and not found.is_sure and rest and not self._ward_in(found.lga, rest):
+            # Ado is an LGA of Benue, and what people call Ado Ekiti and a town in Lagos.
+            if found.is_plain():
+                state, lga = area_name(found.state), area_name(found.lga)
+                self._warn(person, f"Is {text[:80]!r} in {state}? Write {state}/{lga}.")
+            return True
+        person.state_code, person.lga_code = found.state, found.lga or None
+        if not found.lga:
+            return self._lga_beside(person, found)
+        return self._rest_below(person, rest, found, levels)
+
+    def _unnamed(self, person: "Person", found: addresses.Found, levels: Container[str]) -> bool:
+        """A cell that names no area we know; under a title such as State/LGA its word is asked."""
+        if len(found.rest) == 1 and "lga" in levels and found.is_plain() and not found.doubt:
+            self._lga(person, found.rest[0])
+        return True
+
+    def _lga_beside(self, person: "Person", found: addresses.Found) -> bool:
+        """The word beside a state that names no LGA of it: a misspelt one, or a town."""
+        if found.beside and found.is_plain() and not found.doubt:
+            self._lga(person, found.beside)
+        return bool(found.rest)
+
+    def _ward_in(self, lga: str, rest: list[str]) -> tuple[str, str] | None:
+        """The code of the ward of an LGA that the parts name, and what they call it."""
+        for said in dict.fromkeys((" ".join(rest), *rest)):
+            for name in (said, re.sub(r"\bward\b:?", " ", said, flags=re.IGNORECASE).strip()):
+                code = name and self._child("ward", lga, name)
+                if code:
+                    return code, said
+        return None
+
+    def _rest_below(
+        self, person: "Person", rest: list[str], found: addresses.Found, levels: Container[str]
+    ) -> bool:
+        """The ward and the unit among the parts beside an LGA; returns whether more is left."""
+        ward = self._ward_in(found.lga, rest) if rest else None
+        if ward:
+            person.ward_code, person.ward_name = ward
+            rest = [one for one in rest if one != ward[1]] if ward[1] in rest else []
+            unit = " ".join(rest)
+            if unit and (code := self._child("unit", ward[0], unit)):
+                person.polling_unit_code, person.polling_unit_name = code, unit
+                rest = []
+            return bool(rest)
+        if len(rest) == 1 and found.is_plain() and ("ward" in levels or self._register):
+            self._below(person, rest[0], "")
+            return "ward" not in levels
+        return bool(rest)
+
+    def _whole_in(self, person: "Person", text: str) -> str | None:
+        """Take a state with its LGA, `Lagos/Ikeja`, from a cell of either; returns the state."""
+        found = addresses.find(text, person.state_code or "")
+        if not (found.is_whole() and not found.rest):
+            return None
+        person.state_code, person.lga_code = found.state, found.lga
+        return found.state
 
     def _below(self, person: "Person", ward: str, unit: str) -> None:
         if ward and not as_code(ward):

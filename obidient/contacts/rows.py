@@ -78,6 +78,10 @@ class RowReader:
             found.get(name, -1) for name in ("first_name", "last_name", "full_name", "tags")
         )
         self._place_at = [found.get(name, -1) for name in _PLACES]
+        self._place_at.append(-1 if columns.whole is None else columns.whole)
+        self._levels, self._kept_as = columns.levels, columns.kept_as
+        #: Whether a place in one cell said more than a place, and is kept whole.
+        self.has_kept_places = False
         self._own = sorted(columns.own.items())
         self._placer = placer
         self._places: dict[tuple[str, ...], tuple[Any, ...]] = {}
@@ -98,11 +102,14 @@ class RowReader:
         if len(found) > 1:
             person.further = tuple(found[1:])
         self._name(person, cells)
-        self._place(person, cells)
+        kept = self._place(person, cells)
         if 0 <= self._tags < len(cells) and cells[self._tags]:
             person.tags = read_tags(cells[self._tags])
         if self._own:
             person.own = self._read_own(cells) or None
+        if kept:
+            self.has_kept_places = True
+            person.own = {**(person.own or {}), self._kept_as: kept}
         return person
 
     def _read_phones(self, cells: list[str]) -> list[str]:
@@ -143,22 +150,29 @@ class RowReader:
         if not person.full_name and (person.first_name or person.last_name):
             person.full_name = f"{person.first_name} {person.last_name}".strip()
 
-    def _place(self, person: Person, cells: list[str]) -> None:
+    def _place(self, person: Person, cells: list[str]) -> str:
+        """Fill in the areas; returns the text of a place in one cell that says more than them."""
         width = len(cells)
         given = tuple([cells[at] if 0 <= at < width else "" for at in self._place_at])
         found = self._places.get(given)
         if found is None:
-            texts = [clean(text) for text in given]
+            texts = [clean(text, _LONGEST_VALUE) for text in given[:4]]
+            # The lines of an address are its parts.
+            texts.append(clean(given[4].strip().replace("\n", ", "), _LONGEST_VALUE))
             texts = ["" if text and names.is_nothing(text) else text for text in texts]
             alone = self._placer.by_name_alone
-            self._placer.place(person, *texts)
+            *four, whole = texts
+            self._placer.place(person, *[text[:_LONGEST_NAME] for text in four])
+            says_more = bool(whole) and self._placer.place_whole(person, whole, self._levels)
+            kept = whole if says_more else ""
             # What is told of and counted is worked out for each row.
             if not person.warnings and self._placer.by_name_alone == alone:
                 if len(self._places) > _MOST_PLACES:
                     self._places.clear()
-                self._places[given] = _place_of(person)
-            return
+                self._places[given] = (kept, *_place_of(person))
+            return kept
         (
+            kept,
             person.state_code,
             person.lga_code,
             person.ward_code,
@@ -167,6 +181,7 @@ class RowReader:
             person.polling_unit_name,
             person.area_flag,
         ) = found
+        return str(kept)
 
     def _read_own(self, cells: list[str]) -> dict[str, str]:
         found = {}

@@ -90,6 +90,16 @@ _JOINED = {
     "ibudoidibo": "polling_unit",
     "ntuliaka": "polling_unit",
 }
+#: Words for where somebody lives, all in one cell.
+_WHERE = frozenset(
+    "location located address addresses place area residence residential resident residing town "
+    "city community where live lives living adiresi adireshi".split()
+)
+#: With one of these it is another place than that.
+_NOT_WHERE = frozenset(
+    "meeting birth born venue office work workplace business company school kin nok guarantor bank "
+    "email mail e ip mac web church mosque event origin hometown home_town shop market".split()
+)
 _NUMBER = frozenset({"no", "nos", "number", "numbers"})
 _TAGS = frozenset("tag tags label labels group groups category categories membership".split())
 _NAME = frozenset("name names fullname fullnames suna sunan oruko aha display file".split())
@@ -194,6 +204,26 @@ def _place(said: list[str], known: set[str], found: list[str]) -> tuple[str, int
     if "origin" in said:
         return field, 1
     return (field, 3 if len(said) == 1 else 2) if not rest else ("", 0)
+
+
+def is_of_places(title: str) -> bool:
+    """Whether a title says where people live: Location, Address, State/LGA."""
+    said = set(words(title))
+    return bool(said & (_WHERE | set(_PLACES))) and not said & _NOT_WHERE
+
+
+def levels(title: str) -> frozenset[str]:
+    """The levels of places that a title names: state, lga, ward, polling_unit."""
+    said = words(title)
+    known = {*said, *(a + b for a, b in pairwise(said))}
+    return frozenset(
+        {**_PLACES, **_JOINED}[one] for one in known if one in _PLACES or one in _JOINED
+    )
+
+
+def is_elsewhere(title: str) -> bool:
+    """Whether a title speaks of another place than where somebody lives: Venue, Office address."""
+    return bool(set(words(title)) & _NOT_WHERE)
 
 
 def _name(said: list[str], known: set[str], found: list[str]) -> tuple[str, int]:

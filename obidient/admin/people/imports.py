@@ -15,7 +15,7 @@ from obidient.accounts import audit
 from obidient.admin.base import CONTACTS, STOP_POLLING, SecureView, done, expose
 from obidient.areas import area_name
 from obidient.contacts import api, fields, imports, places, undo, uploads
-from obidient.contacts.columns import FURTHER, OWN, slug
+from obidient.contacts.columns import FURTHER, OWN, PLACE, slug
 from obidient.contacts.encodings import CHOICES
 from obidient.contacts.lists import KINDS, Reading
 from obidient.contacts.models import ContactList
@@ -34,6 +34,7 @@ FIELD_WORDS = {
     "lga": "LGA",
     "ward": "Ward",
     "polling_unit": "Polling unit",
+    PLACE: "Place: state, LGA, ward in one",
     "tags": "Tags",
 }
 #: What becomes of a sheet of a workbook.
