@@ -219,6 +219,7 @@ def _understood(found: dict[str, Any]) -> list[str]:
     if found["unread"]:
         others = ", ".join(found["unread"])
         lines.append(f"Not read: the other sheets ({others}). Choose one with --sheet.")
+    lines += found["remarks"]
     lines += [f"Passed over: {line}" for line in found["headings"][:5]]
     columns = [
         f"{one['title'] or '#' + str(at)} = {one['field']}"

@@ -32,6 +32,7 @@ class Top:
     people: int
     sample: list[Row]
     one_each: bool = False
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, first: list[Row], told: int | None = None, is_titled: bool = False) -> "Top":
@@ -50,9 +51,11 @@ class Top:
         above = first[: people if at < 0 else at]
         headings = [" ".join(" ".join(row.cells).split())[:200] for row in above]
         rest = first[people:]
-        if at < 0 and _is_of_numbers_alone(rest):
+        named = _named_members(rest)
+        if at < 0 and (named or _is_of_numbers_alone(rest)):
             # 08035550001, 08035550002, 08035550003: each is somebody.
-            return cls(headings, 0, [""], people, list(one_each(rest))[:SAMPLE], one_each=True)
+            sample = list(one_each(rest))[:SAMPLE]
+            return cls(headings, 0, [""], people, sample, one_each=True, remarks=_remarks(named))
         titles = [" ".join(cell.split()) for cell in first[at].cells] if at >= 0 else []
         widest = max((len(row.cells) for row in rest), default=0)
         header = titles + [""] * (min(widest, _WIDEST) - len(titles))
@@ -84,10 +87,29 @@ def _is_of_numbers_alone(rows: list[Row]) -> bool:
     return (widest > 2 or (widest == 2 and len(rows) == 1)) and all(map(numbers.is_number, cells))
 
 
+def _named_members(rows: list[Row]) -> list[str]:
+    """The names in what WhatsApp shows of a group: `Ada, Musa, +234 803 555 0001, …, You`."""
+    if len(rows) != 1:
+        return []
+    cells = [cell.strip() for cell in rows[0].cells if cell.strip()]
+    numbered = [cell for cell in cells if numbers.is_number(cell)]
+    named = [cell for cell in cells if not any(map(str.isdigit, cell))]
+    is_group = len(numbered) > 2 and all("+" in cell for cell in numbered)
+    return named if is_group and len(named) + len(numbered) == len(cells) else []
+
+
+def _remarks(named: list[str]) -> tuple[str, ...]:
+    others = [name for name in named if name.casefold() != "you"]
+    if not others:
+        return ()
+    told = ", ".join(others[:5]) + (" and others" if len(others) > 5 else "")
+    return (f"{len(others):,} stand there by name alone and can't be read: {told}.",)
+
+
 def one_each(rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         for cell in row.cells:
-            if cell.strip():
+            if any(map(str.isdigit, cell)):
                 yield Row(row.line, [cell], row.problem)
 
 

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
+from obidient.contacts.chats import ChatFile, is_chat
 from obidient.contacts.csvfile import CsvFile, Row
 from obidient.contacts.headings import Top, begin, one_each
 from obidient.contacts.markup import Table
@@ -31,13 +32,14 @@ _MAGIC = {
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _ZIP = b"PK\x03\x04"
 #: Kinds whose first row is ours and names the columns.
-_TITLED = ("vcard",)
+_TITLED = ("vcard", "chat")
 KINDS = {
     "csv": "Text (CSV)",
     "xlsx": "Excel workbook",
     "xls": "Old Excel workbook",
     "ods": "OpenDocument workbook",
     "vcard": "Phone book (vCard)",
+    "chat": "WhatsApp chat",
     "html": "HTML table",
     "xml": "XML spreadsheet",
     "json": "JSON",
@@ -103,6 +105,8 @@ def _open(path: Path, reading: Reading) -> Source:
         return Table(path, "html" if b"<html" in start else "xml", reading.encoding)
     if start.startswith((b"{", b"[")) and start.lstrip(b"{[ \t\r\n").startswith((b'"', b"{")):
         return Table(path, "json", reading.encoding)
+    if is_chat(head):
+        return ChatFile(path)
     return CsvFile(path, reading.encoding, reading.delimiter)
 
 
@@ -156,7 +160,7 @@ class ListFile:
             if top.one_each:
                 self._rows = one_each(self._rows)
         self.headings, self.titles, self.header = top.headings, top.titles, top.header
-        self.sample = top.sample
+        self.sample, self.remarks = top.sample, top.remarks
 
     @property
     def position(self) -> int:
@@ -210,6 +214,7 @@ class ListFile:
             "hidden": getattr(source, "hidden", []),
             "read": self.read,
             "unread": [one for one in getattr(source, "sheets", []) if one not in self.read],
+            "remarks": [*getattr(source, "remarks", []), *self.remarks],
             "titles": self.titles,
             "headings": self.headings,
         }

@@ -134,6 +134,8 @@ def kind_of(path: Path) -> str:
         raise Invalid(PROTECTED)
     if any(name.startswith("Index/") for name in names):
         raise Invalid("This is a Numbers document: export it as Excel or CSV.")
+    if any(re.search(r"(^|/)(_chat|WhatsApp Chat .*)\.txt$", name) for name in names):
+        raise Invalid("This is a packed WhatsApp chat: unpack it and send the .txt file in it.")
     kind = "xlsx" if "xl/workbook.xml" in names else "ods" if "content.xml" in names else ""
     if not kind:
         raise Invalid("This is a zip file, not an Excel workbook: unpack it first.")

@@ -1,9 +1,10 @@
 """Importing contacts: upload, see how the file was understood, correct it, try, do it, undo it."""
 
+import io
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask import flash, redirect, request, send_file
 from flask_login import current_user
@@ -65,20 +66,20 @@ class Imports(SecureView):
 
     def _take_in(self) -> Response:
         """Keep the upload and go on to its columns; a file that is no list says what it is."""
-        upload = request.files.get("file")
-        if upload is None or not upload.filename:
-            flash("Choose a file first.", "error")
+        given = _given()
+        if given is None:
+            flash("Choose a file first, or paste a list.", "error")
             return redirect(self.get_url(".index"))
+        stream, name = given
         key = secrets.token_hex(12)
         path = _path(key)
         try:
-            files.keep(upload.stream, path)
+            files.keep(stream, path)
             imports.preview(path)
         except Problem as error:
             path.unlink(missing_ok=True)
             flash(error.detail, "error")
             return redirect(self.get_url(".index"))
-        name = secure_filename(upload.filename) or "upload.csv"
         return redirect(self.get_url(".columns", key=key, name=name))
 
     @expose("/columns/<key>", methods=("GET", "POST"))
@@ -187,6 +188,14 @@ class Imports(SecureView):
         return send_file(
             file, "text/csv", as_attachment=True, download_name=f"import-{job_id}-problems.csv"
         )
+
+
+def _given() -> tuple[IO[bytes], str] | None:
+    """The list that was sent and what it is called: a file, or what was pasted."""
+    upload, pasted = request.files.get("file"), request.form.get("pasted", "").strip()
+    if upload is not None and upload.filename:
+        return upload.stream, secure_filename(upload.filename) or "upload.csv"
+    return (io.BytesIO(pasted.encode()), "pasted list") if pasted else None
 
 
 def _path(key: str) -> Path:
