@@ -137,10 +137,10 @@ class ChatFile:
         """Who is not among the rows."""
         named, gone = len(self._named), len(self._gone)
         told = {
-            f"{named:,} who wrote stand there by name alone, as the phone that exported the chat "
-            "knows them: their numbers are not in it.": named,
-            f"{gone:,} who left the group, were removed from it or changed their number are not "
-            "read.": gone,
+            f"People who stand there by name alone, as the exporting phone knows them: "
+            f"{named:,}. Their numbers are not in it.": named,
+            f"Numbers that left the group, were removed from it or are no longer used: {gone:,}. "
+            "They are not read.": gone,
         }
         return [sentence for sentence, count in told.items() if count]
 

@@ -13,7 +13,7 @@ from obidient import jobs
 from obidient.command import with_app
 from obidient.contacts import erasure, imports, optout_import, suppression, undo
 from obidient.contacts.encodings import CHOICES
-from obidient.contacts.lists import KINDS, Reading
+from obidient.contacts.lists import KINDS, TITLED, Reading
 from obidient.contacts.phones import normalise
 from obidient.contacts.sheets import APART
 from obidient.contacts.uploads import IMPORT, record
@@ -211,7 +211,8 @@ def _understood(found: dict[str, Any]) -> list[str]:
     if found["read"]:
         several = "s" if len(found["read"]) > 1 else ""
         told.append(f"sheet{several} {', '.join(map(repr, found['read']))}")
-    told.append(f"titles on line {found['titles']}" if found["titles"] else "no titles")
+    if found["kind"] not in TITLED:
+        told.append(f"titles on line {found['titles']}" if found["titles"] else "no titles")
     lines = ["Read as: " + ", ".join(told) + "."]
     if found["doubt"]:
         others = " or ".join(found["doubt"])

@@ -103,7 +103,7 @@ def _remarks(named: list[str]) -> tuple[str, ...]:
     if not others:
         return ()
     told = ", ".join(others[:5]) + (" and others" if len(others) > 5 else "")
-    return (f"{len(others):,} stand there by name alone and can't be read: {told}.",)
+    return (f"Named without a number, so not read: {told}.",)
 
 
 def one_each(rows: Iterable[Row]) -> Iterator[Row]:

@@ -341,6 +341,7 @@ def preview(
         return {
             **source.understood(),
             "choices": source.sheets(),
+            "titles_told": source.reading.titles is not None,
             "unsolved": named(source.header, unsolved),
             "columns": found,
             "rows": [row.cells for row in source.sample[:rows]],

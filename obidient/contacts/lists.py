@@ -32,7 +32,7 @@ _MAGIC = {
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _ZIP = b"PK\x03\x04"
 #: Kinds whose first row is ours and names the columns.
-_TITLED = ("vcard", "chat")
+TITLED = ("vcard", "chat")
 KINDS = {
     "csv": "Text (CSV)",
     "xlsx": "Excel workbook",
@@ -155,7 +155,7 @@ class ListFile:
         else:
             rows = iter(source)
             first = begin(rows)
-            top = Top.of(first, self.reading.titles, is_titled=source.kind in _TITLED)
+            top = Top.of(first, self.reading.titles, is_titled=source.kind in TITLED)
             self._rows = chain(first[top.people :], rows)
             if top.one_each:
                 self._rows = one_each(self._rows)
@@ -204,6 +204,9 @@ class ListFile:
     def understood(self) -> dict[str, Any]:
         """How the file was read, for the page and the API."""
         source = self.source
+        hidden = getattr(source, "hidden", [])
+        unread = [one for one in getattr(source, "sheets", []) if one not in self.read]
+        unread += [f"{one} (hidden)" for one in hidden if one not in self.read]
         return {
             "kind": source.kind,
             "encoding": source.encoding.removesuffix("-sig"),
@@ -211,9 +214,9 @@ class ListFile:
             "delimiter": source.delimiter,
             "sheet": APART.join(self.read),
             "sheets": getattr(source, "sheets", []),
-            "hidden": getattr(source, "hidden", []),
+            "hidden": hidden,
             "read": self.read,
-            "unread": [one for one in getattr(source, "sheets", []) if one not in self.read],
+            "unread": unread,
             "remarks": [*getattr(source, "remarks", []), *self.remarks],
             "titles": self.titles,
             "headings": self.headings,

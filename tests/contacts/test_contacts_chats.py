@@ -48,7 +48,7 @@ def test_the_members_of_an_android_chat_come_in(app: Flask, tmp_path: Path) -> N
     assert (report.understood["kind"], report.rows, report.bad) == ("chat", 3, 0)
     assert phones() == ["0101", "0104", "0106"]
     assert names() == [("", "")] * 3
-    assert [one.split(" ")[0] for one in report.understood["remarks"]] == ["1", "3"]
+    assert [one.split(": ")[1][:2] for one in report.understood["remarks"]] == ["1.", "3."]
 
 
 def test_the_members_of_an_iphones_chat_come_in(app: Flask, tmp_path: Path) -> None:
@@ -93,9 +93,7 @@ def test_the_members_of_a_group_are_people_and_names_alone_are_told(
 ) -> None:
     report = bring(tmp_path, MEMBERS)
     assert (report.new, report.bad) == (3, 0)
-    assert report.understood["remarks"] == [
-        "1 stand there by name alone and can't be read: Ada Obi."
-    ]
+    assert report.understood["remarks"] == ["Named without a number, so not read: Ada Obi."]
 
 
 def test_a_person_with_two_numbers_is_no_group(app: Flask, tmp_path: Path) -> None:
@@ -107,7 +105,7 @@ def test_a_person_with_two_numbers_is_no_group(app: Flask, tmp_path: Path) -> No
 def test_a_list_may_be_pasted(app: Flask, sign_in: Callable[..., Person]) -> None:
     admin = sign_in()
     page = admin.post("/admin/import/", pasted=MEMBERS)
-    assert "by name alone and can" in page
+    assert "Named without a number, so not read: Ada Obi." in page
     assert "Choose a file first, or paste" in admin.post("/admin/import/", pasted=" ")
     url = admin.client.post(
         "/admin/import/", data={"pasted": MEMBERS, "csrf_token": admin.token}

@@ -35,7 +35,7 @@ FIELD_WORDS = {
     "lga": "LGA",
     "ward": "Ward",
     "polling_unit": "Polling unit",
-    PLACE: "Place: state, LGA, ward in one",
+    PLACE: "Place, all in one cell",
     "tags": "Tags",
 }
 #: What becomes of a sheet of a workbook.
@@ -225,19 +225,23 @@ def _reading(go: str | None = None) -> dict[str, str]:
     found["sheet"] = APART.join(request.form.getlist("sheet"))
     if go == "all-sheets":
         found["sheet"] = ALL
-    if go in ("read", "all-sheets") and found["titles"] == request.form.get("was-titles"):
-        # Read in another way, the titles may be elsewhere.
+    if _is_as_before("titles", found["titles"]) and "told-titles" not in request.form:
+        # Nobody said so: read in another way, or on another sheet, they may be elsewhere.
         found["titles"] = ""
     return found
 
 
 def _is_read_otherwise() -> bool:
     """Whether the form wants another sheet, delimiter or line of titles than its columns are of."""
-    wanted = _reading()
+    wanted = {**_reading(), "titles": request.form.get("titles", "").strip()}
     return any(
-        wanted[name] != request.form.get(f"was-{name}", wanted[name])
+        f"was-{name}" in request.form and not _is_as_before(name, wanted[name])
         for name in ("sheet", "delimiter", "titles")
     )
+
+
+def _is_as_before(name: str, value: str) -> bool:
+    return value == request.form.get(f"was-{name}")
 
 
 def _preview(path: Path, mapping: dict[str, str], go: str | None) -> dict[str, Any]:
