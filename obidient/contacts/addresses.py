@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from obidient.areas import LGAS, STATES, find_state, lgas_named
 
 _APART = re.compile(
-    r"[,;/\\|>()\n\r\u2013\u2014\u2192\u00b7]|-|\b(?:state|lga|ward)\s*[:=]", re.IGNORECASE
+    r"[,;\\|>()\n\r\u2013\u2014\u2192\u00b7]|\s-\s|\s/\s|\b(?:state|lga|ward)\s*[:=]", re.IGNORECASE
 )
+#: What is between two towns: Lagos/Ibadan Expressway.
+_ROAD = re.compile(r"\b(?:roads?|rd|street|express(?:way)?|highway|by-?pass)\b", re.IGNORECASE)
 #: `Ikeja LGA Lagos State`: what stands behind such a word is another place.
 _ENDS = re.compile(r"\b(l\.?g\.?a?\.?|local government(?: area)?|state)(?=\s+[a-z])", re.IGNORECASE)
 _IS_LGA = re.compile(
@@ -23,14 +25,14 @@ _IS_STATE = re.compile(r".*\bstate", re.IGNORECASE)
 _STREET = re.compile(
     r"\d|\b(?:street|str|st|road|rd|avenue|ave|close|crescent|estate|house|plot|block|flat|off"
     r"|opposite|opp|beside|behind|near|junction|bus ?stop|lane|drive|way|layout|phase|quarters"
-    r"|no|km|market|shop|plaza|hospital|church|mosque|school)\b",
+    r"|no|km|market|shop|plaza|hospital|church|mosque|school|express(?:way)?|highway|by-?pass|university|barracks)\b",
     re.IGNORECASE,
 )
 _WARD = re.compile(r"(?:reg(?:istration)? area|ward)\b", re.IGNORECASE)
 _COUNTRY = frozenset({"nigeria", "ng"})
 #: Names of areas have three parts at most: Ogba/Egbema/Ndoni.
 _LONGEST_RUN = 3
-_MOST_PARTS, _LONGEST = 12, 300
+_MOST_PARTS, _MOST_WORDS, _LONGEST = 12, 8, 300
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class _Reading:
     state: str
     lga: str = ""
     is_sure: bool = True
+    #: Whether the state stands there, too.
+    is_pair: bool = False
 
 
 def is_street(part: str) -> bool:
@@ -104,17 +108,26 @@ def _beside(parts: list[str], taken: frozenset[int]) -> str:
 def _parts(text: str) -> list[str]:
     if len(text) > _LONGEST:
         return []
-    parts = [part.strip(" .:\t") for part in _APART.split(_ENDS.sub(r"\1,", text))]
-    parts = [part for part in parts if part and part.casefold() not in _COUNTRY]
-    if len(parts) == 1:
-        parts = _two_words(parts[0]) or parts
-    return parts[:_MOST_PARTS]
+    parts = _two_words(text)
+    for part in [] if parts else _APART.split(_ENDS.sub(r"\1,", text)):
+        parts += _pieces(part.strip(" .:\t"))
+    return [part for part in parts if part and part.casefold() not in _COUNTRY][:_MOST_PARTS]
 
 
-def _two_words(part: str) -> list[str]:
+def _pieces(part: str) -> list[str]:
+    """Lagos/Ikeja and Lagos-Ikeja in two; Eti-Osa, Katsina-Ala and Lagos-Ibadan Road are one."""
+    if not ("/" in part or "-" in part) or find_state(part) or lgas_named(part):
+        return [part]
+    whole = [piece.strip() for piece in re.split("[/-]", part) if piece.strip()]
+    if any(one.is_pair for one in _readings(whole)):
+        return whole
+    return [part] if _ROAD.search(part) else [piece.strip() for piece in part.split("/")]
+
+
+def _two_words(text: str) -> list[str]:
     """`Ikeja Lagos` and `Lagos Ikeja`, which nothing keeps apart; empty for all else."""
-    words = part.split()
-    if find_state(part) or lgas_named(part):
+    words = text.split()
+    if not 1 < len(words) < _MOST_WORDS or find_state(text) or lgas_named(text):
         return []
     for at in range(1, len(words)):
         one, other = " ".join(words[:at]), " ".join(words[at:])
@@ -146,7 +159,7 @@ def _readings(parts: list[str]) -> Iterator[_Reading]:
     for state in states:
         for lga in lgas:
             if lga.state == state.state and not lga.parts & state.parts:
-                yield _Reading(state.parts | lga.parts, lga.state, lga.lga)
+                yield _Reading(state.parts | lga.parts, lga.state, lga.lga, is_pair=True)
 
 
 def _weighed(readings: list[_Reading]) -> list[_Reading]:

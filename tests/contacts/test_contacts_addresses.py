@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from test_contacts_lists import bring
 
-from obidient.areas import Area
+from obidient.areas import LGAS, STATES, Area, squeeze
 from obidient.contacts.addresses import find
 from obidient.contacts.columns import PLACE, recognise
 from obidient.contacts.csvfile import Row
@@ -74,6 +74,51 @@ def test_whoever_names_state_lga_and_ward_gets_them(
 def test_names_are_told_in_any_order(cell: str, state: str, lga: str) -> None:
     found = find(cell)
     assert (found.state, found.lga, found.doubt) == (state, lga, "")
+
+
+FORMS = [
+    "{state}/{lga}",
+    "{lga}, {state}",
+    "{state}-{lga}",
+    "{lga} - {state}",
+    "{lga} {state}",
+    "{state} {lga}",
+    "{lga} LGA {state} State",
+    "12 Broad Street, {lga}, {state}",
+    "{state}/{lga}/Ward 4",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_lga_is_found_beside_its_state(form: str) -> None:
+    told = {code: form.format(state=STATES[code[:2]], lga=name) for code, name in LGAS.items()}
+    assert {code: find(text).lga for code, text in told.items()} == {code: code for code in told}
+
+
+def test_no_lga_is_found_beside_another_state() -> None:
+    names: dict[str, set[str]] = {}
+    for code, name in LGAS.items():
+        names.setdefault(squeeze(name), set()).add(code[:2])
+    for at, (code, name) in enumerate(LGAS.items()):
+        state = f"{at % 37 + 1:02d}"
+        if state not in names[squeeze(name)]:
+            found = find(f"{name}, {STATES[state]} State")
+            assert found.lga == "", (code, found)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Katsina-Ala Town",
+        "Lagos-Ibadan Expressway",
+        "Lagos/Ibadan Expressway",
+        "Abuja-Kaduna Road",
+        "Niger-Delta",
+        "5 Obi Street",
+    ],
+)
+def test_what_only_sounds_like_a_place_is_none(cell: str) -> None:
+    assert (find(cell).state, find(cell).lga) == ("", "")
 
 
 @pytest.mark.parametrize(
