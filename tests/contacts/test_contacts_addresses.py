@@ -7,6 +7,7 @@ from flask import Flask
 from test_contacts_lists import bring
 
 from obidient.areas import LGAS, STATES, Area, squeeze
+from obidient.contacts import places
 from obidient.contacts.addresses import find
 from obidient.contacts.columns import PLACE, recognise
 from obidient.contacts.csvfile import Row
@@ -188,7 +189,12 @@ def test_a_misspelt_part_gets_the_nearest_match(
     rows = f'Phone,State/LGA/Ward\n08035550101,"{cell}"\n08035550102,Kano/Nasarawa\n'
     report = bring(tmp_path, rows)
     assert (report.places[0]["word"], report.places[0]["code"]) == (word, near)
-    assert Contact.select().order_by(Contact.phone).get().state_code == "24"
+    first = Contact.select().order_by(Contact.phone)
+    assert first.get().state_code == "24"
+    # Somebody says what the word means, and the file is read again.
+    places.learn(report.places[0]["level"], report.places[0]["parent"], word, near)
+    assert bring(tmp_path, rows).flagged == 0
+    assert near in (first.get().lga_code, first.get().ward_code)
 
 
 def test_an_lga_without_its_state_is_not_believed_beside_an_unknown_word(
