@@ -111,10 +111,11 @@ def show() -> None:
 @election.command("status", help="Open, close or certify an election.")
 @click.argument("election_id")
 @click.argument("status", type=click.Choice(ELECTION_STATUSES))
+@click.option("--knowing", is_flag=True, help="Certify it although something still waits.")
 @with_app
-def status(election_id: str, status: str) -> None:
+def status(election_id: str, status: str, knowing: bool) -> None:
     g.audit_actor = "command line"
-    changed = elections.set_status(election_id, status)
+    changed = elections.set_status(election_id, status, knowing)
     click.echo(f"{changed.name} is {changed.status}.")
 
 

@@ -13,7 +13,7 @@ from obidient.areas import LGAS, ROOT_CODE, STATES, Area, ancestors, find_state,
 from obidient.clock import utcnow
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import generation, provisional
+from obidient.results import certifying, generation, provisional
 from obidient.results.models import (
     ELECTION_STATUSES,
     ELECTION_TYPES,
@@ -21,7 +21,6 @@ from obidient.results.models import (
     AgentSheet,
     Election,
     Party,
-    Redecision,
     Submission,
     Tally,
     UnitResult,
@@ -344,8 +343,12 @@ def _party(election_id: str, place: int, raw: Any, colors: Iterator[str]) -> dic
     }
 
 
-def set_status(election_id: str, status: str) -> Election:
-    """Open, close or certify; only an ongoing election takes results."""
+def set_status(election_id: str, status: str, knowing: bool = False) -> Election:
+    """Open, close or certify; only an ongoing election takes results.
+
+    Raises StillWaiting where certified figures would leave something out, unless whoever certifies
+    says that they know.
+    """
     if status not in ELECTION_STATUSES:
         raise Invalid(f"status {status!r}: use one of {', '.join(ELECTION_STATUSES)}.")
 
@@ -353,8 +356,9 @@ def set_status(election_id: str, status: str) -> Election:
         election = lock_election(election_id)
         if election is None:
             raise NotFound("There is no such election.")
-        if status == "certified":
-            _check_decided(election)
+        waits = certifying.waiting(election) if status == "certified" != election.status else []
+        if waits and not knowing:
+            raise certifying.StillWaiting(waits)
         Election.update(
             status=status, updated_at=moment_of_change(election), **_moments(election, status)
         ).where(Election.id == election_id).execute()
@@ -363,7 +367,10 @@ def set_status(election_id: str, status: str) -> Election:
         elif status != election.status:
             provisional.request(election_id, provisional.OF_STATUS)
         sentence = f"Changed {election.name} from {election.status} to {status}"
-        audit.record("election.status", sentence, "election", election_id)
+        if waits:
+            sentence += f", knowing: {' '.join(one.sentence for one in waits)}"
+        left_out = {one.kind: one.number for one in waits}
+        audit.record("election.status", sentence, "election", election_id, waiting=left_out)
     generation.invalidate(election_id)
     return get(election_id)
 
@@ -375,16 +382,3 @@ def _moments(election: Election, status: str) -> dict[str, datetime]:
     if election.status == "ongoing" != status:
         return {"closed_at": utcnow()}
     return {}
-
-
-def _check_decided(election: Election) -> None:
-    """Nothing that counts may be left out of figures that are final."""
-    waiting = Submission.select().where(
-        Submission.election_id == election.id, Submission.status == "received"
-    )
-    again = Redecision.select().where(Redecision.election_id == election.id)
-    if waiting.exists() or again.exists():
-        raise Conflict(
-            "Sheets of this election still wait to be decided: see Intake, and certify it when "
-            "none is left. A worker has to run for that."
-        )

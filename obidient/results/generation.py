@@ -16,6 +16,7 @@ from zlib import crc32
 from flask import current_app
 
 from obidient.cache import ResilientCache, cache
+from obidient.database import db
 
 #: Documents that may be computed at the same time by different processes.
 LOCKS = 16
@@ -62,8 +63,15 @@ class Generation:
 
 
 def invalidate(election_id: str) -> None:
-    """Forget an election's documents: at once on this host, within a second on others."""
+    """Forget an election's documents: at once on this host, within a second on others.
+
+    Inside a transaction, after its commit: else what was true before it would be kept again.
+    """
     backend: ResilientCache = cache.cache  # type: ignore[assignment]
-    backend.delete_below(election_id)
     generation: Generation = current_app.extensions["obidient.generation"]
-    generation.bump()
+
+    def forget() -> None:
+        backend.delete_below(election_id)
+        generation.bump()
+
+    db.after_commit(forget)

@@ -9,7 +9,7 @@ from obidient.config import Settings
 def init_app(app: Flask, settings: Settings) -> None:
     from obidient.accounts import users
     from obidient.campaigns.texts import incoming
-    from obidient.results import provisional, redeciding
+    from obidient.results import certifying, provisional, redeciding
     from obidient.sync import (
         api,
         device_api,
@@ -22,6 +22,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         release,
         roll_counts,
         texts,
+        unread,
     )
     from obidient.workers import ticker
 
@@ -34,6 +35,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.register_blueprint(release.blueprint)
     incoming.listen(app, texts.keep)
     redeciding.listen(app, texts.tell_again)
+    certifying.listen(app, unread.waiting)
     users.listen(app, lambda user, unit: provisional.request_for(devices.agent_key(user), unit))
     registered: queues.Queues = app.extensions["obidient.queues"]
     registered.task(queues.RESULTS_SYNC, texts.TASK, texts.work)

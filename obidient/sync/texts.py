@@ -191,6 +191,8 @@ _WITHOUT_PIN = {
         f"You have no PIN yet: ask your coordinator, or {_LOOKED_AT}",
     ),
 }
+#: Why an answer to the roll call was refused; a result is for other reasons.
+ROLL_REASONS = (_NOT_READ, *(reason for reason, _ in _WITHOUT_PIN.values()))
 
 
 def _agent_of(phone: str) -> User | None:
@@ -332,12 +334,12 @@ def _read_as(row: TextReport) -> str:
 # ---- what reviewers decide ---------------------------------------------------------------------
 
 
-def _in_review(row_id: int) -> TextReport:
+def _undecided(row_id: int, *states: str) -> TextReport:
     query = TextReport.select().where(TextReport.id == row_id)
     row: TextReport | None = locked(query).first()
     if row is None:
         raise NotFound("There is no such text.")
-    if row.state != "review":
+    if row.state not in states:
         raise Conflict("Somebody has decided about this text already.")
     return row
 
@@ -345,7 +347,7 @@ def _in_review(row_id: int) -> TextReport:
 def accept(row_id: int) -> None:
     """Take a text in as its agent's sheet: somebody has made sure that it is theirs."""
     with db.atomic():
-        row = _in_review(row_id)
+        row = _undecided(row_id, "review")
         agent: User | None = User.get_or_none(User.id == row.user_id)
         if agent is None:
             raise Conflict("The number belongs to no agent, so nobody's sheet can be made of it.")
@@ -360,9 +362,9 @@ def accept(row_id: int) -> None:
 
 
 def dismiss(row_id: int) -> None:
-    """Put a text aside."""
+    """Put a text aside: one that waits, or one that was not understood."""
     with db.atomic():
-        row = _in_review(row_id)
+        row = _undecided(row_id, "review", "refused")
         row.state = "dismissed"
         row.save()
         audit.record("text.dismissed", f"Put aside text {row.id}", "text", row.id)

@@ -89,7 +89,7 @@ def test_what_came_while_it_was_open_counts_after_the_close_and_nothing_later(
 def test_an_election_is_not_certified_while_a_sheet_waits(world: Election) -> None:
     elections.set_status("abc123", "ongoing")
     send(sheet("waits"))
-    with pytest.raises(Conflict, match="still wait to be decided"):
+    with pytest.raises(Conflict, match="1 sheet is not decided yet"):
         elections.set_status("abc123", "certified")
     deciding.process_waiting()
     again()

@@ -53,4 +53,5 @@ CLOSER = {
     "admin_campaigns.export": ORGANISERS,
     "admin_results.new": ADMIN,
     "admin_results.edit": ADMIN,
+    "admin_results.certify": ADMIN,
 }

@@ -13,7 +13,7 @@ from obidient.accounts import audit
 from obidient.admin.base import SecureView, done, expose, may, needs, refuse
 from obidient.areas import STATES, area_name
 from obidient.errors import Problem
-from obidient.results import elections
+from obidient.results import certifying, elections
 from obidient.results.live.documents import percent
 from obidient.results.models import (
     ELECTION_STATUSES,
@@ -151,12 +151,45 @@ class Results(SecureView):
     @expose("/<election_id>/status", methods=("POST",))
     @needs("admin", "open and close elections")
     def status(self, election_id: str) -> Response:
-        status = request.form.get("status", "")
-        return done(
-            lambda: elections.set_status(election_id, status),
-            f"The election is {status} now.",
-            self.get_url(".election", election_id=election_id),
+        status, knowing = request.form.get("status", ""), bool(request.form.get("knowing"))
+        try:
+            elections.set_status(election_id, status, knowing)
+        except certifying.StillWaiting:
+            flash("It is not certified: something still waits. Look at it below.", "error")
+            return redirect(self.get_url(".certify", election_id=election_id))
+        except Problem as error:
+            flash(error.detail, "error")
+        else:
+            flash(f"The election is {status} now.", "success")
+        return redirect(self.get_url(".election", election_id=election_id))
+
+    @expose("/<election_id>/certify")
+    @needs("admin", "certify elections")
+    def certify(self, election_id: str) -> Any:
+        """What still waits, to be looked at before the figures are final."""
+        found = elections.get(election_id)
+        return self.render(
+            "admin/results/certify.html",
+            election=found,
+            page_title=f"Certify {found.name}",
+            waiting=[(one, _where(one.kind, found)) for one in certifying.waiting(found)],
+            status_words=STATUS_WORDS,
         )
+
+
+def _where(kind: str, election: Election) -> str:
+    """The page on which something that waits is seen to."""
+    room = url_for("admin_review.doubts", election_id=election.id)
+    pages = {
+        "sheets": url_for("admin_intake.index", status="received"),
+        "again": url_for("admin_intake.index", _anchor="reasons-title"),
+        "doubts": room,
+        "proposals": room,
+        "texts": url_for("admin_intake.index", _anchor="texts-title"),
+        "unreadable": url_for("admin_intake.index", _anchor="unreadable-title"),
+        "photos": url_for("admin_photos.election", election_id=election.id),
+    }
+    return pages.get(kind, url_for("admin_intake.index"))
 
 
 def _tally(election: Election) -> Tally | None:

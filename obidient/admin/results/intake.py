@@ -18,7 +18,7 @@ from obidient.errors import NotFound, Problem
 from obidient.results import outcomes, provisional
 from obidient.results.models import Election, Submission
 from obidient.results.received import decode
-from obidient.sync import overview, photos, pins, texts
+from obidient.sync import overview, photos, pins, texts, unread
 
 #: Where the silence of a nation is kept for half a minute, and from how many agents on.
 SILENCE = "admin:silence"
@@ -50,6 +50,7 @@ class Intake(SecureView):
             reasons=reasons,
             silence=_silence(),
             texts=overview.texts_to_review(),
+            not_understood=unread.not_understood(),
             provisional=provisional.REASONS,
             is_deciding_again=provisional.is_waiting(),
         )
