@@ -9,7 +9,8 @@ from obidient.config import Settings
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the API, the pages and the worker's job."""
     from obidient.results import api, deciding, provisional, recount, redeciding
-    from obidient.results import downloads as downloads  # adds to the API, as do
+    from obidient.results import decisions_api as decisions_api  # adds to the API, as do
+    from obidient.results import downloads as downloads
     from obidient.results import status_api as status_api
     from obidient.results.collation import api as collation
     from obidient.results.generation import Generation

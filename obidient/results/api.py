@@ -10,6 +10,7 @@ from obidient.accounts import audit
 from obidient.accounts.tokens import public, requires
 from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
+from obidient.idempotency import idempotent
 from obidient.results import generation, review, story
 from obidient.results.elections import get, newest
 from obidient.results.live import copies
@@ -282,7 +283,7 @@ def invalidate_cache(path: ElectionPath) -> Response:
 # ---- the results room ---------------------------------------------------------------------------
 
 
-def _figures(figures: Figures) -> FiguresOut:
+def figures_out(figures: Figures) -> FiguresOut:
     return FiguresOut(
         registered_voters=figures.registered,
         accredited_voters=figures.accredited,
@@ -306,9 +307,9 @@ def reviews(path: ElectionPath, query: ReviewsQuery) -> Response:
             since=isoformat(doubt.since) or "",
             reasons=doubt.reasons,
             votes_at_stake=doubt.votes_at_stake,
-            counted=_figures(doubt.counted) if doubt.counted else None,
+            counted=figures_out(doubt.counted) if doubt.counted else None,
             sheets=[
-                AgentSheetOut(agent=agent, submission=row_id, figures=_figures(figures))
+                AgentSheetOut(agent=agent, submission=row_id, figures=figures_out(figures))
                 for agent, row_id, figures in doubt.sheets
             ],
         )
@@ -335,6 +336,7 @@ def history(path: UnitPath) -> Response:
     "/elections/<id>/units/<code>/settle", responses={200: HistoryOut}, security=api.BEARER
 )
 @requires("results:review")
+@idempotent
 def settle(path: UnitPath, body: SettleIn) -> Response:
     """Decide what counts for a polling unit, with the reason.
 

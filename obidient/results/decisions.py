@@ -22,40 +22,61 @@ def standing(rows: Iterable[Decision]) -> list[Decision]:
     return [row for row in known if row.undoes is None and row.id not in undone]
 
 
-def of_unit(election_id: str, unit_code: str) -> list[Decision]:
-    """A unit's decisions that hold, oldest first."""
+def all_of_unit(election_id: str, unit_code: str) -> list[tuple[Decision, bool]]:
+    """Each decision on a unit, oldest first, and whether it holds."""
     rows = Decision.select().where(
         Decision.election_id == election_id, Decision.unit_code == unit_code
     )
-    return standing(rows.order_by(Decision.id))
+    known = list(rows.order_by(Decision.id))
+    holding = {row.id for row in standing(known)}
+    return [(row, row.id in holding) for row in known]
 
 
-def waiting(election_id: str, unit_code: str = "", limit: int = 100) -> list[Proposal]:
+def of_unit(election_id: str, unit_code: str) -> list[Decision]:
+    """A unit's decisions that hold, oldest first."""
+    return [row for row, holds in all_of_unit(election_id, unit_code) if holds]
+
+
+def waiting(
+    election_id: str, unit_code: str = "", limit: int = 100, after: int = 0
+) -> list[Proposal]:
     """Decisions that wait for a second reviewer, oldest first; those on one unit if it is named."""
-    rows = Proposal.select().where(Proposal.election_id == election_id, Proposal.state == "open")
+    rows = Proposal.select().where(
+        Proposal.election_id == election_id, Proposal.state == "open", Proposal.id > after
+    )
     if unit_code:
         rows = rows.where(Proposal.unit_code == unit_code)
     return list(rows.order_by(Proposal.id).limit(limit))
 
 
-def _proposal(election_id: str, proposal_id: int) -> Proposal:
+def proposal(election_id: str, proposal_id: int) -> Proposal:
+    """One of an election's proposals, whatever became of it."""
     row: Proposal | None = Proposal.get_or_none(
         Proposal.id == proposal_id, Proposal.election_id == election_id
     )
     if row is None:
         raise NotFound("There is no such proposal.")
-    if row.state != "open":
-        raise Conflict("Somebody has decided about this proposal already.")
     return row
 
 
+def _is_done(row: Proposal, state: str) -> bool:
+    """Whether who asks has brought a proposal to this state before; Conflict if others have."""
+    if (row.state, row.closed_by) == (state, decider()):
+        return True
+    if row.state != "open":
+        raise Conflict("Somebody has decided about this proposal already.")
+    return False
+
+
 def confirm(election_id: str, proposal_id: int) -> None:
-    """Let a proposed decision count: a second reviewer has looked."""
+    """Let a proposed decision count: a second reviewer has looked. Again, it changes nothing."""
     user = audit.actor()
     with db.atomic():
-        unit_code = _proposal(election_id, proposal_id).unit_code
+        unit_code = proposal(election_id, proposal_id).unit_code
         election, desk = review.desk_for(election_id, unit_code)
-        row = _proposal(election_id, proposal_id)
+        row = proposal(election_id, proposal_id)
+        if _is_done(row, "confirmed"):
+            return
         if user is None or user.id == row.user_id:
             raise Conflict("It takes another reviewer than the one who proposed it.")
         if desk.unit(unit_code).figures != row.counted:
@@ -76,11 +97,13 @@ def confirm(election_id: str, proposal_id: int) -> None:
 
 
 def decline(election_id: str, proposal_id: int, reason: str) -> None:
-    """Put a proposed decision aside; nothing changes."""
+    """Put a proposed decision aside; nothing changes, nor if the same reviewer does it again."""
     if not reason.strip():
         raise Invalid("Write the reason: it goes into the unit's history.")
     with db.atomic():
-        row = _proposal(election_id, proposal_id)
+        row = proposal(election_id, proposal_id)
+        if _is_done(row, "declined"):
+            return
         _close(row, "declined", decider(), reason.strip())
         sentence = f"Declined what {row.by} proposed for {row.unit_code}. {reason.strip()}"
         audit.record("results.declined", sentence, "polling unit", row.unit_code)
@@ -99,10 +122,12 @@ def _close(row: Proposal, state: str, by: str, why: str) -> None:
 # ---- taken back ---------------------------------------------------------------------------------
 
 
-def undo(election_id: str, unit_code: str, reason: str) -> bool:
+def undo(election_id: str, unit_code: str, reason: str, decision: int | None = None) -> bool:
     """Take the last decision on a unit back: what held before it holds again, doubts and all.
 
-    False: it moves so many votes that a second reviewer has to confirm it, as for a decision.
+    `decision` is the one that the reviewer means: taken back already, nothing changes, so that
+    asking twice takes one back; if it is not the last one, it is refused. False: it moves so many
+    votes that a second reviewer has to confirm it, as for a decision.
     """
     if not reason.strip():
         raise Invalid("Write the reason: it goes into the unit's history.")
@@ -110,8 +135,12 @@ def undo(election_id: str, unit_code: str, reason: str) -> bool:
         election, desk = review.desk_for(election_id, unit_code)
         claims.check(election_id, unit_code)
         held = of_unit(election_id, unit_code)
+        if decision is not None and _is_taken_back(election_id, unit_code, decision):
+            return True
         if not held:
             raise Conflict("Nobody has decided on this polling unit.")
+        if decision not in (None, held[-1].id):
+            raise Conflict("It is not the last decision on this unit: look again, then decide.")
         chosen = _before(desk, unit_code, held)
         effect = effects.of(election, unit_code, chosen.figures)
         if effects.needs_second(effect):
@@ -120,6 +149,14 @@ def undo(election_id: str, unit_code: str, reason: str) -> bool:
         _take_back(election, desk, unit_code, reason.strip(), held, decider())
     generation.invalidate(election_id)
     return True
+
+
+def _is_taken_back(election_id: str, unit_code: str, decision: int) -> bool:
+    """Raises NotFound for what is no decision on the unit."""
+    known = [row for row, _ in all_of_unit(election_id, unit_code)]
+    if not any(row.id == decision and row.undoes is None for row in known):
+        raise NotFound("There is no such decision on this polling unit.")
+    return any(row.undoes == decision for row in known)
 
 
 def _before(desk: Desk, unit_code: str, held: list[Decision]) -> Chosen:

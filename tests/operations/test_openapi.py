@@ -47,6 +47,8 @@ WITH_FURTHER_RULES = {
     "POST /api/communications/message-templates",
     "POST /api/communications/saved-audiences",
     "POST /api/live-results/elections/{id}/units/{code}/settle",
+    "POST /api/live-results/elections/{id}/units/{code}/undo",
+    "POST /api/live-results/elections/{id}/proposals/{proposal}/decline",
     "POST /api/results/{id}/collation",
 }
 

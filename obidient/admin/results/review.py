@@ -164,8 +164,11 @@ class Review(SecureView):
 
     @expose("/<election_id>/<unit_code>/undo", methods=("POST",))
     def undo(self, election_id: str, unit_code: str) -> Response:
+        form = request.form
         try:
-            is_back = decisions.undo(election_id, unit_code, request.form.get("reason", ""))
+            is_back = decisions.undo(
+                election_id, unit_code, form.get("reason", ""), form.get("decision", type=int)
+            )
         except Problem as error:
             flash(error.detail, "error")
         else:
