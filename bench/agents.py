@@ -70,8 +70,21 @@ def fill(agents: int) -> None:
             "INSERT INTO agent_heard (user_id, heard_at, device_id) "
             "SELECT user_id, arrived_at, '' FROM roll_call WHERE user_id > 80000"
         )
+        mistype()
     db.execute_sql("ANALYZE")
     database.release()
+
+
+def mistype() -> None:
+    """All have PINs; one in ten mistyped theirs, and those of a thousand are guessed at."""
+    tenth, few = ("mod(id, 10) = 0", "mod(id, 200) = 0")
+    if not database.is_postgres():
+        tenth, few = ("id % 10 = 0", "id % 200 = 0")
+    db.execute_sql(
+        "INSERT INTO agent_pin (user_id, hash, failures, sign_in_failures, sign_in_failed_at, "
+        f"set_at) SELECT id, 'x', 0, CASE WHEN {few} THEN 12 WHEN {tenth} THEN 1 ELSE 0 END, "
+        f"CASE WHEN {tenth} THEN created_at END, created_at FROM \"user\" WHERE role = 'agent'"
+    )
 
 
 PAGES = (

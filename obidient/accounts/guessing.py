@@ -17,6 +17,7 @@ from limits import RateLimitItem, parse
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
+from obidient.accounts.growing import too_many
 from obidient.accounts.models import User
 from obidient.extensions import limiter
 
@@ -76,15 +77,15 @@ def attempt(email: str, device: str) -> Attempt:
     return Attempt(email.strip().lower()[:254], network(request.remote_addr or ""), device)
 
 
-def network(address: str) -> str:
-    """What one person may have of addresses: one of IPv4, 2^64 of IPv6."""
+def network(address: str, bits: int = 64) -> str:
+    """What one person may have of addresses: one of IPv4, 2^64 of IPv6 (of `bits` the first)."""
     try:
         place = ipaddress.ip_address(address)
     except ValueError:
         return address
     if place.version == 4:
         return address
-    return str(ipaddress.ip_network((int(place), 64), strict=False).network_address)
+    return str(ipaddress.ip_network((int(place), bits), strict=False).network_address)
 
 
 def _counter() -> MovingWindowRateLimiter:
@@ -93,13 +94,7 @@ def _counter() -> MovingWindowRateLimiter:
 
 def _refusal(limit: RateLimitItem, *key: str) -> TooManyRequests:
     reset = _counter().get_window_stats(limit, *key).reset_time
-    seconds = max(1, math.ceil(reset - time.time()))
-    minutes = math.ceil(seconds / 60)
-    return TooManyRequests(
-        f"Too many tries with a wrong password from here. Wait {minutes} "
-        f"minute{'' if minutes == 1 else 's'}, then try again.",
-        retry_after=seconds,
-    )
+    return too_many(math.ceil(reset - time.time()), "a wrong password from here")
 
 
 # ---- browsers -----------------------------------------------------------------------------------

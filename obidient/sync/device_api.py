@@ -1,7 +1,6 @@
 """`/api/sync/sign-in` and around it: how a phone becomes an agent's, and stops being it."""
 
 import re
-from collections.abc import Callable
 from typing import Literal
 
 from flask import Flask, Response, g
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from obidient import api, bodies
 from obidient.accounts import guessing
+from obidient.accounts.growing import too_many
 from obidient.accounts.models import User
 from obidient.accounts.passwords import verify
 from obidient.accounts.tokens import public, requires
@@ -17,12 +17,13 @@ from obidient.api import ApiModel, json_response
 from obidient.clock import isoformat
 from obidient.contacts import phones
 from obidient.errors import Forbidden, Unauthorized
-from obidient.sync import agents, devices, pins, roll_call
+from obidient.sync import agents, devices, pin_guessing, pins, roll_call
 
 device_api = api.blueprint("sync_devices", "/api/sync", "sync", "Results from polling agents")
 
 WRONG = "That email and password don't match an account. Check both and try again."
 WRONG_PIN = "That number and PIN don't belong together. Check both and try again."
+GUESSED_AT = "a wrong PIN for this number, perhaps by somebody else"
 #: Bytes of a sign-in, which comes without a token.
 LARGEST = 8 * 1024
 
@@ -110,13 +111,10 @@ def sign_in(body: SignIn) -> Response:
 def _signing_in(body: SignIn) -> User:
     """Who signs in, by the first of their proofs that the body holds."""
     if body.phone is not None and body.pin is not None:
-        number = _number(body.phone)
-        user = agents.by_phone(number) if number else None
-        return _proved(body, number or body.phone, user, _by_pin(user, body.pin), WRONG_PIN)
+        return _by_pin(body, body.phone, re.sub("[ .-]", "", body.pin))
     if body.email is not None and body.password is not None:
         user = User.get_or_none(User.email == body.email.lower(), User.active)
-        password = body.password
-        return _proved(body, body.email, user, lambda: verify(user, password), WRONG)
+        return _by_password(body, body.email, user, body.password)
     if getattr(current_user, "is_authenticated", False):
         # Only a page of ours can ask so: the cookie does not come along from elsewhere.
         signed_in: User = current_user._get_current_object()
@@ -124,28 +122,37 @@ def _signing_in(body: SignIn) -> User:
     raise Forbidden("Give email and password, or phone and pin.")
 
 
-def _proved(
-    body: SignIn, login: str, user: User | None, check: Callable[[], bool], wrong: str
-) -> User:
-    """The user whose proof is right; guesses are slowed down where they come from."""
+def _by_password(body: SignIn, email: str, user: User | None, password: str) -> User:
+    """The user whose password is right; guesses are slowed down where they come from."""
     known = user is not None and devices.is_known(user, body.device_id)
-    attempt = guessing.attempt(login, f"{login}:{body.device_id}" if known else "")
+    attempt = guessing.attempt(email, f"{email}:{body.device_id}" if known else "")
     attempt.begin()
-    if not check() or user is None:
+    if not verify(user, password) or user is None:
         attempt.wrong()
-        raise Unauthorized(wrong)
+        raise Unauthorized(WRONG)
     attempt.right()
     return user
 
 
-def _by_pin(user: User | None, pin: str) -> Callable[[], bool]:
-    def check() -> bool:
-        standing = pins.may_sign_in(user, re.sub("[ .-]", "", pin))
-        if standing == "locked":
-            raise Forbidden("The PIN was wrong too often. Ask your coordinator for a new one.")
-        return standing == "right"
-
-    return check
+def _by_pin(body: SignIn, phone: str, pin: str) -> User:
+    """The agent whose number and PIN belong together; guesses wait, ever longer."""
+    number = _number(phone)
+    user = agents.by_phone(number) if number else None
+    known = user is not None and devices.is_known(user, body.device_id)
+    kept = pins.of(user)
+    seconds = 0 if known else pins.sign_in_wait(kept)
+    if seconds:
+        raise too_many(seconds, GUESSED_AT)
+    attempt = pin_guessing.attempt(number or phone, body.device_id if known else "", kept)
+    attempt.begin()
+    standing = pins.may_sign_in(user, pin, known)
+    if standing.verdict == "waits":
+        raise too_many(standing.seconds, GUESSED_AT)
+    if standing.verdict != "right" or user is None:
+        attempt.wrong()
+        raise Unauthorized(WRONG_PIN)
+    attempt.right()
+    return user
 
 
 def _number(given: str) -> str:

@@ -38,14 +38,20 @@ class AgentHeard(BaseModel):
 
 
 class AgentPin(BaseModel):
-    """The PIN that an agent signs in and writes into texts with, hashed; wrong ones are counted."""
+    """The PIN that an agent signs in and writes into texts with, hashed; wrong ones are counted.
+
+    Each hour forgets one of them: see `accounts.growing.remembered`.
+    """
 
     id = None
     user_id = IntegerField(primary_key=True)
     hash = CharField()
     failures = IntegerField(default=0)
+    failed_at = UtcDateTimeField(null=True)
     #: Apart from those in texts: whoever forges numbers must not shut agents out, nor the reverse.
+    #: None of a phone on which the agent has signed in before.
     sign_in_failures = IntegerField(null=True)
+    sign_in_failed_at = UtcDateTimeField(null=True)
     set_at = UtcDateTimeField(default=utcnow)
 
 

@@ -149,7 +149,7 @@ def _decide(row: TextReport) -> None:
         if _may_answer(row):
             _say(row, f"Not understood. {refusal}")
         return
-    standing = pins.check(agent, report.pin) if report.pin is not None else "missing"
+    standing = pins.check(agent, report.pin).verdict if report.pin is not None else "missing"
     if standing == "right":
         _take(row, agent, election, report)
         return
@@ -160,7 +160,7 @@ def _decide(row: TextReport) -> None:
 
 def _answer_roll(row: TextReport, agent: User, what: str, pin: str) -> None:
     """An agent answers the roll call; without the PIN it may be anybody."""
-    standing = pins.check(agent, pin) if pin and what else "missing"
+    standing = pins.check(agent, pin).verdict if pin and what else "missing"
     row.state = "taken" if standing == "right" else "refused"
     row.reason = "" if standing == "right" else _WITHOUT_PIN[standing][0] if what else _NOT_READ
     if standing == "right":
@@ -168,6 +168,8 @@ def _answer_roll(row: TextReport, agent: User, what: str, pin: str) -> None:
     if _may_answer(row):
         unit = agent.polling_unit_code or "your polling unit"
         reply = "Not noted: write the word and your PIN, such as HERE 123456."
+        if standing == "waits":
+            reply = "Not noted: too many wrong PINs came from your number. Try again in an hour."
         if standing == "right":
             reply = f"Noted: {roll_call.SAID[what].lower()}, {unit}."
         _say(row, reply)
@@ -182,9 +184,9 @@ _WITHOUT_PIN = {
         f"No PIN: {_LOOKED_AT} To count at once, send it again with your PIN, such as PIN 1234.",
     ),
     "wrong": ("Came with a wrong PIN.", f"The PIN is not right: send it again, or {_LOOKED_AT}"),
-    "locked": (
-        "Too many wrong PINs: the agent needs a new one.",
-        f"The PIN was wrong too often: ask your coordinator for a new one, or {_LOOKED_AT}",
+    "waits": (
+        "Too many wrong PINs came from this number: this one was not looked at.",
+        f"Too many wrong PINs came from your number: send it again in an hour, or {_LOOKED_AT}",
     ),
     "none": (
         "The agent has no PIN yet.",

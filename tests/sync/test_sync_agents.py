@@ -19,7 +19,7 @@ from obidient.results import deciding, provisional, redeciding
 from obidient.results.models import Submission
 from obidient.results.received import Sender, receive
 from obidient.sync import agents, pins, roll_call, roll_counts
-from obidient.sync.models import AgentHeard, AgentPin, RollCall
+from obidient.sync.models import AgentHeard, RollCall
 
 DEVICE = "device-0001"
 GOOD = (
@@ -127,22 +127,6 @@ def test_an_agent_signs_in_by_phone_and_pin(
     assert enter(client, phone="08035550001", pin=wrong).status_code == 401
     assert enter(client, phone="08035550099", pin=pin).status_code == 401
     assert enter(client).status_code == 403
-    assert AgentPin.get().sign_in_failures == 1
-
-
-@pytest.mark.slow
-def test_guessing_a_pin_ends_without_shutting_out_texts(world: None, tmp_path: Path) -> None:
-    load(tmp_path, GOOD)
-    ada = agents.by_phone("+2348035550001")
-    assert ada is not None
-    ((_, pin),) = pins.make_many([ada], "here")
-    for _ in range(pins.MOST_SIGN_INS):
-        assert pins.may_sign_in(ada, "999999") == "wrong"
-    assert pins.may_sign_in(ada, pin) == "locked"
-    assert pins.check(ada, pin) == "right"
-    pins.make_many([ada], "anew")
-    assert pins.may_sign_in(ada, pin) == "wrong"
-    assert pins.may_sign_in(None, pin) == "none"
 
 
 def test_pins_can_be_read_out() -> None:
@@ -242,10 +226,10 @@ def test_the_commands_import_and_make_pins_in_steps(
     ada = agents.by_phone("+2348035550001")
     assert ada is not None
     pin = lines[1].rsplit(",", 1)[1].replace(" ", "")
-    assert pins.may_sign_in(ada, pin) == "right"
+    assert pins.may_sign_in(ada, pin).verdict == "right"
     assert "Made 0 PINs" in cli("agents", "pins", str(out)).output
     assert "Made 2 PINs" in cli("agents", "pins", str(out), "--anew").output
-    assert pins.may_sign_in(ada, pin) == "wrong"
+    assert pins.may_sign_in(ada, pin).verdict == "wrong"
     assert "no area" in cli("agents", "pins", str(out), "--area", "Lagos").output
 
 

@@ -102,11 +102,11 @@ def test_slips_carry_address_code_and_pin_and_are_never_printed_again(
     assert "/agent</b>" in page and "<svg" in page
     shown = re.search(r'Ada Obi.*?slip-pin">([0-9 ]+)<', page)
     assert shown
-    assert pins.may_sign_in(ada(), shown[1].replace(" ", "")) == "right"
+    assert pins.may_sign_in(ada(), shown[1].replace(" ", "")).verdict == "right"
     assert "Every agent there has a PIN" in admin.press("slips", area="24")
     anew = admin.press("slips", area="24-11", anew="1")
     assert anew.count('class="slip"') == 2
-    assert pins.may_sign_in(ada(), shown[1].replace(" ", "")) == "wrong"
+    assert pins.may_sign_in(ada(), shown[1].replace(" ", "")).verdict == "wrong"
     assert "Choose a state" in admin.press("slips", area="")
     told = [row.summary for row in AuditEntry.select()]
     assert "Made 2 new PINs: on slips for Lagos" in told
@@ -139,7 +139,7 @@ def test_pins_go_out_by_sms_and_are_kept_nowhere(
     last = {message.phone: message.text for message in sent}["+2348035550001"]
     found = re.search(r"PIN ([0-9 ]+)\.", last)
     assert found
-    assert pins.may_sign_in(ada(), found[1].replace(" ", "")) == "right"
+    assert pins.may_sign_in(ada(), found[1].replace(" ", "")).verdict == "right"
     assert "Every agent there has a PIN" in admin.press("texts", area="24")
     PinText.update(
         state="sending", changed_at=pin_texts.utcnow() - 2 * pin_texts.GIVEN_UP

@@ -168,7 +168,7 @@ def test_only_an_admin_sets_pins(
     admin = Desk(app.test_client(), make_user("admin"))
     page = admin.press("pin", email="agent0@example.org")
     found = re.search(r"The PIN of agent0@example.org is (\d{6})", page)
-    assert found and pins.check(agents[0], found[1]) == "right"
+    assert found and pins.check(agents[0], found[1]).verdict == "right"
     assert "There is no user" in admin.press("pin", email="nobody@example.org")
 
 

@@ -110,7 +110,7 @@ def test_a_forged_number_does_not_find_the_pin(
 ) -> None:
     for guess in range(6):
         text(f"{GOOD} PIN 100{guess}")
-    assert "wrong too often" in sent[-1].text
+    assert "Too many wrong PINs came from your number" in sent[-1].text
     text(f"{GOOD} PIN {PIN}")
     assert last().state == "review"
     assert Submission.select().count() == 0

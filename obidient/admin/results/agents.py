@@ -14,7 +14,7 @@ from obidient.areas import CODE_RE, LGAS, STATES, Area, area_name, unit_bounds
 from obidient.config import settings
 from obidient.database import contains
 from obidient.errors import Invalid, Problem
-from obidient.sync import agents, pin_texts, pins, roll_call, roll_counts, writing
+from obidient.sync import agents, guessed, pin_texts, pins, roll_call, roll_counts, writing
 
 #: Slips made at once: a minute of reading, a second of work.
 SLIPS = 200
@@ -42,6 +42,9 @@ class Agents(SecureView):
             missing=roll_call.MISSING,
             area_name=area_name,
             texts=pin_texts.counts(),
+            guessed=guessed.guessed_at(area),
+            guessed_most=guessed.MOST,
+            wrong_lately=guessed.wrong_lately(),
             can_see=may("admin"),
             can_write=may("campaigns:write") or may("admin"),
             address=_address(),
