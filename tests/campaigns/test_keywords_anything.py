@@ -8,12 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from text_corpus import read
 
-from obidient.campaigns.texts import keywords
+from obidient.campaigns.texts import keywords, optout
 from obidient.campaigns.texts.keywords import MOST_CHARACTERS, MOST_WORDS, keyword
 from obidient.campaigns.texts.phrases import PHRASES
 from obidient.campaigns.texts.words import CLASSES, STEMS
 
-TEXTS = ("seen", "unseen", "stranger", "later")
+TEXTS = ("seen", "unseen", "stranger", "later", "natural")
 CORPUS = [text for name in TEXTS for label, _, text in read(name) if label != "result"]
 WORDS = sorted({word for words in CLASSES.values() for word in words.split()} | set(PHRASES))
 #: Letters that some rule or word list means.
@@ -77,7 +77,8 @@ def test_what_is_longer_than_a_text_is_not_looked_at(
 
 def test_every_class_of_words_is_meant_by_some_rule() -> None:
     """A letter that no rule knows would be words nobody uses; one without words a dead rule."""
-    rules = [value for name, value in vars(keywords).items() if hasattr(value, "pattern")]
+    every = [*vars(keywords).values(), *vars(optout).values()]
+    rules = [value for value in every if hasattr(value, "pattern")]
     said = {letter for rule in (*rules, *keywords._STARTS) for letter in rule.pattern}
     assert LETTERS - {"X", "h", "c"} <= said
     assert all(len(letter) == 1 for letter in CLASSES)

@@ -17,6 +17,7 @@ SIZES = {
     "stranger": (350, 500),
     "later": (190, 340),
     "rounds": (265, 360),
+    "natural": (350, 640),
 }
 
 
@@ -65,7 +66,7 @@ def test_texts_are_understood_as_they_were_meant(name: str) -> None:
     stops = sum(label == "stop" for label, _, _ in rows)
     others = len(rows) - stops
     assert (stops, others) >= SIZES[name]
-    assert {label for label, _, _ in rows} == set(LABELS)
+    assert {label for label, _, _ in rows} >= set(LABELS) - {"result"}
     missed = stops - counts["stop", "stop"]
     false = sum(number for (true, given), number in counts.items() if given == "stop" != true)
     assert missed < 0.01 * stops

@@ -125,7 +125,7 @@ def test_the_team_opts_a_number_out_and_in_under_its_text(page: FlaskClient) -> 
 
 
 def test_a_text_that_perhaps_asks_to_stop_is_shown_as_such(page: FlaskClient) -> None:
-    texted(page, "No let una message enter my phone again")
+    texted(page, "Who asked you to text me? Don't try it again")
     texted(page, "I will come with my sister", "+2348035550002")
     texted(page, "stop rigging", "+2348035550003")
     assert page.get("/admin/replies/").text.count("Perhaps wants no more") == 1

@@ -80,7 +80,8 @@ ORDINARY = frozenset(
     updated veer vent volunteers voted waite waited waiting waits walahi wanda wandering
     waning warming warnings warring warts wary washes washing wasted watering watts weakly
     wear wears welcomed welcomes were whale wherever whine white whiting whole whore wished
-    wishlist withdrawal withdraws withdrew wondering wong words world worms worried woulda
+    wishlist withdrawal withdraws withdrew wondering wong words world worms worried woulda wats
+    charge charged charges represent represents
     wound writ writer writes writings wrongs wrote youve
     """.split()
 )

@@ -1,5 +1,7 @@
 """Several words that count as one, with the letters of the classes they stand for."""
 
+from obidient.campaigns.texts.paradigms import BUILT
+
 #: (letters, phrases); of two that fit, the longer one counts.
 _KNOWN: tuple[tuple[str, str], ...] = (
     # English and Pidgin
@@ -13,7 +15,13 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("fUS", "if you stopped"),
-    ("h", "reply stop, sent stop, texted stop, replied stop, typed stop"),
+    (
+        "h",
+        """
+        changed my mind, change my mind, change mind, changed mind, yi okan pada, yi okan mi pada,
+        canza raayi, canja raayi, gbanwere obi, gbanwere uche
+        """,
+    ),
     ("X", "send stop, text stop, did i"),
     ("F", "i stopped, from coming, is there, how this works, how it works, dey work"),
     (
@@ -58,14 +66,6 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     ("RM", "dont keep me on, do not keep me on"),
     ("Cs", "ku sake turo, ku sake aiko"),
-    (
-        "i",
-        "is this the obidient people, is this obidients",
-    ),
-    (
-        "i",
-        "is this inec, is this labour party, is this lp, is this obidient, is this the party",
-    ),
     ("kMg", "let me be getting, let me be receiving"),
     ("i", "ki le n so, ki len so, ki le so"),
     ("K", "pada sibe"),
@@ -84,19 +84,87 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         my brother pls, my sister pls, my friend pls, my people pls, my guy abeg
         """,
     ),
+    (
+        "X",
+        """
+        full stop, a o fe won,
+        reply stop to cancel, reply stop to unsubscribe, reply stop to opt, text stop to, send stop
+        to, stop press, leave me out of it, no need
+        """,
+    ),
+    (
+        "NW",
+        """
+        appreciate not, prefer not, like not to, can i not, can i please not, could i not,
+        object to
+        """,
+    ),
+    (
+        "LM",
+        """
+        leave me out, leave person, free person, comot body for, comot eye for, rest abeg
+        """,
+    ),
+    ("LMT", "leave me out of, leave her out of, leave him out of, leave us out of"),
+    ("F", "the use of, will be treated as, will be considered, will be taken as"),
+    ("NWg", "cant be receiving, cannot be receiving, no fit dey receive, cant keep receiving"),
+    ("Q", "sun ishe ni, sun ishi ni, ya ishe ni, sun dame ni, ya dame ni, sun isheni"),
+    ("hS", "una no go stop this, una no go stop am, my last warning, final warning"),
+    ("hS", "warning you for the last time, the last warning be this"),
+    ("NW", "no longer have interest, no longer have any interest, lost interest, losing interest"),
+    ("C", "go ahead"),
+    ("Rn", "bar this number, block this number, blacklist this number, bar this line"),
+    ("RM", "let me off, get me out of this, get me out of here"),
+    ("NW", "no go like, wont like, would not like, wouldnt like, a ko fe, a o fe"),
+    ("LM", "gba mi lowo, rabu da layina, rabu da wayata"),
+    ("R", "yo wa kuro"),
+    ("M", "ara mi"),
+    ("f", "o buru na"),
+    ("AMK", "fi mi si list, fi mi si"),
+    ("Uy", "unu nwere ike, i nwere ike"),
+    (
+        "G",
+        """
+        that stop was a mistake, the stop was a mistake, my stop was a mistake, stop was by
+        mistake
+        """,
+    ),
+    ("h", "that stop, my stop"),
+    ("X", "you dont need, you do not need, you no need, you no get, una no need"),
+    ("M", "give me"),
+    ("U", "you will, u will, una will"),
+    ("P", "is it by force, na by force, by force"),
+    ("KU", "again and see, again make you see, again and you will see"),
+    ("Q", "enough of"),
+    ("X", "is it enough, not enough, e never do"),
+    (
+        "e",
+        """
+        enough, thats enough, its enough, it is enough, e don do, e do, o to, o to ge, o ti to,
+        o ti to ge, o ti to gee, ya isa, isa haka, ya isa haka, o zuola, o zugo, o zuru
+        """,
+    ),
+    ("S", "chill with, go easy with, slow down with"),
+    ("R", "kuro lori, kuro ninu, kuro nidi, e kuro ni"),
+    ("F", "last week, last month, last year, last night, i say"),
+    ("fKU", "next time una, next time you, next time u"),
+    ("NW", "no need to dey, no need for, no need of, not need"),
+    ("Nv", "e ma fi, e ma se fi, ma fi, ma se fi, ema fi"),
+    ("NW", "emi o fe, emi o nife, emi ko nife, emi o nilo, mi o lo fe, mi o nilo, n o nilo"),
+    ("s", "sowo si, sowo simi"),
+    ("sM", "ishe ni, ishi ni, di mi lowo"),
     ("S", "consent withdrawn, permission withdrawn"),
     ("X", "stop here, god can, god will, your name"),
     ("F", "for good"),
-    ("F", "how to, where do i, where can i"),
     ("Ns", "make i no see, make i no hear, no let una"),
     ("n", "my sleep, my ears, my time"),
-    ("E", "turn off"),
+    ("E", "turn off, off it, off am"),
     (
         "X",
         """
         end of, end time, don start, ya taimaka, ya taimake, your help, stop by, stop at, stop for,
         has to, have to, on time, my sister, my brother, my friend, make dem, dem stop, do
-        you start, does it start, go start, i stop, no need, enough is enough, count me in,
+        you start, does it start, go start, i stop, enough is enough, count me in,
         bus stop, non stop, stop over, stop and search, get me out
         """,
     ),
@@ -105,7 +173,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         "NW",
         """
-        not consent, dont consent, no follow, no do, no wan, no want, dont want, not want,
+        not consent, dont consent, no follow, i no do, no wan, no want, dont want, not want,
         not interested, not intrested, no interest, uninterested, no gree, i no need,
         no need una, no need ya, no need your
         """,
@@ -116,21 +184,21 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "F",
         """
         you have to, how many times, will i, for there, from there, will you, would you,
-        will una, you must, una must, people must, how do i, how can i, how may i, how i go,
-        how i fit, yaya zan yi
+        will una, you must, una must, people must
         """,
     ),
     (
         "P",
         """
         dont worry, not worry, no worry, no worries, wrong number, wrong person, god bless
-        you, e don do
+        you
         """,
     ),
     (
         "G",
         """
-        opt in, opting in, opt back in, re subscribe, un stop, sign up, sign me up, want back,
+        opt in, opting in, opt back in, re subscribe, un stop, sign up, sign me up, want back, want
+        back in,
         wan back, sub me back, sub me again,
         join again, join back, undo stop, undo my stop, cancel stop, cancel my stop
         """,
@@ -161,7 +229,6 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("AM", "enroll me, enrol me, register me, add me, put me, include me, bring me"),
     ("Cs", "gba message, gba atejise, gba ifiranse, maa gba, tun gba"),
     ("CsM", "send me your, send me una"),
-    ("A", "add my, put my, include my"),
     ("Q", "done with, had enough of, have enough of, through with, bored of, weary of"),
     ("N", "emela ka unu, emela ka, emekwala ka unu, emekwala ka"),
     ("to", "strike off, cross off, scratch off"),
@@ -173,7 +240,6 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("NW", "not to receive, not to get, not to be getting, not to be receiving"),
     ("RMn", "leave my line, leave my number, leave my phone"),
     ("N", "nobody should, no one should, nobody must"),
-    ("F", "what do i do to, what should i do to, what can i do to, wetin i go do to"),
     ("N", "dont you dare, dont u dare, do not dare, dont dare, dont you ever, dont u ever"),
     ("KU", "again and ill, again and i will, again i will, again and i go, again i go, again ill"),
     ("NW", "ban yarda"),
@@ -182,10 +248,11 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("R", "fagi le, fa igi le"),
     ("c", "agaghi m, agaghim, anyi agaghi, unu agaghi"),
     ("X", "kwusie ike, kwusi ike, kwusienu ike"),
-    ("C", "bring back"),
+    ("C", "bring back, gaba n ihu, gaa n ihu, gawa n ihu, gaba na"),
+    ("AMK", "carry me go back, take me back, bring me back, carry me back, return me"),
     ("UW", "im ready to, i am ready to, ready to"),
     # Yoruba
-    ("LM", "fi foonu mi sile, je n simi, je n sinmi"),
+    ("LM", "fi ori ila mi sile, fi foonu mi sile, je n simi, je n sinmi"),
     ("qS", "e ye, e yee, e duro, e dawo duro"),
     ("qR", "e yo"),
     ("Ns", "ma ko, e ma ko, ma se ko"),
@@ -197,7 +264,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("X", "mo n, a n, duro de, duro ti"),
     ("S", "da duro, dawo duro, da a duro, owo duro"),
     ("N", "e ma se, e ma, ma se"),
-    ("Ns", "ma pe, ma fi, ma ranse"),
+    ("Ns", "ma pe, ma ranse"),
     ("NF", "ma da, e ma da, ma yo, e ma yo"),
     (
         "NW",
@@ -218,13 +285,11 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ),
     ("RnM", "pa nomba mi, pa number mi, pa oruko mi"),
     ("AMK", "fi mi pada, da mi pada"),
+    ("An", "sa lambata, sa lambar, sa lamba, sa sunana, sa number, saka lambata, saka sunana"),
+    ("CF", "e maa ba"),
     ("AM", "fi mi kun, fi oruko mi, fi nomba mi, fi nonba mi, fi number mi"),
-    ("P", "o to, o to ge, o ti to, e ku, e se, o se, e joo"),
+    ("P", "e ku, e se, o se, e joo"),
     ("H", "ran mi lowo, ran wa lowo, break am down, identify yourself, introduce yourself"),
-    (
-        "i",
-        "is this a scam, is this scam, is this fraud, is this spam, na scam be this, is this legit",
-    ),
     # Hausa
     ("NW", "ban bukata, ban bukatar"),
     ("Rn", "share sunana"),
@@ -249,7 +314,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("UW", "ina neman, ina so, ina son"),
     ("RM", "cireni, ciremin, gogeni, yomi"),
     ("LM", "fita harkata, fita daga harkata, bar ni, barni, kyale ni"),
-    ("P", "ya isa, isa haka, ran ka, ya dade"),
+    ("P", "ran ka, ya dade"),
     ("C", "ci gaba"),
     ("qS", "ku daina, ku dena, a daina"),
     ("AM", "sa ni"),
@@ -272,22 +337,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("LM", "ka m zuo ike, ka m zuru ike"),
     ("H", "nyerenu m aka, nye aka, nyere m aka, nyerem aka, enyere m aka"),
     ("UW", "achoro m, achorom"),
-    ("P", "o zuola, o zuru"),
     ("Q", "ike agwula m, ike agwugo m, ike gwuru m"),
 )
-PHRASES: dict[str, str] = {
+PHRASES: dict[str, str] = BUILT | {
     " ".join(phrase.split()): letters for letters, known in _KNOWN for phrase in known.split(",")
-}
-
-#: "Keep your messages to yourselves".
-PHRASES |= {
-    f"keep {your} {what}": "RT"
-    for your in "your ur una ya".split()
-    for what in "message messages msg msgs text texts txt sms call calls update updates".split()
-}
-#: Called names: "don't call me a fool" is about what is said, "stop it, fools" is not.
-PHRASES |= {
-    f"{article} {word}": "X"
-    for article in ("a", "an")
-    for word in "fool idiot mumu olodo ode thief liar criminal stupid".split()
 }

@@ -5,13 +5,12 @@ from itertools import chain
 
 from obidient.campaigns.text import plain_spelling
 from obidient.campaigns.texts.ordinary import ORDINARY
+from obidient.campaigns.texts.paradigms import igbo
 from obidient.campaigns.texts.phrases import PHRASES
 from obidient.campaigns.texts.spelling import respelt
 from obidient.campaigns.texts.words import (
     BREAKS,
     CLASSES,
-    DONT_ENDS,
-    DONT_STEMS,
     STEMS,
     STOP_ENDS,
 )
@@ -49,15 +48,22 @@ _CLAUSE_END = re.compile(r"[.!?;:,()\n/|~]+|\s[-*]+\s|--+")
 _N_BEFORE = re.compile(r"\bn'")
 _DOTTED = re.compile(r"\b([a-z])\.(?=[a-z]\b)")
 #: Us, not the people of the country.
-_YOU_PEOPLE = re.compile(r"\b(?:you|u|una|these)\s+people\b")
+_YOU_PEOPLE = re.compile(r"\b(?:you|u|una|these|yeye|useless|foolish|stupid|mumu|mad)\s+people\b")
+_SPACES = re.compile(r" {2,}")
+#: A purpose or a law behind a request.
+_PURPOSE = re.compile(
+    r"\b(?:so that|in (?:line|accordance) with|according to|as per|make i (?:fit|dey)"
+    r"|so i can|due to|(?<!kedu )ka m (?=nwe|zu|hi|nw)|ki n le|domin in)\b"
+)
 _WORD = re.compile(r"[a-z0-9]+")
 #: "Make I rest", "how do I stop this": the sentence goes on.
 _BEFORE_I = frozenset(
     """
     what wetin wat who how make do did can could should may will if am said say that think
-    thought know
+    thought know where wia wey whr which button number fit
     """.split()
 )
+_NOT_ON = re.compile("N([FU]{0,2})C")
 _LONG_RUN = re.compile(r"(.)\1\1+")
 _RUN = re.compile(r"(.)\1+")
 _DIGITS = str.maketrans("01345", "oieas")
@@ -70,6 +76,8 @@ def clauses_of(text: str) -> list[list[str]]:
     # Igbo's n'ozi is two words, English don't one.
     spoken = _N_BEFORE.sub("n ", plain).replace("'", "").replace("&", " and ")
     spoken = _YOU_PEOPLE.sub("you", _DOTTED.sub(r"\1 ", spoken))
+    spoken = _SPACES.sub(" ", spoken)
+    spoken = _PURPOSE.sub(r"; \g<0>", spoken)
     found: list[list[str]] = []
     for part in _CLAUSE_END.split(spoken):
         words: list[str] = []
@@ -113,7 +121,7 @@ def letters_of(words: list[str]) -> str:
             found.append(_letter_of(words[place]))
             place += 1
     # "Send me your messages", "continue" and "ku sake" ask for them unless "don't" is before.
-    return "".join(found).replace("NC", "NK")
+    return _NOT_ON.sub(r"N\1K", "".join(found))
 
 
 def _letter_of(word: str) -> str:
@@ -123,10 +131,9 @@ def _letter_of(word: str) -> str:
         return "X"
     known = _WORDS.get(word) or _WORDS.get(_RUN.sub(r"\1", word))
     known = known or _without_vowels(word)
+    known = known or igbo(word)
     if known or len(word) < 5:
         return known or "X"
-    if word.startswith(DONT_STEMS) and word.endswith(DONT_ENDS):
-        return "d"
     stem = next((stem for stem in STEMS if word.startswith(stem)), None)
     if stem is not None:
         rest = word[len(stem) :]

@@ -7,6 +7,7 @@ that are one letter away from ours and mean something of their own.
 from functools import lru_cache
 
 from obidient.campaigns.texts.ordinary import ORDINARY
+from obidient.campaigns.texts.paradigms import igbo
 from obidient.campaigns.texts.phrases import PHRASES
 from obidient.campaigns.texts.words import AFFAIRS, BREAKS, CLASSES, STEMS, THREATS
 
@@ -39,7 +40,7 @@ for _word in _KNOWN:
 @lru_cache(4096)
 def respelt(word: str) -> tuple[str, ...]:
     """The words that were meant: `numebr` is number, `stopsending` is two words."""
-    known = word in _KNOWN or word in ORDINARY or word.isdigit()
+    known = word in _KNOWN or word in ORDINARY or word.isdigit() or igbo(word)
     if known or len(word) < _SHORTEST or word.startswith(tuple(STEMS)):
         return (word,)
     near = [one for form in _shorter(word) | {word} for one in _NEAR.get(form, ())]

@@ -28,7 +28,7 @@ CLASSES: dict[str, str] = {
         comut
         expunge exempt gbagbe purge clear delist unlist wipe block blacklist withdraw exclude
         deregister unregister
-        ipu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
+        ipu puo pua yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
     """,
     # Leaves somebody alone.
     "L": "leave free kyale kyaleni rabu hapu hapunu ahapu ehapu rapu rapunu arapu erapu fimisile",
@@ -61,12 +61,13 @@ CLASSES: dict[str, str] = {
     # The same, but "no trouble" and "don't worry" are something else.
     "V": """
         bata trouble troubling ko stress stressing worry worrying flood flooding reach
-        adding wasting bring bringing use using
+        adding wasting bring bringing use using remind reminding notify notifying wake waking
+        alerting beeping mkpotu full fill
     """,
     # Gets a message.
     "g": """
         receive receiving recieve recieving recive reciving get getting gettin got getin
-        hear hearing see seeing gba gbo karba karbar samun inatakwa inata inweta
+        hear hearing see seeing gba ganin jin gbo karba karbar samun inatakwa inata inweta
     """,
     # What is sent.
     "T": """
@@ -74,20 +75,21 @@ CLASSES: dict[str, str] = {
         sms smss
         text texts txt txts texte call calls update updates reminder reminders notification
         notifications alert alerts notice notices broadcast broadcasts newsletter newsletters
-        mails email emails promo promos promotion promotions promotional advert adverts ads
+        mails email emails promo promos promotion promotions promotional bulletin bulletins advert
+        adverts ads
         spams calling callin subscription subscriptions service services content contents
         mailings messagess communication communications correspondence robocall robocalls flash
         ifiranse iranse ateranse atejise atejade ipe ifiweranse iwe oro
         sako sakon sakonni sakonnin sakonku sakonninku sakonnanku sakonki magana ozi oku ozioma
     """,
     # The person who writes.
-    "M": "me my mine myself mani simi wayata mi temi emi ni nin min mini gareni m mu",
+    "M": "me my mine myself mani simi wayata mi temi emi ni nin min mini mun dani gareni m mu",
     # Where we have them: a number, a name, a list.
     "n": """
         number numbers numba nomba num nos line lines phone phones name
         fone sim inbox list lists database data directory group groups platform record records
         contacts system mailbox chat page consent listi detail details privacy permission
-        credit airtime egbe otu nonba noomba namba oruko akojo foonu fonu ero
+        credit airtime egbe otu nonba noomba namba oruko akojo akosile foonu fonu ero ila
         layin tsarin lamba dina lambata lambar lambana suna sunana waya jeri jerin
         jerinku sunayenku sunaye nawa aha ahamu ekwenti ndeputa akwukwo
     """,
@@ -145,7 +147,8 @@ CLASSES: dict[str, str] = {
         good morning gm afternoon evening night day greetings sorry respectfully respect humbly
         regards cheers bless blessed blessings god amen peace bye goodbye goodnight hmm mtchew
         mscheww nonsense rubbish useless idiot idiots fools fool stupid foolish mumu olodo ode
-        mad yeye shior abi however beg begging pleading urgently immediately asap and
+        mad yeye shior ogbeni alaye boss egbon aburo nna oloshi werey shegu ewu mahaukata abi
+        however beg begging pleading urgently immediately asap and
         ese kaaro kaasan kaale ekaaro ekaasan ekaale olorun oluwa bukun
         don allah dan nagode gode sannu barka ranka dade yallabai malam alhaji hajiya
         daalu imela ndewo nno chukwu gozie ututu oma nwanne nwannem nsogbu wallahi
@@ -153,8 +156,13 @@ CLASSES: dict[str, str] = {
     # Says nothing that counts.
     "F": """
         fi fifi write both abu lokaci fa lot yall thats trash garbage junk crap stuff
-        propaganda lesekese
-        any mistake mistakenly error accident asise kuskure mmejo twice thrice still till d al 4rm
+        propaganda lesekese whoever press click button yesterday week month year sent
+        nkan iru
+        shi ita dinku mama papa second new main ciki sinu lost something tori gareku enter
+        entering cika dude bruh wifes husbands mothers fathers
+        programme program
+        kiakia kia maza ngwa osiso sharpsharp any mistake mistakenly error accident asise kuskure
+        mmejo twice thrice still till d al 4rm
         personal private own two three four five ten speaking chatting better understand subsequent
         future ds dz
         sori sibi nkankan maa kun za ne komai wurinku masu dinga kawai banza
@@ -199,6 +207,8 @@ CLASSES: dict[str, str] = {
 
 #: Beginnings of words that take many endings, mostly of Hausa and Igbo -> their class.
 STEMS = {
+    "malit": "G",
+    "bidogh": "G",
     "unsubscr": "S",
     "daina": "S",
     "kwusi": "S",
@@ -219,11 +229,9 @@ STEMS = {
     "ifiran": "T",
     "ateji": "T",
     "lamba": "n",
+    "layin": "n",
+    "tinye": "A",
 }
-#: Igbo says "don't send", "don't call", "don't write" in one word: one of these stems, and an end.
-DONT_STEMS = ("ezi", "akpo", "kpo", "ede", "enye")
-DONT_ENDS = ("la", "na", "lakwa", "nakwa", "lanu", "nanu")
-
 STOP_ENDS = ("nu", "kwa", "wa", "zie", "zia")
 
 #: These begin a new clause wherever they stand.
@@ -239,13 +247,15 @@ IN_VAIN = frozenset("still twice thrice already times yet".split())
 THREATS = frozenset(
     """
     report reporting sue suing police court lawyer ncc ndpc block blocking thunder strike regret
-    kara curse arrest
+    kara curse arrest wotowoto efcc slap beat insult abuse punish para swear warn
     """.split()
 )
 #: "Don't call now" puts us off, no more.
 FOR_NOW = frozenset("now today tonight instead yet meeting driving".split())
 #: Takes back a STOP that is told beside it.
-MISTAKES = frozenset("mistake mistakenly error accident asise kuskure mmejo".split())
+MISTAKES = frozenset("mistake mistakenly error accident asise kuskure mmejo emehiere".split())
+#: So does that the mood has passed.
+REGRETS = frozenset("angry vex vexed regret".split())
 #: What was done, unless it is wanted: "my number was removed", "I want my number removed".
 DONE = frozenset("removed deleted".split())
 WANTED = frozenset("be should must needs want wants wish would like get".split())
@@ -267,6 +277,6 @@ AFFAIRS = frozenset(
     vote votes voter voters voting rig rigging rigged nigeria nigerians naija corruption killing
     killings kill police sars government govt tinubu atiku buhari inec apc pdp thugs thug violence
     hunger fuel subsidy bandits insecurity war fighting kidnapping country people masses leaders
-    senator governor president bill protest thief thieves
+    senator governor president bill spoil protest thief thieves
     """.split()
 )
