@@ -39,7 +39,7 @@ _GOES_ON = rule("[~UyWkK]*(?:[CGj]|sM)[~UKsTMngO]*")
 #: "I want to call you": what somebody wants to do, not to get.
 _DOES = re.compile(r"\b(?:(?:to|wan|go) (?:call|text|message|sms|msg)|call me)\b")
 #: "Please stop", behind a reason.
-_ALONE = rule("[~Uk]*[SL][~]*")
+_ALONE = rule("[~Uky]*[SL][~]*")
 #: "Call me" beside "don't text" chooses the way, and ends nothing.
 _REACH_ME = rule("[~U]*[sT]M[~]*")
 #: I need help.
@@ -65,8 +65,9 @@ def keyword(text: str) -> str:
     stops = stops or any(_stops_within(words, said) for words in clauses)
     stops = stops or says_enough(letters, said)
     if stops and not (any(starts) and taken_back):
-        # Both are asked for: a person has to see what is meant.
-        return "" if any(starts) else "stop"
+        # Both are asked for in so many words: a person has to see what is meant.
+        begins = (has(one, "GCAK") for one, asked in zip(letters, starts, strict=True) if asked)
+        return "" if any(begins) else "stop"
     is_plain = stops or taken_back or _nothing_else(letters, starts) or _is_full(letters, starts)
     if any(starts) and is_plain:
         return "start"
@@ -85,7 +86,7 @@ def perhaps_stop(text: str) -> bool:
     clauses = clauses_of(text)
     said = {word for words in clauses for word in words}
     letters = "".join(map(letters_of, clauses[:MOST_WORDS]))
-    asks = has(letters, "SRLdQhEe") or ("N" in letters and has(letters, "sTW"))
+    asks = has(letters, "SRLdQhEeo") or ("N" in letters and has(letters, "sTW"))
     asks = asks or bool(THREATS & said)
     if AFFAIRS & said:
         # The country is spoken of: only what names our messages as well may be meant for us.

@@ -53,7 +53,7 @@ _WAY = re.compile(
     rf"(?:(?:{_POLITE}) ){{0,4}}(?:i want to know |i wan know |tell me |show me |but )?"
     r"(?:"
     r"(?:how|hw|what|wetin|where|wia|wey|whr|which|bawo|yaya|kedu|olee)(?: \w+){0,3}?"
-    rf" (?:i|person|one|mo|zan|m)(?: (?:{_DOES})){{0,6}}"
+    rf" (?:i|person|mo|zan|m)(?: (?:{_DOES})){{0,6}}"
     r"|how to|whats the (?:code|number|way) to"
     r"|(?:how|where|wey|wia)? ?(?:is|be)? ?(?:there|the|get)? ?(?:is|a|any|the)? ?"
     r"(?:way|button|code|link|option)(?: (?:to|for|of|i|can|fit|me|take)){1,4}"
@@ -65,7 +65,10 @@ def behind_way(words: list[str]) -> list[str]:
     """A clause without its "how do I" or "what do I press to": the rest is what is wanted."""
     said = " ".join(words) + " "
     found = _WAY.match(said)
-    return said[found.end() :].split() if found else words
+    if not found:
+        return words
+    wanted = said[found.end() :].split()
+    return ["want", *wanted] if wanted[:1] == ["be"] else wanted
 
 
 def requests_within(words: list[str]) -> Iterator[tuple[list[str], bool]]:

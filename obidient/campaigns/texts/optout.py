@@ -61,7 +61,7 @@ _LAST = rule("l[~U]*[sT][~UMnTsO]*$")
 #: Text me again (and I will sue).
 _AGAIN = rule("[~UfK]*[sTgV][~UMnTOKsV]*(?:$|MKU)|f[~K]*U?[~K]*[sgV][~]*[MnTK]")
 #: (I will block you) if these messages continue.
-_IF_GOES_ON = rule("f[~UO]*T[~]*[CKs]")
+_IF_GOES_ON = rule("f[~UO]*(?:T[~]*[CKs]|[C])")
 #: (I will block you) if you don't stop.
 _UNLESS = rule("(?:fUN|U)S[*]$")
 _STOP_THEM = rule("[SE][~]*O[~]*$")
@@ -76,8 +76,11 @@ _OFF_MINE = rule("o[~]*Mn[*]$")
 #: Don't stop; but "bana so, ku daina" (I don't want, stop) gives the reason.
 _NEGATED = rule("[Nc](?:[FpUWkC]{0,4}|q)$")
 _LET = rule("k[~U]*$")
+#: Whom a threat is for.
+_US = frozenset("you u una this message messages text texts sms number".split())
 #: Speaks of us, of our messages, or of nothing.
 _OF_US = rule("[~UMnTsVQK]*")
+_ENOUGH = rule("[PFjeUMnTsVQK]*(?:p[~]*[MnT][~MnT]*)?")
 _ORDERED = frozenset("should must better".split())
 #: My number should not be on your list.
 _NOT_HERE = rule("[~UO]*Mn[~]*N[~]*(?:p[~]*n|Mn)[~]*")
@@ -90,7 +93,7 @@ def asks_to_stop(clause: str, said: set[str]) -> bool:
     """Whether a request to stop begins somewhere in a clause and runs to its end."""
     if THREATS & said and (("K" in clause and _AGAIN.match(clause)) or _UNLESS.match(clause)):
         return True
-    if THREATS & said and _IF_GOES_ON.match(clause):
+    if THREATS & said and _US & said and _IF_GOES_ON.match(clause):
         return True
     if _TIRES.match(clause) or (WANTED & said and _NOT_HERE.fullmatch(clause)):
         return True
@@ -108,7 +111,8 @@ def asks_to_stop(clause: str, said: set[str]) -> bool:
 def says_enough(letters: list[str], said: set[str]) -> bool:
     """Enough: of what we do, when nothing else is spoken of."""
     known = all(map(_OF_US.fullmatch, letters)) and not AFFAIRS & said
-    return known and any("e" in one for one in letters)
+    enough = [one for one in letters if "e" in one]
+    return known and bool(enough) and all(map(_ENOUGH.fullmatch, enough))
 
 
 def _stops(before: str, core: str, said: set[str]) -> bool:

@@ -18,7 +18,7 @@ ORDINARY = frozenset(
     childrens childs chile chili chill choo chord chore clarity clean clearance clears cleary
     coding cold collin combing comet comin command commando commandos commit common como
     constants cont contend contends contented contentment contest contests context contexts
-    continued continues contract contracted contracting contracts convent coping counts county
+    continued contract contracted contracting contracts convent coping counts county
     course courts crass crease creditor credits criminals criss crops crows cure cures
     cursed curses curt curve dairy daisy dakota daly damian damon dana daring databases
     daughters deactivated dealing dean deer deletes demands depleted depletion derail detain

@@ -47,6 +47,19 @@ BUILT |= dict.fromkeys(
     + _joined("said,replied,reply,sent,texted,typed,pressed,press,talk", "stop"),
     "hS",
 )
+# What was done by mistake is taken back.
+BUILT |= dict.fromkeys(
+    _joined(
+        "opted out,unsubscribed,stopped,stopped it,sent stop,pressed stop,press stop,typed stop,"
+        "texted stop,replied stop,removed myself",
+        "by mistake,by accident,by error,mistakenly,accidentally",
+    ),
+    "G",
+)
+# "I told my wife to stop worrying" was said to somebody else.
+BUILT |= dict.fromkeys(
+    _joined("told,tell,ask,asked,beg", "my,the,him,her,them,dem,people,everybody,everyone"), "X"
+)
 # "Add this number", "put my name".
 BUILT |= dict.fromkeys(
     _joined(

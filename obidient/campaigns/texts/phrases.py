@@ -27,9 +27,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         "i",
         """
-        who am i, who it is, who is speaking, who is calling, who dis, how do i use,
-        what can i do here, una be which people, wetin this number, what i can send,
-        what can i send, who i dey follow, ki ni e n
+        who is calling, what can i do here, una be which people, what can i send, who i dey
+        follow, ki ni e n
         """,
     ),
     ("NW", "rather not, dont have my permission, not have my permission"),
@@ -114,7 +113,17 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("NW", "no longer have interest, no longer have any interest, lost interest, losing interest"),
     ("C", "go ahead"),
     ("Rn", "bar this number, block this number, blacklist this number, bar this line"),
-    ("RM", "let me off, get me out of this, get me out of here"),
+    ("KT", "one more time and, once more and"),
+    ("F", "gbasara unu"),
+    ("X", "ki n duro, ku bar su, a bar su, bar su, achoghi m nsogbu, achoghi nsogbu"),
+    ("s", "ran ise, ran se, fi ise ranse"),
+    ("Ns", "e ma je ki n ri, e ma je ki n gbo, e ma je ki n gba, ma je ki n ri"),
+    ("NW", "ko wu mi, ko wumi"),
+    ("R", "do away with, get rid of"),
+    ("W", "would love to, love to, id love to"),
+    ("A", "activate my, activate this, activate dis"),
+    ("i", "who is the sender, the sender of this"),
+    ("RM", "count me out, let me off, get me out of this, get me out of here"),
     ("NW", "no go like, wont like, would not like, wouldnt like, a ko fe, a o fe"),
     ("LM", "gba mi lowo, rabu da layina, rabu da wayata"),
     ("R", "yo wa kuro"),
@@ -158,7 +167,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("F", "for good"),
     ("Ns", "make i no see, make i no hear, no let una"),
     ("n", "my sleep, my ears, my time"),
-    ("E", "turn off, off it, off am"),
+    ("E", "turn off, off it, off am, shut it off, switch it off, turn it off, turn am off"),
+    ("Ns", "ekwela ka m, ekwela ka, ekwekwala ka m, ekwekwala ka"),
     (
         "X",
         """
@@ -214,14 +224,8 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (
         "i",
         """
-        ta ni yii, ta niyi, ta ni yin, wane ne wannan, wanene wannan, waye wannan, waye ne,
-        ku su waye, onye bu onye a, onye ka o bu, onye bu nke a, gini bu nke a, gini bu ihe
-        a, who is this, who is dis, whos this, who be this, who be dis, who are you, who are
-        u, who you be, who una be, what is this, wetin be this, wetin be dis, what is this
-        about, how does this work, how do i use this, who is texting, who is messaging, who
-        dey text, what organisation is this, what organization is this, which organisation
-        is this, what are my options, whose number is this, what is this
-        number, who am i chatting, who am i talking, wetin be this number
+        ta niyi, ku su waye, onye bu onye a, onye bu nke a, who be this, who is messaging,
+        what organization is this, what are my options
         """,
     ),
     ("C", "turn on, tun maa"),
@@ -258,7 +262,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("Ns", "ma ko, e ma ko, ma se ko"),
     ("C", "e maa"),
     ("RnM", "pa nonba mi"),
-    ("i", "ta ni, kini eyi, ki ni eyi, eyin wo, ki ni e n"),
+    ("i", "kini eyi, eyin wo, ki ni e n"),
     ("X", "fi oruko mi ranse, mo duro, duro na, e duro na, e duro de, e duro ti"),
     ("c", "a o ni, won o ni, mi o ni"),
     ("X", "mo n, a n, duro de, duro ti"),
@@ -299,7 +303,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("R", "fita daga"),
     ("L", "rabu da"),
     ("NW", "ban son"),
-    ("i", "wane ne, wanene, menene, mene ne, su wanene, yaya ake amfani"),
+    ("i", "wane ne, wanene, menene"),
     ("LM", "ku bar ni, ku kyale ni, kyaleni"),
     (
         "NW",
@@ -329,7 +333,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("qR", "unu wepu, unu wepunu, unu hichapu"),
     ("Cs", "zitewe, zitewenu"),
     ("gK", "inatakwa"),
-    ("i", "onye ka, onye na ezitere, unu bu ndi ole, kedu ka e si"),
+    ("i", "unu bu ndi ole, kedu ka e si"),
     ("F", "oso oso"),
     ("NW", "anaghi m acho, enweghi m mmasi, enweghim mmasi"),
     ("AM", "debanye aha m, debanye m, debanyere m"),

@@ -30,7 +30,8 @@ _BEHIND_WHO = frozenset(
     here actually really
     ne ce wannan ku kake kuke ke da magana sako lamba lambar lambarka wannan mai turo nake yake nan
     ni nii yii e yi le eyi eleyi yin eyin je lo n fi ranse si o ti mo ba soro
-    bu ha akpo akpoku kpo yen gan these behind a nke ihe ka o na ezitere ezite izitere ekwu m ozi
+    bu zite zitere ha akpo akpoku kpo yen gan these behind a nke ihe ka o na ezitere ezite izitere
+    ekwu m ozi
     unu gi nkea
     """.split()
 )
@@ -46,7 +47,8 @@ _BEHIND_WHAT = _BEHIND_WHO | frozenset(
     tumo itumo o so fe ohun le n eyi yii atejise
     group organisation organization party company network people abt 4
     putara puru gini unu na ekwu choro a nke ihe nkea ozi yen gan obidient obidients does sender id
-    represent represents under authority selling find and or here ma anar ma'anar maanar itumo
+    represent represents thing things under authority selling find and or here ma anar ma'anar
+    maanar itumo
     """.split()
 )
 #: A question of what is about us only when it points at what we sent, or asks what we want.
@@ -62,7 +64,7 @@ _POINTS = frozenset(
 _AT_US = _POINTS - {"do"}
 
 #: Hausa's "me" is "what" before these only.
-_WHAT_HAUSA = [["me", word] for word in ("kuke", "kake", "ke", "ne", "yake", "ya")]
+_WHAT_HAUSA = [["me", word] for word in ("wannan", "kuke", "kake", "ke", "ne", "yake", "ya")]
 
 _HOW = frozenset("how hw yaya bawo kedu".split())
 _BEHIND_HOW = frozenset(
@@ -89,7 +91,7 @@ _SOURCE_OR_REASON = frozenset(
     texting text texts message messages messaging messaged msg msgs
     sms call calls calling called contacting contact contacts writing write getting get got gotten
     receive received receiving receives recieve recieving obtain obtained gave give given find found
-    see saw sabi samo no num number numba nomba line phone details name disturbing disturb
+    see saw have sabi samo no num number numba nomba line phone details name disturbing disturb
     nibo bawo ki kilo tani ta lo fun yin ni e ti ri gba mi foonu oruko se nitori de n fi ranse si
     ina ta yaya kuka kuke samu ka kake lambata lambar lamba wayata wa ya baku me yasa meyasa
     turo min mini sako kira na da
@@ -103,7 +105,8 @@ _ASKS_SOURCE = frozenset(
 _ASKS_SOURCE |= frozenset("ebe kedu onye meyasa yasa which gini".split())
 _CAME_BY = frozenset(
     """
-    sabi samo get got gotten obtain obtained gave give given find found see ri fun gba samu baku
+    sabi samo have get got gotten obtain obtained gave give given find found see ri fun gba samu
+    baku
     nweta
     """
     "nwetara"

@@ -28,7 +28,7 @@ CLASSES: dict[str, str] = {
         comut
         expunge exempt gbagbe purge clear delist unlist wipe block blacklist withdraw exclude
         deregister unregister
-        ipu puo pua yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
+        ipu puo pua kpochapu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
     """,
     # Leaves somebody alone.
     "L": "leave free kyale kyaleni rabu hapu hapunu ahapu ehapu rapu rapunu arapu erapu fimisile",
@@ -67,7 +67,7 @@ CLASSES: dict[str, str] = {
     # Gets a message.
     "g": """
         receive receiving recieve recieving recive reciving get getting gettin got getin
-        hear hearing see seeing gba ganin jin gbo karba karbar samun inatakwa inata inweta
+        hear hearing see seeing gba ganin ri jin gbo karba karbar samun inatakwa inata inweta
     """,
     # What is sent.
     "T": """
@@ -88,7 +88,7 @@ CLASSES: dict[str, str] = {
     "n": """
         number numbers numba nomba num nos line lines phone phones name
         fone sim inbox list lists database data directory group groups platform record records
-        contacts system mailbox chat page consent listi detail details privacy permission
+        contacts system mailbox chat page consent listi detail details book privacy permission
         credit airtime egbe otu nonba noomba namba oruko akojo akosile foonu fonu ero ila
         layin tsarin lamba dina lambata lambar lambana suna sunana waya jeri jerin
         jerinku sunayenku sunaye nawa aha ahamu ekwenti ndeputa akwukwo
@@ -115,7 +115,7 @@ CLASSES: dict[str, str] = {
         bere fara farawa malite maliteghachi bido bidoro bidoghachi malitekwa bidonu
     """,
     # Begins again: only with what.
-    "C": "continue begin join tesiwaju cigaba gaba",
+    "C": "continue continues begin join tesiwaju cigaba gaba",
     # Allows, after "you": "you can text me again".
     "y": "can may fit could",
     "k": "make mek let allow",
@@ -155,39 +155,32 @@ CLASSES: dict[str, str] = {
     """,
     # Says nothing that counts.
     "F": """
-        fi fifi write both abu lokaci fa lot yall thats trash garbage junk crap stuff
-        propaganda lesekese whoever press click button yesterday week month year sent
-        nkan iru
-        shi ita dinku mama papa second new main ciki sinu lost something tori gareku enter
-        entering cika dude bruh wifes husbands mothers fathers
-        programme program
-        kiakia kia maza ngwa osiso sharpsharp any mistake mistakenly error accident asise kuskure
-        mmejo twice thrice still till d al 4rm
-        personal private own two three four five ten speaking chatting better understand subsequent
-        future ds dz
-        sori sibi nkankan maa kun za ne komai wurinku masu dinga kawai banza
-        shirme amfani kwa ubochi bula obula naka kita ebe nzuzu ihe bu ta kuka know eleyi
-        se niyen yake eji eme am are is be was been being the a an of to should would shall s
-        it its this that these those dis dat dem your yours ur youre from frm fo into
-        by via through all everything altogether totally completely permanently once
-        many several hereby writing grateful mind person anything activate come
-        also as henceforth part sed sharp everyday wife husband mother mum mom father dad
-        daughter child children pikin baby today tomorrow always everytime hav bin effect
-        participate partake ori wani wata wasu nu dia dere din dinnan time times daily
-        constantly constant forever here already have has had having do does did
-        really very much too such people pple ppl guys folks team thing things
-        tins tin kind kinda kain kine type sort one yourself yourselves urself ones instantly
-        quickly kpatakpata straightaway
-        forth onwards dey de dy sure ensure try said say saying talk talking asked ask
-        request requesting requested demand insist repeat told tell telling warn warning
-        possible possibly only alone his her some earlier side ati wey prefer who unto im
-        id ill ive up unsolicited unwanted random damn bloody fucking fuck hell shit bullshit
-        early late midnight hourly minute weekly monthly pm oclock hrs
-        e ti yin si fun lati ninu inu ki n wa naa yii wonyi awon won sile le lori kankan re je
-        nibe odo yi gbogbo bayii
-        ku ka da su nan daga cikin wannan wajenku gunku wadannan naku duk yanzu haka ga zuwa
-        ake kuke kake ce mana
-        unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ike ime isonye agwala
+        fi fifi write both abu lokaci fa lot yall thats trash garbage junk crap stuff propaganda
+        whatever dare mutanenku nwunye lesekese whoever press click button yesterday week month
+        year sent nkan iru shi ita dinku mama papa second new main ciki sinu lost something tori
+        gareku enter entering cika dude bruh wifes husbands mothers fathers programme program
+        kiakia kia maza ngwa osiso sharpsharp any mistake mistakenly error accident asise
+        kuskure mmejo twice thrice still till d al 4rm personal private own two three four five
+        ten speaking chatting better understand subsequent future ds dz sori sibi nkankan maa
+        kun za ne komai wurinku masu dinga kawai banza shirme amfani kwa ubochi bula obula naka
+        kita ebe nzuzu ihe bu ta kuka know eleyi se niyen yake eji eme am are is be was been
+        being the a an of to should would shall s it its this that these those dis dat dem your
+        yours ur youre from frm fo into by via through all everything altogether totally
+        completely permanently once many several hereby writing grateful mind person anything
+        activate come also as henceforth part sed sharp everyday wife husband mother mum mom
+        father dad daughter child children pikin baby today tomorrow always everytime hav bin
+        effect participate partake ori wani wata wasu nu dia dere din dinnan time times daily
+        constantly constant forever here already have has had having do does did really very
+        much too such people pple ppl guys folks team thing things tins tin kind kinda kain kine
+        type sort one yourself yourselves urself ones instantly quickly kpatakpata straightaway
+        forth onwards dey de dy sure ensure try said say saying talk talking asked ask request
+        requesting requested demand insist repeat told tell telling warn warning possible
+        possibly only alone his her some earlier side ati wey prefer who unto im id ill ive up
+        unsolicited unwanted random damn bloody fucking fuck hell shit bullshit early late
+        midnight hourly minute weekly monthly pm oclock hrs e ti yin si fun lati ninu inu ki n
+        wa naa yii wonyi awon won sile le lori kankan re je nibe odo yi gbogbo bayii ku ka da su
+        nan daga cikin wannan wajenku gunku wadannan naku duk yanzu haka ga zuwa ake kuke kake
+        ce mana unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ike ime isonye agwala
     """,
     # What comes behind one of these adds to our messages: "stop texting me about the rally".
     "p": """
