@@ -89,3 +89,10 @@ def test_capitals_spaces_and_a_full_stop_change_no_meaning(name: str) -> None:
         if label != "result":
             for other in (text.upper(), text.lower(), f"  {text}\n", text.replace(" ", "  ")):
                 assert keyword(other) == keyword(text), other
+
+
+@pytest.mark.slow
+def test_few_ordinary_texts_are_shown_as_perhaps_an_opt_out() -> None:
+    ordinary = [text for label, _, text in read("natural") if label == "none"]
+    shown = [text for text in ordinary if perhaps_stop(text)]
+    assert len(shown) <= 0.05 * len(ordinary), shown

@@ -25,7 +25,7 @@ _SHORT = 4
 
 #: Start, subscribe me; resume the messages; add me; you can text me again; I want them.
 _STARTS = (
-    rule("[~UWkyMnKq]*G(?:[PFKUWkG]*|[~VgUWOkG]*[MnTsK][~MnTsVgKUWOkG]*)"),
+    rule("[~UWkyMnKq]*G(?:[PFKUWkG]*|[~VgUWOkGC]*[MnTsK][~MnTsVgKUWOkG]*)"),
     rule("[~UWky]*C[~MnUOKV]*[sTg][~MnTsVgKUWO]*"),
     rule("[~UWkyK]*A[~]{0,2}[MnKs][~MnTKUsgC]*"),
     rule("[~]*(?:Uy|k[UM])[~]*[sTgV][~MnTOU]*K[~MnTKU]*"),

@@ -23,6 +23,7 @@ _PAIRS = frozenset(
     f"{first} {second}"
     for first, followers in (
         ("make", "una you u e"),
+        ("you", "must should"),
         ("a", "daina dena cire goge dakatar"),
         ("e", "ma yo fi pa da dawo duro dekun ye kuro jowo dakun"),
         ("don", "allah"),

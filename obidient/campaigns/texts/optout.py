@@ -42,6 +42,8 @@ _STOP, _END, _REMOVE = rule("S[*]$"), rule("E[*]$"), rule("R[*]$")
 _LEAVE = rule("Ln?M[~UMnTKNLsO]*$")
 #: Take my number off, take off my number.
 _TAKE_OFF = rule("[tg][~]*[Mn][~Mn]*o[*]$|[tg][~]*o[~OU]*[Mn][*]$")
+#: Take it off, of a number that was named before.
+_TAKE_IT_OFF = rule("t[~]*o[*]$")
 #: Don't send me messages, don't trouble me.
 _DONT_SEND = rule(
     "N[~UKkM]{0,4}(?:[sT][*]|[VA][*][MnTK][*])$|N[~UK]*sM[~O]*T|Ns?[~]*T.?s[~]*M"
@@ -85,7 +87,7 @@ _ORDERED = frozenset("should must better".split())
 #: My number should not be on your list.
 _NOT_HERE = rule("[~UO]*Mn[~]*N[~]*(?:p[~]*n|Mn)[~]*")
 #: "Who gave you my number? Remove it": what is to be removed was named before.
-_MINE = frozenset("my mi m ni na number nomba lambata".split())
+_MINE = frozenset("my mi m ni na number nomba lambata sim line phone".split())
 _REQUEST_BEFORE = "PMnTKoq"
 
 
@@ -155,6 +157,8 @@ def _leaves(before: str, core: str, said: set[str]) -> bool:
 
 
 def _takes_off(before: str, core: str, said: set[str]) -> bool:
+    if _TAKE_IT_OFF.match(core) and _MINE & said and all_in(before, "P"):
+        return True
     return _may_follow(before, core) and bool(_TAKE_OFF.match(core))
 
 

@@ -16,7 +16,8 @@ _WHO = frozenset(
 #: May stand before: "may I know who this is", "su waye ku", "kedu onye a".
 _BEFORE_WHO = frozenset(
     """
-    may can could i know ask eyin want to wanted tell me like would let just but is na so i bu gi
+    may can could i know ask una be eyin want to wanted tell me like would let just but is na so i
+    bu gi
     kedu unu su fe mo biko am da
     """.split()
 )
@@ -30,7 +31,8 @@ _BEHIND_WHO = frozenset(
     here actually really
     ne ce wannan ku kake kuke ke da magana sako lamba lambar lambarka wannan mai turo nake yake nan
     ni nii yii e yi le eyi eleyi yin eyin je lo n fi ranse si o ti mo ba soro
-    bu zite zitere ha akpo akpoku kpo yen gan these behind a nke ihe ka o na ezitere ezite izitere
+    bu agwa okwu zite zitere ha akpo akpoku kpo yen gan these behind a nke ihe ka o na ezitere ezite
+    izitere
     ekwu m ozi
     unu gi nkea
     """.split()
@@ -124,7 +126,7 @@ _ONE_WRITTEN_TO = frozenset("me my i mi min mini m na wayata".split())
 _WHERE = frozenset("where nibo ibo ina ebee ebe daga".split())
 _FROM = frozenset("from wa come fito yake si".split())
 _SENT = frozenset(
-    "you una e le unu this dis message text sms sako sakon wannan ozi eleyi eyi".split()
+    "you una e le unu kuke this dis message text sms sako sakon wannan ozi eleyi eyi".split()
 )
 
 #: Whether it is one of these that writes, and whether it may be answered.
@@ -133,7 +135,7 @@ _IF_IDENTITY = frozenset(
     inec government govt gov party lp labour obidient obidients obi obis peter apc pdp scam fraud
     419
     spam real legit genuine robot bot human computer machine official mtn glo airtel compulsory
-    mandatory authentic true yahoo person politics campaign
+    mandatory automated authentic true yahoo person politics campaign
     """.split()
 )
 _IF_ANSWERED = frozenset("reply respond answer ask questions question fesi".split())

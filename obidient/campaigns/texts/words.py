@@ -52,7 +52,7 @@ CLASSES: dict[str, str] = {
         contact contacting contacted spam spamming spaming txting txtin texing
         harass harassing bombard bombarding pester pestering texting textin messaging
         dialing ring ringing ping pinging mail mailing broadcasting
-        te ranse firanse fifiranse pe pipe damu daamu laamu lamu lenu dami yonu
+        te laago ranse firanse fifiranse pe pipe damu daamu laamu lamu lenu dami yonu
         turo turomin turawa tura aiko aikomin aikowa kira kirana kiran dame damuna damun takura
         takurawa rubuto
         izi izite izitere izitara izitera izipu zitere zite zitara iziga zitewe iziteara
@@ -224,6 +224,7 @@ STEMS = {
     "lamba": "n",
     "layin": "n",
     "tinye": "A",
+    "gunye": "A",
 }
 STOP_ENDS = ("nu", "kwa", "wa", "zie", "zia")
 
