@@ -76,6 +76,22 @@ def test_texts_are_understood_as_they_were_meant(name: str) -> None:
     assert false < 0.005 * others
 
 
+@pytest.mark.slow
+def test_of_texts_that_no_rule_is_made_for_the_team_sees_what_is_missed() -> None:
+    """`second.tsv` stays a measure: hardly a word was added for it, and none is to be."""
+    rows = read("second")
+    stops = [text for label, _, text in rows if label == "stop"]
+    others = [text for label, _, text in rows if label != "stop"]
+    found = [text for text in stops if keyword(text) == "stop"]
+    shown = [text for text in stops if perhaps_stop(text)]
+    false = [text for text in others if keyword(text) == "stop"]
+    print(f"\nfound {tell(len(found), len(stops))}, shown {len(shown)}; false {false}")
+    assert (len(stops), len(others)) == (250, 460)
+    assert len(found) >= 0.95 * len(stops)
+    assert len(found) + len(shown) >= 0.99 * len(stops)
+    assert len(false) < 0.005 * len(others)
+
+
 def test_the_interval_is_that_of_wilson() -> None:
     """Checked against the worked figures of Newcombe (1998): 81 of 263, 15 of 148."""
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=0.0001)

@@ -163,7 +163,7 @@ def _takes_off(before: str, core: str, said: set[str]) -> bool:
 
 
 def _gets_off(before: str, core: str, said: set[str]) -> bool:
-    if all_in(before, "P") and _OFF_MINE.match(core):
+    if said in ({"off"}, {"out"}) or (all_in(before, "P") and _OFF_MINE.match(core)):
         return True
     return "W" in before and _may_follow(before, core) and bool(_OFF.match(core))
 

@@ -6,7 +6,8 @@ from itertools import product
 # Igbo says "don't send me" in one word: a stem, what becomes of it, -la (or -na), and maybe "me".
 _FORBIDDEN = r"(?:kwa|zi|go|ra|re|we|wa)*[ln]a(?:kwa|nu|zi)*m?"
 _REACHING = (
-    r"(?:zi(?:t[ae]|ga|pu|)|kpo(?:t[ou]|ku|)|de(?:t[ae]|ga|)|nye|kpasu|sogbu|meju)(?:r[aeiou])*"
+    r"(?:zi(?:t[ae]|ga|pu|ghari|)|kpo(?:t[ou]|ku|)|de(?:t[ae]|ga|)|nye|kpasu|sogbu|meju)"
+    r"(?:r[aeiou])*"
 )
 _DONT_REACH = re.compile(rf"[aeio]?{_REACHING}{_FORBIDDEN}")
 _ENDING = r"(?:kwusi|wepu|hichapu|hapu)"
@@ -47,6 +48,15 @@ BUILT |= dict.fromkeys(
     + _joined("said,replied,reply,sent,texted,typed,pressed,press,talk", "stop"),
     "hS",
 )
+# "Will you not stop": it is no question. "Let me not see this again".
+BUILT |= dict.fromkeys(
+    _joined("una no go,you no go,wont you,wont you people,will you not", "stop"), "S"
+)
+BUILT |= dict.fromkeys(_joined("let me not", "see,get,receive,hear,be seeing,be getting"), "NsM")
+BUILT |= dict.fromkeys(_joined("make i no", "see,dey see,get,hear"), "NsM")
+BUILT |= dict.fromkeys(_joined("no need to", "-,dey,be", "send,sending,text,texting"), "Ns")
+BUILT |= dict.fromkeys(_joined("dont,do not,no,no dey,never", "write,writing"), "Ns")
+BUILT |= dict.fromkeys(_joined("dont,do not", "count me", "in,among,for"), "RM")
 # What was done by mistake is taken back.
 BUILT |= dict.fromkeys(
     _joined(

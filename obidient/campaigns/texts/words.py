@@ -28,7 +28,7 @@ CLASSES: dict[str, str] = {
         comut
         expunge exempt gbagbe purge clear delist unlist wipe block blacklist withdraw exclude
         deregister unregister
-        ipu puo pua kpochapu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
+        ipu bipu puo pua kpochapu yo cire goge fitar wepu wepunu ewepu hichapu sepu mkpochapu
     """,
     # Leaves somebody alone.
     "L": "leave free kyale kyaleni rabu hapu hapunu ahapu ehapu rapu rapunu arapu erapu fimisile",
@@ -67,7 +67,7 @@ CLASSES: dict[str, str] = {
     # Gets a message.
     "g": """
         receive receiving recieve recieving recive reciving get getting gettin got getin
-        hear hearing see seeing gba ganin ri jin gbo karba karbar samun inatakwa inata inweta
+        hear hearing see seeing gba ganin ri jin gbo karba karbar samun inatakwa inata anata inweta
     """,
     # What is sent.
     "T": """
@@ -79,7 +79,7 @@ CLASSES: dict[str, str] = {
         adverts ads
         spams calling callin subscription subscriptions service services content contents
         mailings messagess communication communications correspondence robocall robocalls flash
-        ifiranse iranse ateranse atejise atejade ipe ifiweranse iwe oro
+        ifiranse iranse iroyin ateranse atejise atejade ipe ifiweranse iwe oro
         sako sakon sakonni sakonnin sakonku sakonninku sakonnanku sakonki magana ozi oku ozioma
     """,
     # The person who writes.
@@ -179,6 +179,7 @@ CLASSES: dict[str, str] = {
         unsolicited unwanted random damn bloody fucking fuck hell shit bullshit early late
         midnight hourly minute weekly monthly pm oclock hrs e ti yin si fun lati ninu inu ki n
         wa naa yii wonyi awon won sile le lori kankan re je nibe odo yi gbogbo bayii ku ka da su
+        lo suppose supposed since forthwith anytin anytyn anythin
         nan daga cikin wannan wajenku gunku wadannan naku duk yanzu haka ga zuwa ake kuke kake
         ce mana unu gi nke ndi ya site ugbu ahu nile nine onye ozugbo aka ike ime isonye agwala
     """,
