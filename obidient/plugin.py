@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 from wtforms import Form
 
@@ -89,31 +89,51 @@ F = TypeVar("F", bound=Callable[..., Any])
 # ---- tasks --------------------------------------------------------------------------------------
 
 
-def task(**options: Any) -> Callable[[F], F]:
+@overload
+def task(function: F, /) -> F: ...
+
+
+@overload
+def task(**options: Any) -> Callable[[F], F]: ...
+
+
+def task(function: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
     """Make a method a job on the channel's own queue; enqueue it with `self.enqueue("name", …)`.
 
-    Options are Huey's (`retries`, `retry_delay`…). Arguments must be JSON values.
+    `@task` or, with options of Huey's (`retries`, `retry_delay`…), `@task(retries=2)`. Arguments of
+    the job must be JSON values.
     """
 
     def mark(function: F) -> F:
         function.__obidient_task__ = options  # type: ignore[attr-defined]
         return function
 
-    return mark
+    return mark if function is None else mark(function)
 
 
-def periodic_task(minute: str = "*", hour: str = "*", day: str = "*") -> Callable[[F], F]:
-    """Run a method on the channel's own queue at these times (crontab fields, UTC)."""
+@overload
+def periodic_task(minute: F, /) -> F: ...
+
+
+@overload
+def periodic_task(minute: str = "*", hour: str = "*", day: str = "*") -> Callable[[F], F]: ...
+
+
+def periodic_task(minute: str | F = "*", hour: str = "*", day: str = "*") -> F | Callable[[F], F]:
+    """Run a method on the channel's own queue at these times (crontab fields, UTC).
+
+    `@periodic_task` by itself is every minute.
+    """
 
     def mark(function: F) -> F:
         function.__obidient_periodic__ = {  # type: ignore[attr-defined]
-            "minute": minute,
+            "minute": "*" if callable(minute) else minute,
             "hour": hour,
             "day": day,
         }
         return function
 
-    return mark
+    return mark(minute) if callable(minute) else mark
 
 
 class Host(Protocol):

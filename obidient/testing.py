@@ -215,6 +215,7 @@ class ChannelContract:
     def test_accepted_messages_have_ids_that_are_theirs_alone(self, provider: Provider) -> None:
         messages = make_messages(50)
         again = [dataclasses.replace(one, attempt=2) for one in messages]
+        # The attempts of one message may share an id, as in the manual's first example.
         outcomes = [*sent(provider, messages), *sent(provider, again)]
         check_own_ids(outcomes, provider.shared_ids)
 

@@ -144,18 +144,17 @@ def _check_reason(message: Message, reason: str) -> None:
 
 def check_own_ids(outcomes: Iterable[Outcome], shared: bool) -> None:
     """Reports find people by their id, and by their phone as well where ids are shared."""
-    known: set[tuple[str, str]] = set()
+    known: dict[tuple[str, str], int] = {}
     for one in outcomes:
         if not isinstance(one, Accepted):
             continue
         # Under an id that is a request's, the phone tells people apart.
         key = one.provider_id, one.message.phone if shared else ""
-        assert key not in known, (
+        assert known.setdefault(key, one.message.id) == one.message.id, (
             f"two messages have the provider_id {one.provider_id!r}: a report would find the wrong "
-            "one. Give each its own, each attempt too; if the network has one id for a whole "
-            "request, say shared_ids = True"
+            "one. Give each its own; if the network has one id for a whole request, say "
+            "shared_ids = True"
         )
-        known.add(key)
 
 
 def check_asked(asked: list[Message], outcomes: Iterable[Any]) -> None:

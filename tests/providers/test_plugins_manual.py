@@ -66,12 +66,10 @@ class TestHello(testing.ChannelContract):
     def _of_the_manual(self, app: Flask) -> None:
         type(self).provider_class = type(registry.current().get("hello"))
 
-    def test_accepted_messages_have_ids_that_are_theirs_alone(self, provider: Provider) -> None:
-        """Kept simple for the reader: its ids do not tell attempts apart."""
-        (outcome,) = provider.send([Message(7, "+2348035550107", "Hello")])
-        assert outcome == Accepted(
-            Message(7, "+2348035550107", "Hello"), provider_id="hello-7", cost=None, parts=1
-        )
+    def test_it_says_what_the_manual_prints(self, provider: Provider) -> None:
+        message = Message(7, "+2348035550107", "Hello")
+        (outcome,) = provider.send([message])
+        assert outcome == Accepted(message, provider_id="hello-7", cost=None, parts=1)
 
 
 def test_the_jobs_of_the_manual_are_registered_as_printed(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,35 @@ def test_a_plugin_with_a_channel_of_its_own_gets_a_queue(folder: Folder, install
     found = registry_of(app).for_channel("carrier-pigeon")
     assert found is not None
     assert found.name == "pigeon-post"
+
+
+# ---- jobs ---------------------------------------------------------------------------------------
+
+
+JOBS = """
+from obidient.plugin import Provider, periodic_task, task
+class P(Provider):
+    name, channel = "with-jobs", "sms"
+    def send(self, messages): return []
+    @task
+    def plain(self): pass
+    @task(retries=2)
+    def stubborn(self): pass
+    @periodic_task
+    def each_minute(self): pass
+    @periodic_task(minute="0")
+    def each_hour(self): pass
+"""
+
+
+def test_jobs_are_marked_with_brackets_or_without(folder: Folder) -> None:
+    folder.write("with_jobs", JOBS)
+    app = folder.app(PLUGINS_STRICT="1")
+    queue = app.extensions["obidient.queues"]["sms"]
+    known = {name.rpartition("with-jobs.")[2]: of for name, of in queue._registry._registry.items()}
+    assert known["plain"].default_retries == 0
+    assert known["stubborn"].default_retries == 2
+    sometime = datetime(2027, 2, 20, 9, 17, tzinfo=UTC)
+    due = {job.name for job in queue.read_periodic(sometime)}
+    assert "with-jobs.each_minute" in due
+    assert "with-jobs.each_hour" not in due
