@@ -211,16 +211,21 @@ def _on_invalid(error: ValidationError) -> Response:
             sentence = "Send the body as JSON, with the header Content-Type: application/json."
             return problem(415, "Unsupported Media Type", sentence)
         return problem(422, "Invalid request", NO_OBJECT)
+    refused = unfit(error)
+    return problem(refused.status, refused.title, refused.detail, refused.errors)
+
+
+def unfit(error: ValidationError, within: tuple[str, ...] = ()) -> Invalid:
+    """The same words for what doesn't fit a model, wherever it is met; `within` is its place."""
     found = [
         {
-            "field": ".".join(str(part) for part in item["loc"]),
+            "field": ".".join(str(part) for part in (*within, *item["loc"])),
             "message": _PLAIN.get(item["type"], item["msg"].removeprefix("Value error, ")),
         }
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     first = found[0] if found else {"field": "", "message": "it can't be read"}
-    place = first["field"] or "the body"
-    return problem(422, "Invalid request", f"Correct {place}: {first['message']}.", found)
+    return Invalid(f"Correct {first['field'] or 'the body'}: {first['message']}.", found)
 
 
 def _on_http_error(error: HTTPException) -> Response | HTTPException:

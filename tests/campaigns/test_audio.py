@@ -111,6 +111,19 @@ def test_an_address_is_taken_as_before(client: FlaskClient, organiser: dict[str,
         assert client.post(URL, json=body | {"url": url}, headers=organiser).status_code == 422
 
 
+def test_what_an_address_lacks_is_told_as_in_every_other_body(
+    client: FlaskClient, organiser: dict[str, str]
+) -> None:
+    refused = client.post(URL, json={"url": "http://example.org/a.mp3"}, headers=organiser)
+    assert refused.status_code == 422
+    assert refused.json["detail"] == "Correct title: it is required."
+    https = "write the recording's https address, as https://example.org/a.mp3"
+    assert refused.json["errors"] == [
+        {"field": "title", "message": "it is required"},
+        {"field": "url", "message": https},
+    ]
+
+
 @pytest.mark.parametrize(
     ("address", "public"),
     [("8.8.8.8", True), ("2606:4700::1111", True), ("64:ff9b::808:808", True)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import IO, Any, ParamSpec
+from typing import IO, Annotated, Any, ParamSpec
 
 from flask import Response, g, request
 from flask_openapi3.blueprint import APIBlueprint
@@ -30,11 +30,15 @@ class AudioIn(api.ApiModel):
     """A recording elsewhere. Send a file as multipart/form-data instead to keep it here."""
 
     title: str = Field(min_length=1, max_length=200, pattern=_TITLE)
-    url: str = Field(
-        max_length=1000,
-        pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*$",
-        description="Where the network fetches the recording",
-    )
+    url: Annotated[
+        str,
+        Field(
+            max_length=1000,
+            pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*$",
+            description="Where the network fetches the recording",
+        ),
+        api.written("write the recording's https address, as https://example.org/a.mp3"),
+    ]
 
 
 class AudioOut(api.ApiModel):
@@ -192,11 +196,5 @@ def add_link(given: Any) -> AudioAsset:
     try:
         body = AudioIn.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the body"
-        if place == "url":
-            raise Invalid(
-                "Give the recording's https address, as https://example.org/a.mp3."
-            ) from None
-        raise Invalid(f"Correct {place}: {first['msg']}.") from None
+        raise api.unfit(error) from None
     return recordings.add_link(body.title, body.url)

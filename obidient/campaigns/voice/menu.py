@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from obidient import api
-from obidient.errors import Invalid
 from obidient.plugin import Choice
 
 #: What a key may do -> what the person hears before pressing it, and after.
@@ -75,9 +74,7 @@ def validate(given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return KeypadIn.model_validate(given).model_dump()
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in ("keypad", *first["loc"]))
-        raise Invalid(f"Correct {place}: {first['msg']}.") from None
+        raise api.unfit(error, within=("keypad",)) from None
 
 
 def choices(menu: Mapping[str, Any] | None) -> tuple[Choice, ...]:
