@@ -25,6 +25,8 @@ STATUSES = {
     "delivered": "delivered",
     "messagesent": "sent",
     "sent": "sent",
+    # Of a message of ours; they don't say by whom, so it claims no more.
+    "received": "sent",
     "dndactiveonphonenumber": "undelivered",
     "messagefailed": "undelivered",
     "failed": "undelivered",
@@ -93,7 +95,8 @@ def event(form: Mapping[str, str], now: datetime) -> Event | None:
     """
     provider_id = form.get("message_id", "").strip() or form.get("id", "").strip()
     status = word(form.get("status"))
-    if status == "received" or word(form.get("type")) == "inbound":
+    kind = word(form.get("type"))
+    if kind == "inbound" or (status == "received" and kind != "outbound"):
         # Somebody wrote to us.
         phone = _phone(form.get("sender"))
         return IncomingMessage(

@@ -184,6 +184,18 @@ def test_a_text_to_us_is_an_incoming_message(network: Termii) -> None:
     assert found == IncomingMessage("7", "+2348030000001", "STOP", "55")
 
 
+def test_a_report_of_ours_that_says_received_is_no_text_to_us(network: Termii) -> None:
+    request = webhook(
+        type="outbound",
+        message_id="7",
+        sender="OBIDIENT",
+        receiver="2348030000001",
+        status="Received",
+    )
+    (found,) = of(network).events("delivery", request)
+    assert found == DeliveryReport("7", "sent", "+2348030000001")
+
+
 def test_do_not_disturb_is_explained(network: Termii) -> None:
     (found,) = of(network).events(
         "delivery", webhook(message_id="1", receiver="2348030000001", status="Rejected")
