@@ -96,13 +96,16 @@ def written(sentence: str) -> WrapValidator:
     return WrapValidator(check)
 
 
+FROM_NEXT = "take it from nextCursor of the page before"
+
+
 class PageQuery(ApiModel):
     """`cursor` is the `nextCursor` of the page before; the first page has none."""
 
     cursor: Annotated[
         str | None,
         Field(max_length=40, pattern=r"^[0-9]{1,18}$"),
-        written("take it from nextCursor of the page before"),
+        written(FROM_NEXT),
     ] = None
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
 

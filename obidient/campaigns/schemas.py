@@ -187,9 +187,11 @@ class CampaignQuery(api.PageQuery):
 class RecipientQuery(api.PageQuery):
     status: RecipientState | None = None
     code: ErrorCode | None = None
-    key: Annotated[str, Field(pattern=r"^[0-9]$")] | None = Field(
-        None, description="Pressed this key in a call"
-    )
+    key: Annotated[
+        str | None,
+        Field(pattern=r"^[0-9]$", description="Pressed this key in a call"),
+        api.written("write one digit, as on a phone"),
+    ] = None
     reply: Literal["any", "words", "stop", "start", "help"] | None = Field(
         None, description="Replied by text; words: in words of their own"
     )

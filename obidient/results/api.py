@@ -1,6 +1,6 @@
 """Live results over HTTP: public documents by ETag, and what reviewers and admins may do."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field
@@ -171,7 +171,7 @@ class DoubtsOut(ApiModel):
 
 
 class ReviewsQuery(ApiModel):
-    cursor: str | None = Field(None, pattern=r"^[0-9-]{12}$")
+    cursor: Annotated[str | None, Field(pattern=r"^[0-9-]{12}$"), api.written(api.FROM_NEXT)] = None
     limit: int = Field(50, ge=1, le=api.MAX_LIMIT)
 
 

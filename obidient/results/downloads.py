@@ -4,14 +4,14 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, request
 from pydantic import Field
 
 from obidient import api, database
 from obidient.accounts.tokens import public
-from obidient.api import ApiModel
+from obidient.api import ApiModel, written
 from obidient.results import exports, nist
 from obidient.results.api import ElectionPath, results_api
 from obidient.results.exports import Part
@@ -32,11 +32,14 @@ _LEVEL = Literal["nation", "state", "lga", "ward", "unit"]
 class ExportQuery(ApiModel):
     """The whole election, or one state of it; one row for each area of the level."""
 
-    state: str | None = Field(
-        None,
-        pattern=r"^(0[1-9]|[12][0-9]|3[0-7])$",
-        description="Official code of a state, such as 24",
-    )
+    state: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(0[1-9]|[12][0-9]|3[0-7])$",
+            description="Official code of a state, such as 24",
+        ),
+        written("write a state's official code, like 24"),
+    ] = None
     level: _LEVEL | None = Field(None, description="Smallest areas; see docs/results.md")
 
 

@@ -213,6 +213,34 @@ def test_a_wrong_body_is_told_how_it_is_written(
     assert (answer.status_code, answer.get_json()["detail"]) == (422, sentence)
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        (
+            "/api/live-results/elections/x/results.csv?state=Lagos",
+            "Correct state: write a state's official code, like 24.",
+        ),
+        (
+            "/api/live-results/elections/x/units?q=a&area=Ikeja",
+            "Correct area: write the code of a state, LGA or ward, like 24-11.",
+        ),
+        (
+            "/api/results/x/collation?area=Ikeja",
+            "Correct area: write the code of a state, LGA or ward, like 24-11, or NG.",
+        ),
+        (
+            "/api/communications/campaigns/1/recipients?key=star",
+            "Correct key: write one digit, as on a phone.",
+        ),
+    ],
+)
+def test_a_wrong_address_is_told_how_it_is_written(
+    client: FlaskClient, auth: Auth, address: str, sentence: str
+) -> None:
+    answer = client.get(address, headers=auth("admin"))
+    assert (answer.status_code, answer.get_json()["detail"]) == (422, sentence)
+
+
 def test_a_json_text_is_not_read_as_an_object(client: FlaskClient, auth: Auth) -> None:
     body = '{"title": "T", "messageTemplate": "Hi", "audience": {"everyone": true}}'
     answer = client.post("/api/communications/campaigns", json=body, headers=auth("organiser"))

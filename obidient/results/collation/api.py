@@ -1,6 +1,6 @@
 """Declared figures and what differs from the sheets, for the results room's programs."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Flask, Response
 from flask_openapi3.openapi import OpenAPI
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from obidient import api
 from obidient.accounts.tokens import requires
-from obidient.api import ApiModel, PageQuery, json_response
+from obidient.api import ApiModel, PageQuery, json_response, written
 from obidient.areas import ROOT_CODE
 from obidient.results.api import ElectionPath
 from obidient.results.collation import compare, declare
@@ -88,7 +88,11 @@ class FindingsOut(ApiModel):
 
 
 class CollationQuery(PageQuery):
-    area: str = Field(ROOT_CODE, pattern=r"^(NG|[0-9]{2}(-[0-9]{2}(-[0-9]{2})?)?)$")
+    area: Annotated[
+        str,
+        Field(pattern=r"^(NG|[0-9]{2}(-[0-9]{2}(-[0-9]{2})?)?)$"),
+        written("write the code of a state, LGA or ward, like 24-11, or NG"),
+    ] = ROOT_CODE
 
 
 def register(app: Flask) -> None:

@@ -1,6 +1,6 @@
 """“My polling unit” over HTTP: search by code or name, and one unit with what counts there."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, current_app, request
 from limits import parse
@@ -10,7 +10,7 @@ from pydantic import Field
 from werkzeug.exceptions import TooManyRequests
 
 from obidient.accounts.tokens import public
-from obidient.api import ApiModel, json_response
+from obidient.api import ApiModel, json_response, written
 from obidient.results.api import ElectionPath, PartyOut, UnitPath, results_api
 from obidient.results.live.serving import CACHE_CONTROL
 from obidient.results.units import document, pages
@@ -29,7 +29,11 @@ class UnitsQuery(ApiModel):
         max_length=100,
         description="A unit's code in any usual spelling, or parts of its name",
     )
-    area: str = Field("", pattern=rf"{_AREA}|^$", description="Only within this state, LGA or ward")
+    area: Annotated[
+        str,
+        Field(pattern=rf"{_AREA}|^$", description="Only within this state, LGA or ward"),
+        written("write the code of a state, LGA or ward, like 24-11"),
+    ] = ""
     limit: int = Field(pages.SHOWN, ge=1, le=50)
 
 
