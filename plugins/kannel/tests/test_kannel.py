@@ -180,6 +180,8 @@ def test_answers_have_a_sender_and_a_connection_of_their_own(gateway: Gateway) -
     "fails, error",
     [
         ((403, "Authorization failed", {}), ProviderStopped),
+        ((404, "Unknown request.", {}), ProviderStopped),
+        ((302, "Moved", {}), ProviderStopped),
         ((503, "Temporal failure, try again later.", {}), RequestRetry),
     ],
 )
