@@ -28,7 +28,7 @@ STATUSES = {
 TYPES = {
     "nation": {"Type": "country"},
     "state": {"Type": "state"},
-    "lga": {"Type": "other", "OtherType": "local-government-area"},
+    "lga": {"Type": "other", "OtherType": "lga"},
     "ward": {"Type": "ward"},
     "unit": {"Type": "polling-place"},
 }

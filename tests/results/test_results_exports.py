@@ -173,6 +173,9 @@ def test_the_nist_report_tells_the_count(world: Election, client: FlaskClient) -
     assert [units[f"gp-{unit}"]["CountStatus"][0]["Status"] for unit in UNITS[:3]] == [
         "completed", "in-process", "not-processed",
     ]  # fmt: skip
+    kinds = [(units[f"gp-{code}"]["Type"], units[f"gp-{code}"].get("OtherType"))
+             for code in ("24", "24-11", "24-11-02", UNITS[0])]  # fmt: skip
+    assert kinds == [("state", None), ("other", "lga"), ("ward", None), ("polling-place", None)]
     ward = units["gp-24-11-02"]
     assert (ward["SubUnitsReported"], ward["TotalSubUnits"]) == (2, 8)
     assert ward["ComposingGpUnitIds"] == [f"gp-{unit}" for unit in UNITS[:8]]
