@@ -1,7 +1,8 @@
 """Campaigns over HTTP: write, launch, control, follow."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from flask import Flask, Response, g, request
 from peewee import ModelSelect
@@ -43,6 +44,7 @@ campaigns_api = api.blueprint(
     "campaigns_api", "/api/communications", "campaigns", "Messages to many: SMS, voice and more"
 )
 
+P = ParamSpec("P")
 _CREATED: Any = {201: CampaignOut}
 _ACCEPTED: Any = {202: CampaignOut}
 
@@ -65,8 +67,20 @@ def _out(campaign: Campaign) -> CampaignOut:
 
 
 def _answer(campaign: Campaign, status: int = 200) -> Response:
-    headers = {"Location": f"/api/communications/campaigns/{campaign.id}"} if status == 201 else {}
-    return api.json_response(_out(campaign), status, headers)
+    return api.json_response(_out(campaign), status)
+
+
+def _located(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Say where a campaign that was made is, when the same is asked again under its key too."""
+
+    @wraps(view)
+    def located(*args: P.args, **kwargs: P.kwargs) -> Response:
+        response = view(*args, **kwargs)
+        made: Any = response.get_json()
+        response.headers["Location"] = f"/api/communications/campaigns/{made['id']}"
+        return response
+
+    return located
 
 
 @campaigns_api.post(
@@ -86,6 +100,7 @@ def _answer(campaign: Campaign, status: int = 200) -> Response:
         ]
     },
 )
+@_located
 @idempotent
 def create_campaign(body: CampaignIn) -> Response:
     """Write a campaign, and with `launch` send it."""
@@ -197,6 +212,7 @@ def reschedule_campaign(path: CampaignPath, body: RescheduleIn) -> Response:
 
 
 @campaigns_api.post("/campaigns/<int:id>/clone", responses=_CREATED, security=api.BEARER)
+@_located
 def clone_campaign(path: CampaignPath) -> Response:
     """A new draft with the same message, audience and pace."""
     return _answer(control.clone(path.id), 201)

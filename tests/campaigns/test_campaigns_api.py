@@ -109,6 +109,7 @@ def test_the_same_key_makes_one_campaign(
     again = client.post(BASE, json=body(launch=True), headers=keyed)
     assert first.status_code == again.status_code == 201
     assert first.json == again.json
+    assert again.headers["Location"] == first.headers["Location"] == f"{BASE}/{again.json['id']}"
     assert Campaign.select().count() == 1
     other = client.post(BASE, json=body(title="Other"), headers=keyed)
     assert other.status_code == 409
