@@ -136,13 +136,13 @@ def _run(file: Path, job: Job | None, **wanted: Any) -> imports.Report:
 
 @contacts.command("undo", help="Undo an import: its number is told by the import, and on its page.")
 @click.argument("import_id", metavar="IMPORT", type=click.IntRange(1, 2**31 - 1))
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Don't ask. Where nobody can answer, nobody is asked.")
 @with_app
 def undo_import(import_id: int, yes: bool) -> None:
     g.audit_actor = "command line"
     job = undo.find(import_id)
     undo.check(job)
-    if not yes:
+    if not yes and sys.stdin.isatty():
         rows = job.report.get("rows", 0)
         click.confirm(
             f"Undo the import of {job.params.get('name', '')} ({rows:,} rows)?", abort=True

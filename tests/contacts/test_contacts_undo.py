@@ -211,6 +211,6 @@ def test_the_command_imports_and_undoes(cli: Cli, app: Flask, tmp_path: Path) ->
     assert "Job = field:job" in told.output
     job = Job.get(Job.kind == uploads.IMPORT)
     assert f"obidient contacts undo {job.id}" in told.output
-    undone = cli("contacts", "undo", str(job.id), "--yes")
+    undone = cli("contacts", "undo", str(job.id))
     assert (undone.exit_code, Contact.select().count()) == (0, 0), undone.output
     assert cli("contacts", "undo", "999", "--yes").exit_code == 1

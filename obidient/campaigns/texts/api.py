@@ -1,5 +1,7 @@
 """Texts that people sent us, over HTTP: listed, answered."""
 
+from typing import Literal
+
 from flask import Response, g
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
@@ -42,7 +44,7 @@ class TextPage(api.ApiModel):
 
 class TextQuery(api.PageQuery):
     campaign: int | None = Field(None, ge=1, le=_MOST)
-    keyword: str | None = Field(None, pattern=r"^(stop|start|help)$")
+    keyword: Literal["stop", "start", "help"] | None = None
 
 
 class AnswerIn(api.ApiModel):
