@@ -73,6 +73,17 @@ class Source:
         seconds = self.growing.after(number)
         return not seconds or _storage().incr(self._key("wait", *key), seconds) == 1
 
+    def give_back(self, *key: str) -> None:
+        """One fewer was wrong: a try that was counted was right, and begins no wait."""
+        wrong = self._key("wrong", *key)
+        if _storage().incr(wrong, DAY, -1) < 0:
+            _storage().incr(wrong, DAY)
+        _storage().clear(self._key("wait", *key))
+
+    def is_first(self, *key: str) -> bool:
+        """Whether nobody asked this of a key within a day."""
+        return _storage().incr(self._key("first", *key), DAY) == 1
+
     def forgive(self, *key: str) -> None:
         for what in ("wrong", "wait"):
             _storage().clear(self._key(what, *key))

@@ -149,7 +149,6 @@ def _by_pin(body: SignIn, phone: str, pin: str) -> User:
     if standing.verdict == "waits":
         raise too_many(standing.seconds, GUESSED_AT)
     if standing.verdict != "right" or user is None:
-        attempt.wrong()
         raise Unauthorized(WRONG_PIN)
     attempt.right()
     return user

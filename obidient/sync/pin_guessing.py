@@ -40,17 +40,21 @@ class Attempt:
             return
         ADDRESS.check(self.address)
         NUMBER.take(self.number, self.address)
-
-    def wrong(self) -> None:
-        if not self.phone:
-            ADDRESS.wrong(self.address)
+        ADDRESS.take(self.address)
 
     def right(self) -> None:
-        """What was mistyped before is forgiven, but not what was tried of other numbers."""
+        """What was mistyped before is forgiven, but not what was tried of other numbers.
+
+        Thousands of agents may share an address of a phone company. So each who signs in there
+        takes one wrong one off its count, once a day: somebody's own PIN buys one guess.
+        """
         if self.phone:
             PHONE.forgive(self.number, self.phone)
-        else:
-            NUMBER.forgive(self.number, self.address)
+            return
+        NUMBER.forgive(self.number, self.address)
+        ADDRESS.give_back(self.address)
+        if ADDRESS.is_first(self.address, self.number):
+            ADDRESS.give_back(self.address)
 
 
 def attempt(number: str, phone: str, pin: AgentPin | None) -> Attempt:

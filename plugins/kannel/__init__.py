@@ -117,7 +117,7 @@ class KannelSms(HttpProvider):
             raise ProviderStopped(f"The gateway wants a sender: {said}. Set KANNEL_SENDER")
         if answer.status in (400, 406, 412):
             return Rejected(message, str(answer.status), "The gateway refuses this message")
-        if 300 <= answer.status < 500 and answer.status != 408:
+        if answer.status in (301, 302, 303, 307, 308, 404, 405, 410):
             # Another door than that for messages, so nobody's has been taken.
             raise ProviderStopped(f"The gateway has no such address: {said}. Check KANNEL_URL")
         raise Uncertain(f"The gateway answered HTTP {answer.status}")

@@ -151,6 +151,36 @@ def test_of_many_tries_at_one_moment_one_is_looked_at(
         source.take("a")
 
 
+def test_of_many_numbers_tried_at_one_moment_one_is_looked_at(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = [pin_guessing.Attempt(f"+2348035552{n:03d}:", HERE, "") for n in range(31)]
+    for one in tries[:29]:
+        one.begin()
+    monkeypatch.setattr(Source, "check", lambda self, *key: None)
+    tries[29].begin()
+    with pytest.raises(TooManyRequests):
+        tries[30].begin()
+
+
+def test_agents_behind_one_address_do_not_wait_for_each_others_slips(
+    enter: Callable[..., Any], make_user: Callable[..., User], agent: User
+) -> None:
+    for number in range(12):
+        phone, device = f"+23480355533{number:02d}", f"device-1{number:03d}"
+        made = make_user("agent")
+        User.update(phone=phone, polling_unit_code=agent.polling_unit_code).where(
+            User.id == made.id
+        ).execute()
+        right = pins.set_pin(User.get_by_id(made.id))
+        slips = [enter(WRONG, phone=phone, device=device).status_code for _ in range(3)]
+        assert [*slips, enter(right, phone=phone, device=device).status_code] == [401] * 3 + [200]
+        # Signing in again and again buys nothing.
+        assert enter(right, phone=phone, device=device).status_code == 200
+    codes = [enter(WRONG, phone=f"+23480355522{n:02d}").status_code for n in range(7)]
+    assert codes == [401] * 6 + [429]
+
+
 # ---- how many guesses that leaves ---------------------------------------------------------------
 
 
