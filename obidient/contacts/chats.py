@@ -8,6 +8,7 @@ knows stand there by name alone; numbers within a text are nobody's who wrote.
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from obidient.contacts.csvfile import Row
 from obidient.contacts.phones import normalise
@@ -19,8 +20,14 @@ _LONGEST = 4_000
 _LONGEST_AUTHOR = 100
 _DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
 _TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?: ?[ap]\.? ?m\.?)?"
-_BEGINS = re.compile(
-    rf"(?:\[(?:{_DATE},? {_TIME}|{_TIME},? {_DATE})\] |{_DATE},? {_TIME} - )", re.IGNORECASE
+#: How a line begins in a chat of an iPhone, of WhatsApp Web and of Android.
+_FORMS = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"\[{_DATE},? {_TIME}\] ",
+        rf"\[{_TIME},? {_DATE}\] ",
+        rf"{_DATE},? {_TIME} - ",
+    )
 )
 #: Marks of writing direction; what the program says itself begins with one on iPhones.
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -39,7 +46,21 @@ _MOVED = re.compile(
 def is_chat(head: bytes) -> bool:
     """Whether a file begins like a chat."""
     text = _plain(head.decode("utf-8", "replace")).lstrip()
-    return _BEGINS.match(text) is not None
+    return _form_of(text) is not None
+
+
+def _form_of(line: str) -> re.Pattern[str] | None:
+    return next((form for form in _FORMS if form.match(line)), None)
+
+
+def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
+    """The beginning of each line, with its number; the rest of a long one is passed over."""
+    number, is_new = 0, True
+    for chunk in iter(lambda: file.readline(_LONGEST), ""):
+        if is_new:
+            number += 1
+            yield number, chunk
+        is_new = chunk.endswith("\n")
 
 
 def _plain(text: str) -> str:
@@ -64,8 +85,10 @@ class ChatFile:
         self._here: dict[str, tuple[int, str]] = {}
         self._gone: set[str] = set()
         self._named: set[str] = set()
+        #: A chat has one form; a line of another one was pasted into a text.
+        self._form: re.Pattern[str] | None = None
         with path.open(encoding="utf-8-sig", errors="replace") as file:
-            for number, line in enumerate(iter(lambda: file.readline(_LONGEST), ""), 1):
+            for number, line in _lines(file):
                 self._take(number, line)
         if not self._here:
             raise Invalid(
@@ -76,7 +99,8 @@ class ChatFile:
 
     def _take(self, number: int, raw: str) -> None:
         line = _plain(raw)
-        begin = _BEGINS.match(line)
+        self._form = self._form or _form_of(line)
+        begin = self._form.match(line) if self._form else None
         if begin is None:
             return
         said = line[begin.end() :].strip()

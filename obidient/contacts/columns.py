@@ -232,6 +232,9 @@ def assign(
     places = {
         _at(key, header): value.strip() for key, value in (mapping or {}).items() if key[:1] == "#"
     }
+    for kind in (*FIELDS[1:], PLACE):
+        if list(places.values()).count(kind) > 1:
+            raise Invalid(f"Several columns are chosen as {kind}: leave it to one of them.")
     for key, value in (mapping or {}).items():
         if key.startswith("#"):
             _place(found, _at(key, header), value.strip())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 _TEXT = r'"((?:[^"]|"")*)"'
 #: ="08035550001", =T("08035550001"), as people keep the nought in front.
-_CONSTANT = re.compile(rf"(?:T\(\s*)?{_TEXT}\s*\)?", re.IGNORECASE)
+_CONSTANT = re.compile(rf"{_TEXT}|T\(\s*{_TEXT}\s*\)", re.IGNORECASE)
 #: =+2348035550001, which Excel makes of what is typed.
 _NUMBER = re.compile(r"\+?[0-9]{7,15}")
 _LINK = re.compile(rf"HYPERLINK\(\s*{_TEXT}\s*(?:[,;]\s*(?:{_TEXT}|([0-9]+))\s*)?\)", re.IGNORECASE)
@@ -39,7 +39,7 @@ def constant(formula: str) -> str | None:
         return None
     given = re.sub(r"^(?:of:|oooc:)?=", "", formula.strip()).strip()
     if match := _CONSTANT.fullmatch(given):
-        return match[1].replace('""', '"')
+        return (match[1] or match[2] or "").replace('""', '"')
     if _NUMBER.fullmatch(given):
         return given
     match = _LINK.fullmatch(given)

@@ -1,7 +1,8 @@
 """Tables that other programs call .xls or .csv: HTML, XML spreadsheets of 2003, and JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from html.parser import HTMLParser
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -10,11 +11,16 @@ import orjson
 
 from obidient.contacts import encodings
 from obidient.contacts.csvfile import Row
+from obidient.contacts.sheets import APART
+from obidient.contacts.workbook import MOST_COLUMNS
 from obidient.errors import Invalid
 
 Rows = list[list[str]]
+Tables = Mapping[str, Iterable[list[str]]]
 #: They are read as a whole, not as streams.
 MOST_BYTES = 60_000_000
+#: Empty cells that an XML spreadsheet may leave out before others: a short index makes many.
+_MOST_LEFT_OUT = 20_000_000
 
 
 class Table:
@@ -32,7 +38,7 @@ class Table:
         found = encodings.Found(encoding) if encoding else encodings.guess(path)
         self.encoding, self.doubt = found.encoding, found.others
         text = path.read_bytes().decode(self.encoding, "replace")
-        self._tables = {"html": _html, "xml": _xml, "json": _json}[kind](text)
+        self._tables = _READERS[kind](text)
         self.sheets = list(self._tables) if len(self._tables) > 1 else []
         self.hidden: list[str] = []
         self.choose(next(iter(self._tables)))
@@ -47,6 +53,13 @@ class Table:
         for number, cells in enumerate(self._tables[self.sheet], 1):
             if any(cell.strip() for cell in cells):
                 yield Row(number, cells)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name of a table without the sign that stands between names of sheets."""
+    plain = name.replace(APART, "-")
+    names = (plain if at == 1 else f"{plain} {at}" for at in count(1))
+    return next(one for one in names if one not in taken)
 
 
 class _Cells(HTMLParser):
@@ -78,7 +91,7 @@ class _Cells(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def _html(text: str) -> dict[str, Rows]:
+def _html(text: str) -> Tables:
     reader = _Cells()
     reader.feed(text)
     reader.close()
@@ -94,22 +107,32 @@ class _Sheets:
         self.found: dict[str, Rows] = {}
         self.rows: Rows = []
         self._in_data = False
+        self._left_out = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
         at = attributes.get("ss:Index", attributes.get("Index", ""))
         if name == "Worksheet":
             title = attributes.get("ss:Name", attributes.get("Name", ""))
-            self.rows = self.found.setdefault(title or f"Sheet{len(self.found) + 1}", [])
+            title = _free(title or f"Sheet{len(self.found) + 1}", self.found)
+            self.rows = self.found.setdefault(title, [])
         elif name == "Row":
             self.rows.append([])
         elif name == "Cell" and self.rows:
-            row = self.rows[-1]
-            # An index says that empty cells were left out before.
-            row += [""] * (min(int(at), 200) - 1 - len(row) if at.isdigit() else 0)
-            row.append("")
+            self._leave_out(self.rows[-1], at)
+            self.rows[-1].append("")
         elif name == "Data":
             self._in_data = True
+
+    def _leave_out(self, row: list[str], at: str) -> None:
+        """Put in the empty cells that the index of the next one says were left out."""
+        # What is longer or no plain digits is no index: int() would refuse it.
+        is_index = at.isascii() and at.isdecimal() and len(at) < 10
+        missing = max(min(int(at), MOST_COLUMNS) - 1 - len(row), 0) if is_index else 0
+        self._left_out += missing
+        if self._left_out > _MOST_LEFT_OUT:
+            raise Invalid("This XML spreadsheet is too wide. Save the table as .xlsx or CSV.")
+        row += [""] * missing
 
     def end(self, name: str) -> None:
         if name.rpartition(":")[2] == "Data":
@@ -124,7 +147,7 @@ def _refuse(*_told: Any) -> None:
     raise Invalid("This XML file defines entities of its own and is not read. Save it as .xlsx.")
 
 
-def _xml(text: str) -> dict[str, Rows]:
+def _xml(text: str) -> Tables:
     sheet, parser = _Sheets(), expat.ParserCreate("utf-8")
     parser.StartElementHandler, parser.EndElementHandler = sheet.start, sheet.end
     parser.CharacterDataHandler = sheet.data
@@ -138,7 +161,7 @@ def _xml(text: str) -> dict[str, Rows]:
     return sheet.found
 
 
-def _json(text: str) -> dict[str, Rows]:
+def _json(text: str) -> Tables:
     """Lists of objects, as KoBo and others export: their keys are the titles."""
     try:
         found = orjson.loads(text.lstrip("\ufeff"))
@@ -146,19 +169,29 @@ def _json(text: str) -> dict[str, Rows]:
         raise Invalid(f"This is JSON, but damaged: {error}. Export it again, or as CSV.") from None
     if not isinstance(found, dict):
         found = {"": found}
-    lists = {
-        key: rows
-        for key, value in found.items()
-        if isinstance(value, list) and (rows := [row for row in value if isinstance(row, dict)])
-    }
+    lists: dict[str, _Objects] = {}
+    for key, value in found.items():
+        rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+        if rows:
+            lists[_free(key, lists)] = _Objects(rows)
     if not lists:
         raise Invalid("This is JSON without a list of people. Export the table as .xlsx or CSV.")
-    return {key: _table_of(rows) for key, rows in lists.items()}
+    return lists
 
 
-def _table_of(objects: list[dict[str, Any]]) -> Rows:
-    titles = list(dict.fromkeys(key for row in objects for key in row))
-    return [titles, *([_as_text(row.get(title)) for title in titles] for row in objects)]
+class _Objects:
+    """The rows of a list of objects, made one at a time: where each has keys of its own, all
+    together are far larger than the file."""
+
+    def __init__(self, objects: list[dict[str, Any]]) -> None:
+        self._objects = objects
+        keys = dict.fromkeys(key for row in objects for key in row)
+        self._titles = list(islice(keys, MOST_COLUMNS))
+
+    def __iter__(self) -> Iterator[list[str]]:
+        yield self._titles
+        for row in self._objects:
+            yield [_as_text(row.get(title)) for title in self._titles]
 
 
 def _as_text(value: Any) -> str:
@@ -169,3 +202,6 @@ def _as_text(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(map(_as_text, value))
     return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)
+
+
+_READERS: dict[str, Callable[[str], Tables]] = {"html": _html, "xml": _xml, "json": _json}

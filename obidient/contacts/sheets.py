@@ -63,6 +63,8 @@ def chosen(book: Book, wanted: str, titles: int | None) -> list[str]:
     every = [*book.sheets, *book.hidden]
     if wanted and wanted != ALL:
         names = {wanted} if wanted in every else {one for one in wanted.split(APART) if one}
+        if not names:
+            raise Invalid(f"Name a sheet. There are: {', '.join(every)}.")
         for missing in names - set(every):
             raise Invalid(f"There is no sheet {missing[:40]!r}. There are: {', '.join(every)}.")
         return [one for one in every if one in names]

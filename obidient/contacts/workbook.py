@@ -22,6 +22,8 @@ MOST_UNPACKED = 1_500_000_000
 #: Times that unpacking may make a part larger; sheets of equal rows come to about 40.
 MOST_RATIO = 250
 MOST_CELLS = 60_000_000
+#: The last line that Excel itself knows; a file says the number of each of its rows.
+_LAST_LINE = 1_048_576
 #: A file that is read for longer is no list of people.
 MOST_SECONDS = 3_600
 #: Columns looked at; a stray cell far to the right makes no wide table.
@@ -79,6 +81,10 @@ class Workbook:
         rows = sheet.max_row or 0
         end, cells, empty = time.monotonic() + MOST_SECONDS, 0, 0
         for line, given in rows_of(sheet):
+            if not 0 < line <= _LAST_LINE:
+                raise Invalid(
+                    "This workbook is damaged: a row has no line of a sheet. Save it anew."
+                )
             cells += len(given)
             if cells > MOST_CELLS or time.monotonic() > end:
                 raise Invalid("This sheet is too large. Cut it into several files.")

@@ -155,6 +155,9 @@ def test_columns_are_recognised_and_can_be_mapped() -> None:
     assert assign(header, {"phone": "whatsapp"}).phones == [5, 1]
     with pytest.raises(Invalid, match="no column"):
         assign(header, {"phone": "Landline"})
+    for kind in ("place", "lga"):
+        with pytest.raises(Invalid, match=f"Several columns are chosen as {kind}"):
+            assign(header, {"#3": kind, "#4": kind})
 
 
 @pytest.mark.slow

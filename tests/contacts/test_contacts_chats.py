@@ -11,6 +11,7 @@ from test_contacts_lists import bring, names, phones
 from test_contacts_pages import finish
 
 from obidient.contacts import imports
+from obidient.contacts.chats import ChatFile
 from obidient.contacts.models import Contact
 from obidient.errors import Invalid
 
@@ -73,6 +74,22 @@ def test_the_members_of_an_iphones_chat_come_in(app: Flask, tmp_path: Path) -> N
 def test_a_chat_is_known_by_its_first_line(app: Flask, tmp_path: Path, begin: str) -> None:
     report = bring(tmp_path, f"{begin}+234 803 555 0101: Hello, 08035550999\n")
     assert (report.understood["kind"], phones()) == ("chat", ["0101"])
+
+
+PASTED = "[14:01, 12/03/2023] +234 803 555 9999: Hello"
+SAID = "12/03/2023, 14:05 - +234 803 555 0101: "
+
+
+def test_what_is_pasted_from_another_chat_is_nobody_here(app: Flask, tmp_path: Path) -> None:
+    bring(tmp_path, f"{SAID}see\n{PASTED}\n")
+    assert phones() == ["0101"]
+
+
+def test_the_rest_of_a_long_line_is_no_line_of_its_own(app: Flask, tmp_path: Path) -> None:
+    long = SAID + "x" * (4_000 - len(SAID)) + SAID.replace("0101", "0109")
+    path = tmp_path / "chat.txt"
+    path.write_text(f"{long}\n{SAID.replace('0101', '0102')}Hello\n")
+    assert [row.line for row in ChatFile(path)] == [0, 1, 2]
 
 
 def test_a_chat_without_numbers_says_what_to_do(app: Flask, tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ import re
 import zipfile
 from pathlib import Path
 
+import orjson
 import pytest
 from flask import Flask
 from test_contacts_lists import ONE, further, names, phones, write
 
-from obidient.contacts import imports
+from obidient.contacts import imports, markup
 from obidient.contacts.lists import Reading
+from obidient.contacts.markup import Table
 from obidient.contacts.models import Contact, Tag
 from obidient.errors import Invalid
 
@@ -48,6 +50,16 @@ def test_a_sheet_is_read_whole_whatever_it_says_of_its_size(
             made.writestr(part, re.sub(rb"<dimension [^>]*/>", said, whole.read(part)))
     report = imports.run(path)
     assert (report.new, report.bad, phones()) == (4, 0, ["0101", "0102", "0103", "0104"])
+
+
+@pytest.mark.parametrize("line", [b"0", b"1048577", b"9999999999"])
+def test_a_line_that_no_sheet_has_is_refused(app: Flask, tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "people.xlsx"
+    with zipfile.ZipFile(LISTS / "people.xlsx") as whole, zipfile.ZipFile(path, "w") as made:
+        for part in whole.infolist():
+            made.writestr(part, re.sub(rb'<row r="7"', b'<row r="%s"' % line, whole.read(part)))
+    with pytest.raises(Invalid, match="no line of a sheet"):
+        imports.run(path, reading=Reading(sheet="People"))
 
 
 @pytest.mark.parametrize(
@@ -111,14 +123,19 @@ def test_phone_books_are_read(app: Flask, file: str, numbers: list[str], name: s
     )
 
 
+XML = (
+    '<?xml version="1.0"?><Workbook xmlns:ss="x"><Worksheet><Table><Row><Cell><Data>Name'
+    "</Data></Cell><Cell ss:Index='3'><Data>Phone</Data></Cell></Row><Row><Cell><Data>Ada &amp;"
+    " Co</Data></Cell><Cell ss:Index='3'><Data>8035550001</Data></Cell></Row></Table>"
+    "</Worksheet></Workbook>"
+)
+
+
 @pytest.mark.parametrize(
     "content",
     [
         "<html><table><tr><th>Name<th>Phone<tr><td>Ada &amp; Co<td>08035550001</table></html>",
-        '<?xml version="1.0"?><Workbook xmlns:ss="x"><Worksheet><Table><Row><Cell><Data>Name'
-        "</Data></Cell><Cell ss:Index='3'><Data>Phone</Data></Cell></Row><Row><Cell><Data>Ada &amp;"
-        " Co</Data></Cell><Cell ss:Index='3'><Data>8035550001</Data></Cell></Row></Table>"
-        "</Worksheet></Workbook>",
+        XML,
         '{"results": [{"name": "Ada & Co", "group_a/phone_number": "08035550001"}]}',
     ],
     ids=["html", "xml", "json"],
@@ -126,6 +143,30 @@ def test_phone_books_are_read(app: Flask, file: str, numbers: list[str], name: s
 def test_other_tables_saved_as_xls_are_read(app: Flask, tmp_path: Path, content: str) -> None:
     imports.run(write(tmp_path, content, name="export.xls"))
     assert (Contact.get().phone, Contact.get().full_name) == (ONE, "Ada & Co")
+
+
+@pytest.mark.parametrize("index", ["²", "9" * 5_000, "-3"])
+def test_an_index_that_is_no_number_of_a_column_is_passed_over(
+    app: Flask, tmp_path: Path, index: str
+) -> None:
+    imports.run(write(tmp_path, XML.replace("Index='3'", f"Index='{index}'")))
+    assert Contact.get().phone == ONE
+
+
+def test_objects_with_keys_of_their_own_make_no_wide_table(tmp_path: Path) -> None:
+    path = write(tmp_path, orjson.dumps([{f"key{at}": "x"} for at in range(300)]))
+    table = Table(path, "json")
+    assert {len(row.cells) for row in table} == {200}
+    # The choice of a sheet reads the rows more than once.
+    assert len(list(table)) == len(list(table))
+
+
+def test_an_xml_spreadsheet_of_empty_cells_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(markup, "_MOST_LEFT_OUT", 3)
+    with pytest.raises(Invalid, match="too wide"):
+        Table(write(tmp_path, XML.replace("Index='3'", "Index='9'")), "xml")
 
 
 @pytest.mark.parametrize(

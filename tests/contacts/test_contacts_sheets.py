@@ -128,6 +128,21 @@ def test_tables_of_other_files_are_told_and_read_together(
     assert (report.rows, phones()) == (2, ["0101", "0102"])
 
 
+@pytest.mark.parametrize("content", [XML, JSON], ids=["xml", "json"])
+def test_a_stroke_in_the_name_of_a_table_parts_no_names(
+    app: Flask, tmp_path: Path, content: str
+) -> None:
+    named = content.replace("Ikeja", "2023/24").replace("Epe", "2023-24")
+    with ListFile(write(tmp_path, named), Reading(sheet="2023-24/2023-24 2")) as file:
+        assert file.read == ["2023-24", "2023-24 2"]
+        assert len(list(file)) == 2
+
+
+def test_whoever_names_no_sheet_is_asked_for_one(app: Flask, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"Name a sheet\. There are: Ikeja, Epe"):
+        imports.run(write(tmp_path, JSON), reading=Reading(sheet="/"))
+
+
 # ---- formulas -----------------------------------------------------------------------------------
 
 WITH_FORMULAS = {
@@ -221,6 +236,8 @@ def test_formulas_of_opendocument_are_told_too(app: Flask, tmp_path: Path) -> No
         ('=HYPERLINK("https://wa.me/2348035550101";"Chat")', "2348035550101"),
         ('=HYPERLINK("mailto:a@example.org","Ada ""A"" Obi")', 'Ada "A" Obi'),
         ('of:="0803"', "0803"),
+        ('="a")', None),
+        ('=T("a"', None),
         ("=A1", None),
         ('="0"&"8035550101"', None),
         ("=2348035550101-1", None),
