@@ -87,6 +87,7 @@ class Placer:
             if code and code[:5] in areas.LGAS:
                 self._by_code(person, code)
                 break
+        whole = None
         if person.state_code is None and state:
             whole = None if find_state(state) else self._whole_in(person, state)
             person.state_code = find_state(state) or whole or self._alias("state", "", state)
@@ -94,6 +95,8 @@ class Placer:
                 self._note(person, "state", "", state)
         if person.lga_code is None and lga:
             self._lga(person, lga)
+        elif whole and lga:
+            self._compare(person, lga)
         if ward or unit:
             self._below(person, ward, unit)
 
@@ -123,33 +126,67 @@ class Placer:
         elif person.state_code is None:
             person.state_code = person.lga_code[:2]
 
+    def _compare(self, person: "Person", lga: str) -> None:
+        """Warn where the column of LGAs says another one than the column of states."""
+        named = addresses.find(lga, person.state_code or "").lga
+        if person.lga_code not in (named, self._alias("lga", person.state_code or "", lga)):
+            known = area_name(person.lga_code or "")
+            self._warn(person, f"The LGA is {known} in one column and {lga!r} in another.")
+
     def place_whole(self, person: "Person", text: str, levels: Container[str] = ()) -> bool:
         """Fill in the areas that one cell names; returns whether it says more, such as a street.
 
         `levels` are those that the title of its column names.
         """
-        code = as_code(text)
-        if code and code[:5] in areas.LGAS:
-            if person.state_code in (None, code[:2]) and person.lga_code in (None, code[:5]):
-                self._by_code(person, code)
-            return False
+        code = self._code_alone(text)
+        if code:
+            return self._code_beside(person, code)
         known = person.lga_code
         found = addresses.find(text, person.state_code or "")
         if found.doubt:
             self._warn(person, found.doubt)
-        if known or not found.state:
-            return self._unnamed(person, found, levels) if not known else not found.is_plain()
+        if known:
+            return self._name_beside(person, text, found)
+        if not found.state:
+            return self._unnamed(person, found, levels)
         rest = list(found.rest)
-        if found.lga and not found.is_sure and rest and not self._ward_in(found.lga, rest):
+        is_asked = found.lga and not found.is_sure and not self._ward_in(found.lga, rest)
+        if is_asked and found.is_plain() and (rest or "lga" not in levels):
             # Ado is an LGA of Benue, and what people call Ado Ekiti and a town in Lagos.
-            if found.is_plain():
-                state, lga = area_name(found.state), area_name(found.lga)
-                self._warn(person, f"Is {text[:80]!r} in {state}? Write {state}/{lga}.")
+            state, lga = area_name(found.state), area_name(found.lga)
+            self._warn(person, f"Is {text[:80]!r} in {state}? Write {state}/{lga}.")
+        if is_asked and rest:
             return True
         person.state_code, person.lga_code = found.state, found.lga or None
+        if is_asked:
+            return "lga" not in levels
         if not found.lga:
             return self._lga_beside(person, found)
         return self._rest_below(person, rest, found, levels)
+
+    def _code_alone(self, text: str) -> str | None:
+        """The code that a cell is; 12/05/20 may be a day, unless the register knows it."""
+        code = as_code(text)
+        if not code or code[:5] not in areas.LGAS:
+            return None
+        return None if "/" in text and len(code) < 12 and code not in self._register else code
+
+    def _code_beside(self, person: "Person", code: str) -> bool:
+        """Take a code, unless another column says otherwise; returns whether it is left over."""
+        if person.state_code in (None, code[:2]) and person.lga_code in (None, code[:5]):
+            self._by_code(person, code)
+            return False
+        known = area_name(person.lga_code or person.state_code or "")
+        self._warn(person, f"{code} is not in {known}, which another column names.")
+        return True
+
+    def _name_beside(self, person: "Person", text: str, found: addresses.Found) -> bool:
+        """Compare a cell with the LGA that is known; returns whether it says anything else."""
+        if found.lga in ("", person.lga_code):
+            return bool(found.rest)
+        known = area_name(person.lga_code or "")
+        self._warn(person, f"{text[:80]!r} is in {area_name(found.lga)}, not {known}: say which.")
+        return True
 
     def _unnamed(self, person: "Person", found: addresses.Found, levels: Container[str]) -> bool:
         """A cell that names no area we know; under a title such as State/LGA its word is asked."""

@@ -205,6 +205,81 @@ def test_an_lga_without_its_state_is_not_believed_beside_an_unknown_word(
     assert Contact.get(Contact.phone == "+2348035550101").state_code is None
 
 
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("Alausa, Ikeja, Lagos", ""),
+        ("12 Allen Avenue, Ikeja, Lagos", ""),
+        ("Epe, Lagos", "'Epe, Lagos' is in Epe, not Ikeja"),
+        ("24-07-01", "24-07-01 is not in Ikeja"),
+    ],
+)
+def test_beside_a_code_nothing_that_a_place_says_is_lost(
+    ward: None, tmp_path: Path, cell: str, problem: str
+) -> None:
+    rows = f'Phone,Polling unit code,Address\n08035550101,24-11-02-003,"{cell}"\n'
+    report = bring(tmp_path, rows, mapping={"place": "Address"})
+    assert (place(), Contact.get().fields) == (("24", "24-11", "24-11-02"), {"address": cell})
+    assert [one["problem"][: len(problem)] for one in report.warnings] == [problem] * bool(problem)
+
+
+def test_a_place_that_only_repeats_what_is_known_is_not_kept(ward: None, tmp_path: Path) -> None:
+    bring(
+        tmp_path,
+        'Phone,Polling unit code,Address\n08035550101,24-11-02-003,"Ikeja, Lagos"\n',
+        mapping={"place": "Address"},
+    )
+    assert Contact.get().fields in (None, {})
+
+
+def test_a_code_in_another_state_than_the_one_beside_it_is_told(ward: None, tmp_path: Path) -> None:
+    rows = "Phone,State,Location\n08035550101,Kano,24-11-02\n"
+    report = bring(tmp_path, rows, mapping={"place": "Location"})
+    assert "24-11-02 is not in Kano" in report.warnings[0]["problem"]
+    assert (place(), Contact.get().fields) == (("19", None, None), {"location": "24-11-02"})
+
+
+@pytest.mark.parametrize(("lga", "flagged"), [("Epe", 1), ("Ikeja LGA", 0), ("Lagos/Ikeja", 0)])
+def test_two_columns_that_name_different_lgas_are_told(
+    app: Flask, tmp_path: Path, lga: str, flagged: int
+) -> None:
+    report = bring(tmp_path, f"Phone,State,LGA\n08035550101,Lagos/Ikeja,{lga}\n")
+    assert (report.flagged, Contact.get().lga_code) == (flagged, "24-11")
+    assert [one["problem"] for one in report.warnings] == [
+        "The LGA is Ikeja in one column and 'Epe' in another."
+    ] * flagged
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("12/05/20", (None, None, None)),
+        ("24/11/02", ("24", "24-11", "24-11-02")),
+        ("24-11-02", ("24", "24-11", "24-11-02")),
+        ("24/11/2/3", ("24", "24-11", "24-11-02")),
+    ],
+)
+def test_a_day_is_no_ward(
+    ward: None, tmp_path: Path, cell: str, found: tuple[str | None, ...]
+) -> None:
+    bring(tmp_path, f"Phone,Location\n08035550101,{cell}\n", mapping={"place": "Location"})
+    assert place() == found
+
+
+@pytest.mark.parametrize(("title", "flagged"), [("Location", 1), ("State/LGA", 0)])
+def test_a_name_alone_is_asked_unless_its_title_says_that_it_is_an_lga(
+    app: Flask, tmp_path: Path, title: str, flagged: int
+) -> None:
+    report = bring(tmp_path, f"Phone,{title}\n08035550101,Garki\n", mapping={"place": title})
+    assert (report.flagged, Contact.get().fields or {}) == (
+        flagged,
+        {"location": "Garki"} if flagged else {},
+    )
+    assert [one["problem"] for one in report.warnings] == [
+        "Is 'Garki' in Jigawa? Write Jigawa/Garki."
+    ] * flagged
+
+
 def test_a_unit_in_the_same_cell_is_found(ward: None, tmp_path: Path) -> None:
     bring(tmp_path, "Phone,Location\n08035550101,Lagos/Ikeja/Ojodu/Town Hall\n")
     assert Contact.get().polling_unit_code == "24-11-02-003"
