@@ -36,8 +36,8 @@ _NUMBER = r"\+\d[\d ().-]{6,20}\d"
 _WROTE = re.compile(rf"({_NUMBER})(?: ?~ ?([^:]{{1,60}}))?")
 _JOINED = re.compile(rf"({_NUMBER}) (?:joined|was added|created (?:this )?group)\b")
 _LEFT = re.compile(rf"({_NUMBER}) (?:left\b|was removed\b)")
-_ADDED = re.compile(r"[^\"“”]{1,80}? added (.+)")
-_REMOVED = re.compile(r"[^\"“”]{1,80}? removed (.+)")
+#: Who adds or removes others; a name that is quoted is the group's.
+_ACTOR = re.compile(r"[^\"“”]{1,80}")
 _MOVED = re.compile(
     rf"({_NUMBER}) (?:has )?changed (?:to|their phone number to(?: a new number)?:?) ({_NUMBER})"
 )
@@ -66,6 +66,12 @@ def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
 def _plain(text: str) -> str:
     """Without marks that nobody sees, and with plain blanks: `pm` has another before it."""
     return _BLANKS.sub(" ", _MARKS.sub("", text))
+
+
+def _done_to(text: str, word: str) -> str:
+    """Whom somebody added or removed; empty when the program says something else."""
+    actor, _, others = text.partition(word)
+    return others if _ACTOR.fullmatch(actor) else ""
 
 
 class ChatFile:
@@ -130,10 +136,10 @@ class ChatFile:
             self._came(line, moved[2])
         elif match := _LEFT.match(text):
             self._went(match[1])
-        elif match := _REMOVED.fullmatch(text):
-            for number in re.findall(_NUMBER, match[1]):
+        elif removed := _done_to(text, " removed "):
+            for number in re.findall(_NUMBER, removed):
                 self._went(number)
-        elif match := _ADDED.fullmatch(text):
+        elif _done_to(text, " added "):
             for number in re.findall(_NUMBER, text):
                 self._came(line, number)
         elif match := _JOINED.match(text):

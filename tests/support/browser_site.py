@@ -35,7 +35,10 @@ class Witness:
         page.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.text.startswith("htmx:sendAbort"):
+            # It was on its way when somebody left the page: htmx tells it in two lines.
+            assert self.complaints.pop().startswith("htmx:afterRequest")
+        elif message.type in ("error", "warning"):
             self.complaints.append(message.text)
 
     def _request(self, request: Request) -> None:
