@@ -257,6 +257,7 @@ DOORS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.both
 @pytest.mark.parametrize(("provider", "event"), DOORS)
 def test_nothing_that_comes_in_is_a_mistake_of_ours(

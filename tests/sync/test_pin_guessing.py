@@ -112,6 +112,7 @@ def test_a_phone_that_is_known_is_held_up_by_nobody(enter: Callable[..., Any], a
     assert AgentPin.get().sign_in_failures == pins.SIGN_INS.free
 
 
+@pytest.mark.slow
 def test_one_address_alone_never_makes_others_wait(
     enter: Callable[..., Any], agent: User, later: Later
 ) -> None:
@@ -163,6 +164,7 @@ def test_of_many_numbers_tried_at_one_moment_one_is_looked_at(
         tries[30].begin()
 
 
+@pytest.mark.slow
 def test_agents_behind_one_address_do_not_wait_for_each_others_slips(
     enter: Callable[..., Any], make_user: Callable[..., User], agent: User
 ) -> None:
@@ -184,6 +186,7 @@ def test_agents_behind_one_address_do_not_wait_for_each_others_slips(
 # ---- how many guesses that leaves ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_guesses_a_day_of_one_pin_from_everywhere(agent: User, later: Later) -> None:
     def allowed() -> bool:
         return pins.may_sign_in(agent, WRONG).verdict == "wrong"
@@ -195,6 +198,7 @@ def test_guesses_a_day_of_one_pin_from_everywhere(agent: User, later: Later) -> 
     assert (second, third) == (24, 24)
 
 
+@pytest.mark.slow
 def test_guesses_a_day_of_one_pin_by_text(agent: User, later: Later) -> None:
     def allowed() -> bool:
         return pins.check(agent, "0000").verdict == "wrong"
