@@ -345,7 +345,7 @@ def test_a_chart_of_one_figure_shows_a_minute_and_not_three_years(
     page.add_init_script(LAST_CHART)
     sign_in(page, make_user("organiser"))
     page.goto(f"/admin/campaigns/{campaign_id}/")
-    page.wait_for_function("window.lastChart")
+    page.wait_for_function("() => Boolean(window.lastChart)")
     page.wait_for_load_state("networkidle")
     shown = page.evaluate("[lastChart.scales.x.min, lastChart.scales.x.max, ...lastChart.data[0]]")
     assert shown[0] <= shown[2] <= shown[1]
