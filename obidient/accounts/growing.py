@@ -64,14 +64,10 @@ class Source:
     def take(self, *key: str) -> None:
         """Count a try before it is looked at, so that of many at one moment none slips by."""
         self.check(*key)
-        if not self.wrong(*key):
+        seconds = self.growing.after(_storage().incr(self._key("wrong", *key), DAY))
+        if seconds and _storage().incr(self._key("wait", *key), seconds) > 1:
+            # Another has begun the wait in the same moment.
             raise self._refusal(*key)
-
-    def wrong(self, *key: str) -> bool:
-        """Count a wrong one; False if another has begun the wait in the same moment."""
-        number = _storage().incr(self._key("wrong", *key), DAY)
-        seconds = self.growing.after(number)
-        return not seconds or _storage().incr(self._key("wait", *key), seconds) == 1
 
     def give_back(self, *key: str) -> None:
         """One fewer was wrong: a try that was counted was right, and begins no wait."""
