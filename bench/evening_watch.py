@@ -1,6 +1,7 @@
 """What a mixed evening costs: processor time and memory by process, and rows of each table."""
 
 import os
+import statistics
 import time
 from pathlib import Path
 
@@ -98,21 +99,30 @@ class Watch:
             lines.append(f"  {name:<24} {used:>8.1f} s   {used / took:>6.1%} of a core")
         return lines
 
-    def memory_lines(self) -> list[str]:
-        """A line a process: MB at each sample, and the drift from the second to the last.
+    def drifts(self) -> dict[str, float]:
+        """The growth of each from the second quarter of its samples to the last, as a share.
 
-        The first is taken before caches are filled; with two samples it has to do.
+        Medians, because web processes are replaced after so many requests and begin small; the
+        first quarter is left out, in which caches are filled.
         """
-        first = self.samples[min(1, len(self.samples) - 2)][1]
-        last = self.samples[-1][1]
+        quarter = max(1, len(self.samples) // 4)
+        early, late = self.samples[quarter : 2 * quarter], self.samples[-quarter:]
+        return {
+            name: statistics.median(sample[name] for _, sample in late)
+            / (statistics.median(sample[name] for _, sample in early) or 1.0)
+            - 1
+            for name in self._pids
+        }
+
+    def memory_lines(self) -> list[str]:
+        """A line a process: MB at some of the samples, the ends among them, and its growth."""
+        drifts = self.drifts()
         lines = []
         for name in self._pids:
-            drift = last[name] / first[name] - 1 if first[name] else 0.0
-            # Ten at most, the ends among them.
             every = max(1, -(-len(self.samples) // 10))
             some = self.samples[:-1:every] + self.samples[-1:]
             row = " ".join(f"{sample[name]:.0f}" for _, sample in some)
-            lines.append(f"  {name:<24} {row} MB   drift {drift:+.1%}")
+            lines.append(f"  {name:<24} {row} MB   drift {drifts[name]:+.1%}")
         return lines
 
 

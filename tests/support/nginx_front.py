@@ -1,8 +1,6 @@
 """nginx with our configuration in front of a small application."""
 
 import http.client
-import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, missing
+from conftest import missing
 from flask import Flask
+from nginx_site import configured, program
 from results_world import UNITS, make_world, sheet
 from servers import PATIENCE, free_port, listening, wait_for
 from werkzeug.serving import make_server
@@ -53,37 +52,10 @@ class Front:
         return [request["PATH_INFO"] for request in self.reached]
 
 
-def configured(folder: Path, port: int, origin: int) -> Path:
-    """Our file as it is, but for the ports and folders of this test."""
-    ours = (ROOT / "deploy" / "nginx.conf").read_text()
-    for old, new in (
-        ("listen 80;", f"listen 127.0.0.1:{port};"),
-        ("server 127.0.0.1:5000;", f"server 127.0.0.1:{origin};"),
-        ("/var/cache/nginx/obidient", str(folder / "cache")),
-        ("/var/log/nginx/obidient.log", str(folder / "access.log")),
-    ):
-        assert old in ours
-        ours = ours.replace(old, new)
-    (folder / "site.conf").write_text(ours)
-    temporary = "\n".join(
-        f"{name}_temp_path {folder}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    main = folder / "nginx.conf"
-    # As root, nginx would give its processes to somebody who may not read this folder.
-    user = "user root;" if os.geteuid() == 0 else ""
-    main.write_text(
-        f"{user} daemon off; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{ worker_connections 512; }}\n"
-        f"http {{ {temporary}\ninclude {folder}/site.conf; }}\n"
-    )
-    return main
-
-
 @pytest.fixture
 def front(app: Flask, tmp_path: Path) -> Iterator[Front]:
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
+    nginx = program()
+    if nginx is None:
         missing("nginx is not installed")
         return
     make_world()
@@ -108,8 +80,8 @@ def front(app: Flask, tmp_path: Path) -> Iterator[Front]:
     folder = tmp_path / "nginx"
     folder.mkdir()
     main = configured(folder, found.port, origin.server_port)
-    subprocess.run([program, "-t", "-q", "-c", str(main)], check=True)
-    with subprocess.Popen([program, "-c", str(main)]) as running:
+    subprocess.run([nginx, "-t", "-q", "-c", str(main)], check=True)
+    with subprocess.Popen([nginx, "-c", str(main)]) as running:
         wait_for(lambda: listening(found.port), what="nginx")
         yield found
         running.terminate()
