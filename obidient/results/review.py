@@ -7,7 +7,7 @@ from typing import Any
 
 from obidient.accounts import audit
 from obidient.accounts.models import User
-from obidient.areas import UNIT_RE, Area, area_name
+from obidient.areas import UNIT_RE, Area, area_name, area_names
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
 from obidient.results import claims, effects, flags, generation, proposals, signals, tally
@@ -99,7 +99,7 @@ def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
     codes = [row.unit_code for row in rows]
     open_flags = _open_flags(election_id, codes)
     sheets = _sheets(election_id, codes)
-    names = {row.code: row.name for row in Area.select().where(Area.code.in_(codes))}
+    names = area_names(codes)
     around = Tally.select().where(
         Tally.election_id == election_id, Tally.area_code.in_({code[:2] for code in codes})
     )
@@ -107,7 +107,7 @@ def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
     return [
         Doubt(
             unit_code=row.unit_code,
-            name=names.get(row.unit_code, row.unit_code),
+            name=names[row.unit_code],
             since=min((f.opened_at for f in open_flags[row.unit_code]), default=row.updated_at),
             reasons=[_reason(f, states) for f in open_flags[row.unit_code]],
             votes_at_stake=row.votes_at_stake,

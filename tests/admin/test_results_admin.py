@@ -230,6 +230,32 @@ def test_doubts_come_weightiest_first_and_can_be_narrowed_to_a_state(
 
 
 @pytest.mark.both
+def test_a_page_of_many_doubts_asks_for_their_names_together(
+    sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_world()
+    reviewer, real = sign_in("reviewer"), db.obj.execute_sql
+    asked: list[str] = []
+
+    def execute(sql: str, params: Any = None) -> Any:
+        asked.append(sql)
+        return real(sql, params)
+
+    monkeypatch.setattr(db.obj, "execute_sql", execute)
+    statements = []
+    for units in (UNITS[:2], UNITS[2:12]):
+        for unit in units:
+            votes = ({"LP": 120}, {"LP": 90})
+            take(*(sheet(f"{unit}{n}", unit, device=f"D{n}", votes=votes[n]) for n in (0, 1)))
+        asked.clear()
+        page = reviewer.get("/admin/review/abc123/")
+        assert all(unit in page for unit in units)
+        assert "Lagos" in page
+        statements.append(sum('FROM "area"' in sql for sql in asked))
+    assert statements[0] == statements[1] > 0
+
+
+@pytest.mark.both
 def test_sheets_are_counted_by_status_as_if_each_was_looked_at(
     dispute: Election, sign_in: Callable[..., Person]
 ) -> None:

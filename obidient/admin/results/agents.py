@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from obidient.accounts.models import User
 from obidient.admin.base import PAGE, SecureView, done, expose, may, needs
-from obidient.areas import CODE_RE, LGAS, STATES, Area, area_name, unit_bounds
+from obidient.areas import CODE_RE, LGAS, STATES, area_name, area_names, unit_bounds
 from obidient.config import settings
 from obidient.database import contains
 from obidient.errors import Invalid, Problem
@@ -69,7 +69,7 @@ class Agents(SecureView):
             "admin/results/agents_list.html",
             page_title=roll_call.MISSING.get(what, "Agents").capitalize(),
             agents=found[:PAGE],
-            units=_names_of(found[:PAGE]),
+            units=area_names(agent.polling_unit_code or "" for agent in found[:PAGE]),
             area=area,
             day=day,
             what=what,
@@ -134,7 +134,8 @@ class Agents(SecureView):
             is_full=len(people) == SLIPS,
             address=_address(),
             picture=_picture(_address()),
-            area_name=area_name,
+            lga_name=area_name,
+            units=area_names(user.polling_unit_code for user in people),
         )
 
     @expose("/texts", methods=("POST",))
@@ -191,13 +192,6 @@ def _day() -> str:
 def _total(rows: list[roll_counts.Standing]) -> dict[str, int]:
     found = {what: sum(row.missing[what] for row in rows) for what in roll_call.MISSING}
     return {"agents": sum(row.agents for row in rows), **found}
-
-
-def _names_of(agents: list[User]) -> dict[str, str]:
-    """Names of the agents' polling units, by code."""
-    codes = [agent.polling_unit_code for agent in agents]
-    rows: Any = Area.select(Area.code, Area.name).where(Area.code.in_(codes))
-    return dict(rows.tuples()) if codes else {}
 
 
 def _searched(query: Any, wanted: str) -> Any:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from obidient.accounts import audit, users
 from obidient.accounts.models import User
 from obidient.admin.base import SecureView, done, expose, needs
-from obidient.areas import UNIT_RE, area_name
+from obidient.areas import UNIT_RE, area_name, area_names
 from obidient.cache import cache
 from obidient.database import db
 from obidient.errors import NotFound, Problem
@@ -79,12 +79,14 @@ class Intake(SecureView):
     def silent(self, code: str) -> Any:
         """The LGAs of a state, or the agents of an LGA."""
         is_state = len(code) == 2
+        agents = [] if is_state else overview.silent_agents(code)
         return self.render(
             "admin/results/intake_silent.html",
             page_title=f"Not heard from: {area_name(code)}",
             code=code,
             silence=overview.silence(code) if is_state else [],
-            agents=[] if is_state else overview.silent_agents(code),
+            agents=agents,
+            units=area_names(agent.polling_unit_code or "" for agent in agents),
             area_name=area_name,
         )
 

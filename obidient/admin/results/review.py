@@ -7,7 +7,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from obidient.admin.base import PAGE, SecureView, done, expose, may
-from obidient.areas import ROOT_CODE, STATES, ancestors, area_name, level_of
+from obidient.areas import ROOT_CODE, STATES, ancestors, area_name, area_names, level_of
 from obidient.errors import Invalid, NotFound, Problem
 from obidient.results import claims, decisions, effects, elections, review, signals, story
 from obidient.results.models import Election, Proposal, Submission, Tally, UnitResult
@@ -41,6 +41,8 @@ class Review(SecureView):
         after = request.args.get("after", "")
         found = _doubts(election_id, area, order, after)
         last = found[PAGE - 1] if len(found) > PAGE else None
+        waiting = decisions.waiting(election_id)
+        names = _names_around([one.unit_code for one in found] + [one.unit_code for one in waiting])
         return self.render(
             "admin/results/doubts.html",
             election=election,
@@ -53,9 +55,10 @@ class Review(SecureView):
             total=Tally.get_or_none(Tally.election_id == election_id, Tally.area_code == ROOT_CODE),
             areas=_areas_in_doubt(election),
             area_name=area_name,
-            place=_place,
+            names=names,
+            place=lambda code: _place(code, names),
             taken=claims.others(election_id, [one.unit_code for one in found], current_user.id),
-            waiting=decisions.waiting(election_id),
+            waiting=waiting,
         )
 
     @expose("/<election_id>/digits")
@@ -99,7 +102,7 @@ class Review(SecureView):
             unit_code=unit_code,
             version=version,
             page_title=area_name(unit_code),
-            place=_place(unit_code),
+            place=_place(unit_code, _names_around([unit_code])),
             around=_around(election_id, unit_code),
             claim=claim if claim and claim.user_id != current_user.id else None,
             proposals=_proposals(election_id, unit_code),
@@ -150,7 +153,7 @@ class Review(SecureView):
             election=election,
             unit_code=unit_code,
             page_title=area_name(unit_code),
-            place=_place(unit_code),
+            place=_place(unit_code, _names_around([unit_code])),
             known=known,
             effect=effect,
             second=effects.needs_second(effect),
@@ -227,8 +230,13 @@ def _proposals(election_id: str, unit_code: str) -> list[tuple[Proposal, str]]:
     ]
 
 
-def _place(unit_code: str) -> str:
-    return ", ".join(area_name(one) for one in ancestors(unit_code)[1:4])
+def _names_around(unit_codes: list[str]) -> dict[str, str]:
+    """Names of polling units, their wards, LGAs and states."""
+    return area_names(one for code in unit_codes for one in ancestors(code)[:4])
+
+
+def _place(unit_code: str, names: dict[str, str]) -> str:
+    return ", ".join(names[one] for one in ancestors(unit_code)[1:4])
 
 
 def _doubts(election_id: str, area: str, order: str, after: str) -> list[review.Doubt]:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from peewee import chunked
 
-from obidient.areas import ROOT_CODE, Area, area_name, level_of, parent_of
+from obidient.areas import ROOT_CODE, Area, area_names, level_of, parent_of
 from obidient.results import tally
 from obidient.results.collation import declare
 from obidient.results.collation.models import DeclaredFigure
@@ -78,7 +78,7 @@ def findings(election_id: str, area: str = ROOT_CODE) -> list[Finding]:
     rows = [row for row in query if area == ROOT_CODE or row.area_code.startswith(area)]
     by_code = {row.area_code: row for row in rows}
     totals, registers = _totals(election_id, by_code), _registers(by_code)
-    names = _names(by_code)
+    names = area_names(by_code)
     children = _children(by_code)
     parties = {party.code for party in parties_of(election_id)}
     found = []
@@ -112,15 +112,6 @@ def _registers(codes: Iterable[str]) -> dict[str, RegisterTotal]:
     for some in chunked(list(codes), CHUNK):
         rows = RegisterTotal.select().where(RegisterTotal.area_code.in_(some))
         found.update({row.area_code: row for row in rows})
-    return found
-
-
-def _names(codes: Iterable[str]) -> dict[str, str]:
-    wards = [code for code in codes if level_of(code) == "ward"]
-    found = {code: area_name(code) for code in codes if level_of(code) != "ward"}
-    for some in chunked(wards, CHUNK):
-        rows = Area.select(Area.code, Area.name).where(Area.code.in_(some))
-        found.update({row.code: row.name for row in rows})
     return found
 
 

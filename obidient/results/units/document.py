@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from obidient.areas import CODE_RE, LGAS, ROOT_CODE, STATES, Area, ancestors, area_name
+from obidient.areas import CODE_RE, ROOT_CODE, Area, ancestors, area_name, area_names
 from obidient.clock import isoformat
 from obidient.errors import NotFound
 from obidient.results import tally
@@ -39,12 +39,10 @@ def status_of(result: UnitResult | None) -> str:
 def places(codes: Iterable[str]) -> list[dict[str, Any]]:
     """Code and name of units and of the areas around each."""
     around = [ancestors(code)[:4] for code in codes]
-    wanted = {code for unit, ward, _, _ in around for code in (unit, ward)}
-    rows: Any = Area.select(Area.code, Area.name).where(Area.code.in_(sorted(wanted)))
-    named = STATES | LGAS | dict(rows.tuples() if wanted else ())
+    named = area_names(code for above in around for code in above)
 
     def one(code: str) -> dict[str, str]:
-        return {"code": code, "name": named.get(code, code)}
+        return {"code": code, "name": named[code]}
 
     return [
         one(unit) | {"ward": one(ward), "lga": one(lga), "state": one(state)}
