@@ -129,8 +129,11 @@ def told(
     }
 
 
-def follow(child: subprocess.Popen[str], watch: Watch, seconds: float) -> dict[str, Any]:
-    """Take samples each minute until the load is over; what it says then."""
+def follow(child: subprocess.Popen[str], line: str, watch: Watch, seconds: float) -> dict[str, Any]:
+    """Tell the load what to do, take samples each minute until it is over; what it says then."""
+    assert child.stdin is not None
+    child.stdin.write(line + "\n")
+    child.stdin.flush()
     end = time.monotonic() + seconds
     time.sleep(min(WARM, seconds / 4))
     watch.sample()
@@ -159,6 +162,15 @@ def rate_lines(said: dict[str, Any], messages: float) -> list[str]:
             lines.append(f"      the last that was not well: {lane['said']}")
     lines.append(f"  {'campaign':<20} {messages:>10.1f} {said['taken']:>10.1f}")
     return lines
+
+
+def watched_lines(watch: Watch) -> list[str]:
+    return [
+        f"processor time; {busy()}",
+        *watch.processor_lines(),
+        "memory, MB at the start, then by the minute",
+        *watch.memory_lines(),
+    ]
 
 
 def connections() -> list[str]:
@@ -227,14 +239,9 @@ def run(minutes: float, rate: float, front: bool) -> list[str]:
         before = tables()
         print(f"{minutes:g} minutes at {rate:g} of the rates; {busy()}", flush=True)
         watch = Watch(pids)
-        assert child.stdin is not None
-        child.stdin.write(line + "\n")
-        child.stdin.flush()
-        said = follow(child, watch, seconds)
+        said = follow(child, line, watch, seconds)
         lines, endless = table_lines(before, tables())
-        print("\n".join(rate_lines(said, messages)))
-        print(f"processor time; {busy()}", *watch.processor_lines(), sep="\n")
-        print("memory, MB at the start, then by the minute", *watch.memory_lines(), sep="\n")
+        print(*rate_lines(said, messages), *watched_lines(watch), sep="\n")
         print(f"  Redis itself {store.info('memory')['used_memory'] / 1e6:.1f} MB")
         print("tables that changed", *lines, *connections(), sep="\n")
         print(f"  campaign {lifecycle.get(campaign).status}")
