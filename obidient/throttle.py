@@ -1,5 +1,7 @@
 """Where throttling counts: in Redis for all processes together, or in the memory of each."""
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,6 +12,44 @@ from obidient.breaker import PATIENCE, Breaker
 
 T = TypeVar("T")
 AWAY = (RedisError, OSError)
+#: Seconds between two looks for counters that are over.
+TIDIED_EVERY = 10.0
+
+
+class Memory(MemoryStorage):
+    """Counts in the memory of one process, exactly, for any number of threads and keys.
+
+    Theirs starts a thread for a request when none runs, which looks through every key there is, up
+    to a hundred times a second; two requests that start it at one moment fail, and the first two of
+    a key may be counted as one. Here a request now and then looks through the keys by itself, and
+    one counts after the other. (limits 5.8.0, limits/storage/memory.py.)
+    """
+
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str):
+        self._counting = threading.RLock()
+        self._tidied = time.monotonic()
+        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+
+    def _MemoryStorage__schedule_expiry(self) -> None:
+        if time.monotonic() - self._tidied >= TIDIED_EVERY:
+            self._tidied = time.monotonic()
+            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+
+    def get(self, key: str) -> int:
+        with self._counting:
+            return super().get(key)
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        with self._counting:
+            return super().incr(key, expiry, amount)
+
+    def decr(self, key: str, amount: int = 1) -> int:
+        with self._counting:
+            return super().decr(key, amount)
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        with self._counting:
+            return super().acquire_entry(key, limit, expiry, amount)
 
 
 class FallbackStorage(Storage, MovingWindowSupport):
@@ -28,7 +68,7 @@ class FallbackStorage(Storage, MovingWindowSupport):
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._breaker = breaker
-        self._memory = MemoryStorage()
+        self._memory = Memory()
         self._url, self._prefix = redis_url, prefix
         self._redis: RedisStorage | None = None
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 
 from flask import Flask, current_app, g
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from werkzeug.exceptions import TooManyRequests
+
+from obidient.throttle import Memory
 
 #: Two a second in the long run, and as many at once as a day offline can have piled up, should a
 #: device send its reports one by one.
@@ -32,7 +33,7 @@ STORING = "obidient.sync_storing"
 
 def init_app(app: Flask) -> None:
     app.extensions[STORING] = {}
-    app.extensions["obidient.sync_pace"] = SlidingWindowCounterRateLimiter(MemoryStorage())
+    app.extensions["obidient.sync_pace"] = SlidingWindowCounterRateLimiter(Memory())
 
 
 def check(limit: RateLimitItem, kind: str) -> None:

@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from flask import Response, current_app, request
 from limits import parse
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import Field
 from werkzeug.exceptions import TooManyRequests
@@ -14,6 +13,7 @@ from obidient.api import ApiModel, json_response, written
 from obidient.results.api import ElectionPath, PartyOut, UnitPath, results_api
 from obidient.results.live.serving import CACHE_CONTROL
 from obidient.results.units import document, pages
+from obidient.throttle import Memory
 
 #: Searches and photos from one address: a whole town may share it with its network's others.
 MOST = parse("600/minute")
@@ -93,7 +93,7 @@ class PublicUnitOut(PlaceOut):
 def check_pace() -> None:
     """Raises 429, with the seconds to wait, for an address that asks too often."""
     pace: SlidingWindowCounterRateLimiter = current_app.extensions.setdefault(
-        PACE, SlidingWindowCounterRateLimiter(MemoryStorage())
+        PACE, SlidingWindowCounterRateLimiter(Memory())
     )
     if not pace.hit(MOST, "units", request.remote_addr or ""):
         raise TooManyRequests(

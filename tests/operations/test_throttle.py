@@ -1,0 +1,64 @@
+"""Counting in the memory of a process: for many threads, and for a nation's phones."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from limits import parse
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from obidient import throttle
+
+PLENTY = parse("1000000/hour")
+THREADS, ROUNDS = 16, 150
+
+
+@pytest.fixture
+def in_turns() -> Iterator[None]:
+    """Threads take turns so often that what can go wrong between two of them does."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("in_turns")
+def test_requests_at_one_moment_are_all_counted_and_none_fails() -> None:
+    memory = throttle.Memory()
+    limiter = SlidingWindowCounterRateLimiter(memory)
+    together = threading.Barrier(THREADS)
+
+    def ask(_: int) -> bool:
+        together.wait()
+        return limiter.hit(PLENTY, "sheets", "phone")
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in range(ROUNDS):
+            memory.timer.join()
+            assert all(pool.map(ask, range(THREADS)))
+    left = limiter.get_window_stats(PLENTY, "sheets", "phone").remaining
+    assert left == PLENTY.amount - ROUNDS * THREADS
+
+
+def test_no_request_starts_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = throttle.Memory()
+    memory.timer.join()
+
+    def start(thread: threading.Thread) -> None:
+        raise AssertionError(f"{thread} was started")
+
+    monkeypatch.setattr(throttle, "TIDIED_EVERY", 0.0)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert SlidingWindowCounterRateLimiter(memory).hit(PLENTY, "sheets", "phone")
+
+
+def test_what_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = throttle.Memory()
+    for number in range(100):
+        memory.incr(f"phone {number}", 0)
+    memory.incr("another", 3_600)
+    monkeypatch.setattr(throttle, "TIDIED_EVERY", 0.0)
+    memory.incr("the last", 3_600)
+    assert set(memory.expirations) == {"another", "the last"}
