@@ -61,12 +61,16 @@ expect.set_options(timeout=300_000)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests come first in the share of each worker, so that none is left to wait for one."""
+    """Long tests come first in the share of each worker, so that none is left to wait for one.
+
+    The longest of all have a timeout of their own, and come before the others.
+    """
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     if workers == 1:
         return
     is_long = [any(map(one.get_closest_marker, ("slow", "browser"))) for one in items]
     long = list(itertools.compress(items, is_long))
+    long.sort(key=lambda one: one.get_closest_marker("timeout") is None)
     short = list(itertools.compress(items, map(operator.not_, is_long)))
     size = -(-len(short) // workers)
     items[:] = [
