@@ -81,9 +81,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is there for the whole run need not be looked through for rubbish, again and again."""
+    """What is there for the whole run need not be looked through for rubbish, again and again.
+
+    Nor need the app of each test be looked for at once: a tenth of quick tests went there.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def missing(reason: str) -> None:
