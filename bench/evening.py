@@ -168,7 +168,7 @@ def watched_lines(watch: Watch) -> list[str]:
     return [
         f"processor time; {busy()}",
         *watch.processor_lines(),
-        "memory, MB at the start, then by the minute",
+        "memory, MB at the start, now and then, and at the end",
         *watch.memory_lines(),
     ]
 
@@ -197,8 +197,8 @@ def problems(said: dict[str, Any], endless: list[str], watch: Watch, minutes: fl
     found += [f"the table {name} grows, and nothing removes its rows" for name in endless]
     if minutes >= LONG:
         for name, drift in watch.drifts().items():
-            # The load's own memory is nobody's concern, PostgreSQL's its cache being filled.
-            if name not in ("load", "postgresql") and drift > DRIFT:
+            # The load's own memory is nobody's concern, PostgreSQL's and nginx's are their caches.
+            if name not in ("load", "postgresql", "nginx") and drift > DRIFT:
                 found.append(f"the memory of {name} grew by {drift:.1%}")
     return found
 

@@ -171,7 +171,7 @@ def nearest(text: str, choices: Mapping[str, str | None]) -> str | None:
 
 def area_name(code: str) -> str:
     """The name of any area, from the shipped table or the register; the code if unknown."""
-    return area_names([code])[code]
+    return _SHIPPED.get(code) or area_names([code])[code]
 
 
 def area_names(codes: Iterable[str]) -> dict[str, str]:

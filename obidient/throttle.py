@@ -20,20 +20,30 @@ class Memory(MemoryStorage):
     """Counts in the memory of one process, exactly, for any number of threads and keys.
 
     Theirs starts a thread for a request when none runs, which looks through every key there is, up
-    to a hundred times a second; two requests that start it at one moment fail, and the first two of
-    a key may be counted as one. Here a request now and then looks through the keys by itself, and
-    one counts after the other. (limits 5.8.0, limits/storage/memory.py.)
+    to a hundred times a second. One of two requests that start it at one moment fails, the first
+    two of a key may be counted as one, and a key of a moving window stays for good. Here one counts
+    after the other, and once in a while one of them removes what is over. (limits 5.8.0,
+    limits/storage/memory.py.)
     """
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str):
         self._counting = threading.RLock()
         self._tidied = time.monotonic()
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+        self.timer.cancel()
 
     def _MemoryStorage__schedule_expiry(self) -> None:
-        if time.monotonic() - self._tidied >= TIDIED_EVERY:
-            self._tidied = time.monotonic()
-            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+        """Called by theirs at each count, under the lock."""
+        if time.monotonic() - self._tidied < TIDIED_EVERY:
+            return
+        self._tidied = time.monotonic()
+        now = time.time()
+        over = [key for key, end in self.expirations.items() if end <= now]
+        # The newest comes first.
+        over += [key for key, some in self.events.items() if not some or some[0].expiry <= now]
+        for key in over:
+            for kept in (self.storage, self.expirations, self.events, self.locks):
+                kept.pop(key, None)
 
     def get(self, key: str) -> int:
         with self._counting:
@@ -43,13 +53,23 @@ class Memory(MemoryStorage):
         with self._counting:
             return super().incr(key, expiry, amount)
 
-    def decr(self, key: str, amount: int = 1) -> int:
-        with self._counting:
-            return super().decr(key, amount)
-
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         with self._counting:
             return super().acquire_entry(key, limit, expiry, amount)
+
+    def acquire_sliding_window_entry(
+        self, key: str, limit: int, expiry: int, amount: int = 1
+    ) -> bool:
+        with self._counting:
+            return super().acquire_sliding_window_entry(key, limit, expiry, amount)
+
+    def clear(self, key: str) -> None:
+        with self._counting:
+            super().clear(key)
+
+    def reset(self) -> int | None:
+        with self._counting:
+            return super().reset()
 
 
 class FallbackStorage(Storage, MovingWindowSupport):

@@ -18,7 +18,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     from obidient.results.live.copies import LiveResults
     from obidient.results.live.fast_path import ShortPath
     from obidient.results.quickcount import api as quickcount  # noqa: F401 - adds to others'
-    from obidient.results.units import api as units  # noqa: F401 - as above
+    from obidient.results.units import api as units
     from obidient.workers import ticker
 
     # Where services may write, however little else they may: the units of deploy/ guard the rest.
@@ -34,6 +34,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     jobs.register(app, recount.JOB, recount.run)
     api.register(app)
     collation.register(app)
+    units.init_app(app)
     app.register_blueprint(pages.blueprint)
     app.add_url_rule("/", "front", pages.front)
     app.wsgi_app = ShortPath(app.wsgi_app, live)  # type: ignore[method-assign]

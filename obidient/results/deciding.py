@@ -57,8 +57,8 @@ _OUTCOMES = {"id": "bigint", "status": "text", "reason": "text", "message": "tex
 def process_waiting(seconds: float = SLICE) -> int:
     """Decide received sheets for about so long, a chunk at least; returns how many were decided.
 
-    Once none of an election is left, what comes in for it meanwhile waits for the next hint, a
-    quarter of a second or a sweep later: twenty sheets at once cost hardly more than two.
+    Once none of an election is left, what comes in for it meanwhile waits for the next hint or the
+    sweeper's next second: twenty sheets at once cost hardly more than two.
     """
     end = time.monotonic() + seconds
     some, done = CHUNK if is_postgres() else SQLITE_CHUNK, 0
@@ -83,13 +83,16 @@ def sweep() -> None:
 def _process_chunk(some: int, emptied: set[str]) -> tuple[int, float]:
     """Decide the next `some` sheets; returns how many there were, and the transaction's seconds.
 
-    An election that had fewer is `emptied`; with one of these it does not begin again.
+    An election that had fewer is added to `emptied`; those that are there are passed over.
     """
     with db.atomic():
         began = time.monotonic()
         share()
-        first = waiting().first()
-        if first is None or first.election_id in emptied:
+        others = waiting()
+        if emptied:
+            others = others.where(Submission.election_id.not_in(sorted(emptied)))
+        first = others.first()
+        if first is None:
             return 0, 0.0
         election = tally.lock_election(first.election_id)
         rows = list(waiting(first.election_id).limit(some))

@@ -70,6 +70,8 @@ SERIOUS = """async (known) => {
   for (const part of document.querySelectorAll(parts)) {
     delete part.dataset.alike;
     if (part.closest("[data-alike]")) continue;
+    // Nor does axe look at these: what looks like one of them has not been looked at.
+    if (!part.checkVisibility() || part.matches(":disabled") || part.control?.disabled) continue;
     const all = [behind(part), ...[part, ...part.querySelectorAll("*")].map(looks)].join();
     let shape = 0;
     for (let at = 0; at < all.length; at++) shape = (Math.imul(31, shape) + all.charCodeAt(at)) | 0;

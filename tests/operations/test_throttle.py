@@ -58,7 +58,11 @@ def test_what_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = throttle.Memory()
     for number in range(100):
         memory.incr(f"phone {number}", 0)
-    memory.incr("another", 3_600)
+        memory.acquire_entry(f"account {number}", 5, -1)
+    memory.incr("another phone", 3_600)
+    memory.acquire_entry("another account", 5, 3_600)
     monkeypatch.setattr(throttle, "TIDIED_EVERY", 0.0)
     memory.incr("the last", 3_600)
-    assert set(memory.expirations) == {"another", "the last"}
+    assert set(memory.expirations) == {"another phone", "the last"}
+    assert set(memory.events) == {"another account"}
+    assert set(memory.locks) == {"another phone", "another account", "the last"}

@@ -123,8 +123,8 @@ def again(state: str) -> int:
 def apply_due() -> None:
     """Apply due callbacks for a slice of time; queues itself again while there are more.
 
-    What comes in meanwhile waits for the next hint, a quarter of a second or a sweep later: to
-    apply fifty at once costs hardly more than to apply one.
+    What comes in meanwhile waits for the next hint or the sweeper's next second: to apply fifty at
+    once costs hardly more than to apply one.
     """
     end = time.monotonic() + SLICE
     while rows := claim(CHUNK):

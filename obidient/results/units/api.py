@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 from limits import parse
 from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import Field
@@ -90,11 +90,14 @@ class PublicUnitOut(PlaceOut):
     last_updated: str
 
 
+def init_app(app: Flask) -> None:
+    """Each web process counts for itself how often an address asks."""
+    app.extensions[PACE] = SlidingWindowCounterRateLimiter(Memory())
+
+
 def check_pace() -> None:
     """Raises 429, with the seconds to wait, for an address that asks too often."""
-    pace: SlidingWindowCounterRateLimiter = current_app.extensions.setdefault(
-        PACE, SlidingWindowCounterRateLimiter(Memory())
-    )
+    pace: SlidingWindowCounterRateLimiter = current_app.extensions[PACE]
     if not pace.hit(MOST, "units", request.remote_addr or ""):
         raise TooManyRequests(
             "Too many searches came from your network. Wait a little.", retry_after=15
