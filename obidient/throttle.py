@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,10 +28,12 @@ class Memory(MemoryStorage):
     """
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str):
+        # As theirs, without the thread.
+        Storage.__init__(self, uri, wrap_exceptions=wrap_exceptions, **options)
+        self.storage, self.expirations, self.events = Counter(), {}, {}
+        self.locks = defaultdict(threading.RLock)
         self._counting = threading.RLock()
         self._tidied = time.monotonic()
-        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
-        self.timer.cancel()
 
     def _MemoryStorage__schedule_expiry(self) -> None:
         """Called by theirs at each count, under the lock."""
