@@ -230,10 +230,11 @@ def run(
         weather.first += first
         network.behave(latency=weather.latency)
         invite(people)
-        campaign_id = launch(rig, seed, channel)
         for _ in range(WORKERS):
             weather.start_worker()
+        # On a busy machine one would send everything before the next is there.
         rig.wait_for_workers()
+        campaign_id = launch(rig, seed, channel)
         began = time.monotonic()
         sail(campaign_id, weather, began, spoil=partial(spoil, campaign_id, sabotage))
         storm.seconds = time.monotonic() - began

@@ -132,10 +132,11 @@ def run(
         weather.first += first
         ends.africastalking.behave(latency=weather.latency)
         invite(people)
-        campaign_id = launch("Hello" if seed % 2 else "Hello {{first_name}}")
         for _ in range(WORKERS):
             weather.start_worker()
+        # On a busy machine one would send everything before the next is there.
         rig.wait_for_workers()
+        campaign_id = launch("Hello" if seed % 2 else "Hello {{first_name}}")
         began = time.monotonic()
         broken = partial(spoil, campaign_id, sabotage)
         # Each message has some three reports, which cost more than sending it.
