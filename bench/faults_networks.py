@@ -50,6 +50,8 @@ from obidient.clock import utcnow
 #: Seconds without any report after which no more are waited for, and people whose reports are
 #: surely taken in a second, on a busy machine.
 REPORTS, TAKEN = 60.0, 15
+#: Seconds for which a gateway is spared until it has taken somebody.
+FIRST_TURN = 20.0
 #: Rounds of 0.3 s without a new report after which all are in: Kannel says nothing of its queue.
 QUIET = 30
 
@@ -90,7 +92,14 @@ class Weather(OneWeather):
         return strike
 
     def kill_gateway(self, *names: str) -> None:
-        """SIGKILL, and up again a moment later; who was in hand may be in doubt."""
+        """SIGKILL, and up again a moment later; who was in hand may be in doubt.
+
+        Not before it has taken somebody, or has had a while to: nothing is learnt of one that is
+        down from the start.
+        """
+        end = time.monotonic() + FIRST_TURN
+        while not self.ends.gateway.accepted() and time.monotonic() < end:
+            time.sleep(0.1)
         self.note_claims()
         # Half of it dead is all of it: an smsbox leaves when its bearerbox is gone.
         self.ends.gateway.kill(*names)

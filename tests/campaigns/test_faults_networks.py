@@ -85,6 +85,4 @@ def test_a_storm_over_three_networks_keeps_every_promise(app: Flask) -> None:
     assert storm.kills > 0
     assert storm.gateway_kills > 0
     assert storm.verdict is not None
-    # Which of the three get a turn in so short a storm depends on how busy the machine is.
-    assert storm.returned > 0
-    assert sum(map(bool, storm.verdict.taken.values())) > 1
+    assert all(storm.verdict.taken.values())

@@ -43,10 +43,10 @@ def test_equal_texts_go_out_in_one_request_with_their_ids_cost_and_parts(network
 
 @pytest.mark.slow
 def test_personalised_texts_share_kept_alive_connections(network: StandIn) -> None:
-    wanted = [Message(n, f"+23480355{n:05d}", f"Hello {n}") for n in range(80)]
+    wanted = [Message(n, f"+23480355{n:05d}", f"Hello {n}") for n in range(200)]
     found = list(provider(network.url, concurrency=8).send_each(wanted))
     assert all(isinstance(outcome, Accepted) for outcome in found)
-    assert {text for _, text, _ in network.accepted} == {f"Hello {n}" for n in range(80)}
+    assert {text for _, text, _ in network.accepted} == {f"Hello {n}" for n in range(200)}
     assert network.connections <= 8
 
 
