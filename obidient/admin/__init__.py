@@ -14,12 +14,19 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Build the admin for this app: Flask-Admin remembers views, so it can't be shared."""
     from obidient.admin import base, formats
     from obidient.admin.campaigns import recordings
-    from obidient.admin.home import Home
-    from obidient.providers import registry
 
     formats.init_app(app)
     recordings.init_app(app)
     app.context_processor(base.frame_context)
+    add_pages(app)
+
+
+def add_pages(app: Flask) -> None:
+    """Add all pages, and those of plugins; the last thing that an app needs before it serves."""
+    from obidient.admin import base
+    from obidient.admin.home import Home
+    from obidient.providers import registry
+
     admin = Admin(
         app,
         name="Obidient",

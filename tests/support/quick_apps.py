@@ -1,9 +1,11 @@
 """What makes the many apps of one test process cheap to build, and changes nothing they do.
 
 Werkzeug reads and compiles each of our 200 addresses anew for each app, Jinja each template, and
-argon2 is slow on purpose; without this, more than half of the suite's time would go there.
+argon2 is slow on purpose; without this, more than half of the suite's time would go there. Half
+of what is left is the admin, which most tests never ask for a page.
 """
 
+import threading
 from types import CodeType
 from typing import Any
 
@@ -11,10 +13,11 @@ from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from werkzeug.routing import Map
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
 from werkzeug.routing.rules import Rule
 
-from obidient import breaker
+from obidient import admin, breaker
 from obidient.accounts import passwords
 from obidient.sync import pins
 
@@ -22,12 +25,18 @@ _compile = Rule.compile
 #: What `Rule.compile` sets, and nothing changes afterwards.
 _COMPILED = ("_parts", "_trace", "_converters", "_build", "_build_unknown")
 _rules: dict[object, tuple[dict[str, object], frozenset[str]]] = {}
+_add_pages = admin.add_pages
 _init = breaker.Breaker.__init__
 _breakers: list[Any] = []
 
 
 def install() -> None:
-    """Share addresses and templates among apps; hash passwords and PINs at the least cost."""
+    """Share addresses and templates among apps; hash passwords and PINs at the least cost.
+
+    The admin's pages are added when an app is first asked which addresses it has.
+    """
+    admin.add_pages = _later
+    Flask.url_map = _Addresses()  # type: ignore[assignment]
     Rule.compile = _shared  # type: ignore[method-assign]
     breaker.Breaker.__init__ = _noted  # type: ignore[method-assign]
     Flask.jinja_options = {"bytecode_cache": _Templates()}
@@ -35,6 +44,28 @@ def install() -> None:
     passwords._hasher = cheap
     pins._hasher = cheap
     passwords._NOBODY = cheap.hash("nobody at all")
+
+
+def _later(app: Flask) -> None:
+    vars(app)["add pages"] = True
+
+
+class _Addresses:
+    """`Flask.url_map`, which adds the admin's pages before it is looked at."""
+
+    def __init__(self) -> None:
+        # Threads may ask at the same moment, and adding asks for the addresses as well.
+        self._turn = threading.RLock()
+
+    def __get__(self, app: Flask, _owner: object = None) -> Map:
+        with self._turn:
+            if vars(app).pop("add pages", False):
+                _add_pages(app)
+        found: Map = vars(app)["url_map"]
+        return found
+
+    def __set__(self, app: Flask, value: Map) -> None:
+        vars(app)["url_map"] = value
 
 
 def _noted(one: breaker.Breaker, *args: Any, **kwargs: Any) -> None:
