@@ -11,6 +11,19 @@ __all__ = ["phone", "web", "world"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+#: The store of a slow phone; `reads` says how often photos are being read.
+SLOW_PHOTOS = """() => {
+  window.reads = 0;
+  const { all } = Agent.store;
+  Agent.store.all = async (name) => {
+    if (name !== "photos") return all(name);
+    window.reads += 1;
+    const found = await all(name);
+    await new Promise((done) => setTimeout(done, 1000));
+    window.reads -= 1;
+    return found;
+  };
+}"""
 #: Reports in each kind of trouble; the long day without network has twenty.
 FEW = 8
 
@@ -73,6 +86,24 @@ def test_whatever_the_server_answers_each_report_is_counted_once(
     page.wait_for_selector("#reports")
     until(page, lambda: states(page) == ["counted"] * FEW, what="all counted")
     check_counted_once(FEW)
+
+
+def test_a_home_screen_that_comes_late_takes_no_password_away(
+    phone: Phone, web: Web, worker: Callable[..., Any]
+) -> None:
+    worker("results-sync")
+    _context, page = opened(phone, web)
+    web.line.set("401")
+    report(page, ELECTIONS[0])
+    page.wait_for_selector("#sign-in-again")
+    # A slow phone: the home screen is asked for, and is there only when the agent types already.
+    page.evaluate(SLOW_PHOTOS)
+    page.evaluate("() => dispatchEvent(new Event('offline'))")
+    page.wait_for_function("() => window.reads > 0")
+    page.click("#sign-in-again")
+    page.fill("#password", "correct horse")
+    page.wait_for_function("() => window.reads === 0")
+    assert page.input_value("#password") == "correct horse"
 
 
 def test_a_batch_that_is_too_large_is_sent_in_parts(

@@ -9,10 +9,15 @@ Agent.app = (() => {
 
   const UNSENT = ["waiting"];
 
+  /* Screens wait for what is stored: one that was asked for later is not painted over. */
+  let asked = 0;
+
   /* ---- sign-in ---- */
 
   const signIn = async (known) => {
+    const turn = ++asked;
     const reports = (await store.all("reports")).filter((one) => UNSENT.includes(one.state));
+    if (turn !== asked) return;
     const email = h("input", { id: "email", type: "text", autocomplete: "username", autocapitalize: "none",
       spellcheck: false, required: true, value: known?.agent.login || known?.agent.email || "" });
     const password = h("input", { id: "password", type: "password", autocomplete: "current-password", required: true });
@@ -207,6 +212,7 @@ Agent.app = (() => {
   let arrived = new URLSearchParams(location.search).has("signed-in");
 
   const home = async () => {
+    const turn = ++asked;
     const who = await store.session();
     if (!who && arrived) {
       // Just signed in on the page for everybody: that will do.
@@ -215,7 +221,7 @@ Agent.app = (() => {
     }
     if (!who) return signIn();
     const [reports, drafts, photos] = await Promise.all(["reports", "drafts", "photos"].map(store.all));
-    if (Agent.form.isOpen()) return undefined;
+    if (turn !== asked || Agent.form.isOpen()) return undefined;
     const mine = reports.filter((one) => one.agentId === who.agent.id)
       .sort((a, b) => b.createdAt - a.createdAt || b.order - a.order);
     const draftOf = new Map(drafts.map((one) => [one.key, one]));
