@@ -37,9 +37,10 @@ loglevel = "warning"
 
 def on_starting(server: Any) -> None:
     """Runs in the master, before its children."""
-    from obidient import security
+    from obidient import process, security
     from obidient.operations import logging, supervised, web
 
+    process.few_heaps()
     logging.init(_settings)
     logging.name_process("web")
     if advice := security.of_binding(_settings):

@@ -5,7 +5,6 @@ Only for a process that has one thread and no connection: neither survives in th
 
 import contextlib
 import contextvars
-import ctypes
 import logging
 import os
 import signal
@@ -16,9 +15,6 @@ from pathlib import Path
 from typing import NoReturn
 
 TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-#: Of mallopt(3), as glibc's malloc.h has it: how many heaps the threads of a process share.
-M_ARENA_MAX = -8
-HEAPS = 2
 
 
 class Forked:
@@ -89,7 +85,6 @@ def _live(
         os.environ.update(environ)
         os.chdir(folder)
         _name(name)
-        _few_heaps()
         contextvars.Context().run(work)
         code = 0
     except SystemExit as ended:
@@ -115,10 +110,3 @@ def _name(name: str) -> None:
     """What `ps -e` and `top` call it: it has our command line. At most 15 letters on Linux."""
     with contextlib.suppress(OSError):
         Path("/proc/self/comm").write_text(f"obidient-{name}"[:15])
-
-
-def _few_heaps() -> None:
-    """Else each of many threads keeps a heap of its own; read from the environment only by exec."""
-    if "MALLOC_ARENA_MAX" not in os.environ:
-        with contextlib.suppress(AttributeError, OSError):
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)

@@ -29,7 +29,7 @@ from obidient.command import inside
 from obidient.config import ROOT, settings
 from obidient.consumer import GRACE_DEVELOPMENT
 from obidient.errors import Conflict, Problem
-from obidient.operations import forked, setup, supervised, worker
+from obidient.operations import setup, supervised, worker
 from obidient.operations.models import Restart
 from obidient.operations.supervisor import CannotStart, Child, Supervisor, how_ended
 from obidient.queue_storage import queue_file
@@ -115,8 +115,6 @@ def _supervisor(app: Flask, port: int, held: TextIO) -> Supervisor:
         Child("worker", jobs, None, functools.partial(work, app) if COPIES else None),
     ]
     environ = dict(os.environ) | {"PYTHONUNBUFFERED": "1", supervised.VARIABLE: str(os.getpid())}
-    # On one small machine: else each of many threads keeps a heap of its own.
-    environ.setdefault("MALLOC_ARENA_MAX", str(forked.HEAPS))
 
     def said(child: Child, sentence: str, pause: float) -> None:
         text = f"The {child.name} process {sentence}; it is started again in {pause:.0f} s."

@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import platform
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,3 +129,32 @@ def test_up_serves_refuses_a_second_one_and_stops_when_told(
             stopped = running.poll() is not None
             running.kill()
     assert stopped
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps a thread are glibc's")
+def test_threads_of_a_worker_and_of_the_web_server_share_their_heaps(
+    worker: Callable[..., subprocess.Popen[bytes]], server: Callable[[], str], app: Flask
+) -> None:
+    from obidient.operations.models import WebProcess
+    from obidient.workers.living import living_workers
+
+    running = worker()
+    wait_for(living_workers, what="the worker's heartbeat")
+    assert len(list(Path(f"/proc/{running.pid}/task").iterdir())) > 10
+    assert _heaps(running.pid) <= 2
+
+    address = server()
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda _: urllib.request.urlopen(f"{address}/healthz").read(), range(200)))
+    wait_for(lambda: WebProcess.select().count(), what="the web server's heartbeat")
+    assert max(_heaps(one.pid) for one in WebProcess.select()) <= 2
+
+
+def _heaps(pid: int) -> int:
+    """Heaps of a process beside its first: glibc begins each at a multiple of 64 MB."""
+    lines = [one.split() for one in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return sum(
+        int(one[0].partition("-")[0], 16) % (64 << 20) == 0 and one[1] == "rw-p" and len(one) == 5
+        for one in lines
+    )
