@@ -23,16 +23,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 45
 #: Migrations are frozen once made, however long their functions are.
 FROZEN = ROOT / "obidient" / "migrations"
 #: Functions that build an app, whose rooms may be imported when they are called.
-BUILDERS = {
-    "create_app",
-    "queues_app",
-    "init_app",
-    "init_logging",
-    "_campaigns",
-    "_people",
-    "_results",
-    "_operations",
-}
+BUILDERS = {"create_app", "queues_app", "init_app", "init_logging"}
 #: Rooms from the ground up: an import from a lower to a higher one runs back up.
 FLOORS = "accounts workers providers contacts campaigns results sync operations admin".split()
 

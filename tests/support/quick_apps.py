@@ -17,15 +17,16 @@ from werkzeug.routing import Map
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
 from werkzeug.routing.rules import Rule
 
-from obidient import admin, breaker
+from obidient import breaker
 from obidient.accounts import passwords
+from obidient.admin import menu
 from obidient.sync import pins
 
 _compile = Rule.compile
 #: What `Rule.compile` sets, and nothing changes afterwards.
 _COMPILED = ("_parts", "_trace", "_converters", "_build", "_build_unknown")
 _rules: dict[object, tuple[dict[str, object], frozenset[str]]] = {}
-_add_pages = admin.add_pages
+_add_pages = menu.add_pages
 _init = breaker.Breaker.__init__
 _breakers: list[Any] = []
 
@@ -35,7 +36,7 @@ def install() -> None:
 
     The admin's pages are added when an app is first asked which addresses it has.
     """
-    admin.add_pages = _later
+    menu.add_pages = _later
     Flask.url_map = _Addresses()  # type: ignore[assignment]
     Rule.compile = _shared  # type: ignore[method-assign]
     breaker.Breaker.__init__ = _noted  # type: ignore[method-assign]
