@@ -1,15 +1,22 @@
 """The pace that was set holds for all workers together, whoever keeps the tokens."""
 
+import itertools
 import threading
 import time
 
 import pytest
 from flask import Flask
+from one_turn import PEOPLE, batches, launch, people, provider, work
 
 from obidient import database, queues
+from obidient.campaigns import control
 from obidient.campaigns.models.campaign import PaceBucket
-from obidient.campaigns.sending import pace
+from obidient.campaigns.sending import delivery, lifecycle, pace
 from obidient.config import settings
+from obidient.plugin import Provider
+from obidient.stopping import stopping
+
+__all__ = ["people", "provider"]
 
 
 def pass_time(bucket: pace.Bucket, seconds: float) -> None:
@@ -103,3 +110,62 @@ def test_the_first_message_of_a_slow_campaign_does_not_wait_for_an_hour() -> Non
     number, wait = pace.take([hourly], 1)
     assert number == 0
     assert wait == pytest.approx(3600, rel=0.01)
+
+
+# ---- a batch that waits for its pace -------------------------------------------------------------
+
+
+@pytest.fixture
+def two_at_a_time(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other time somebody asks for tokens there are two, else they are due in a moment."""
+    asked = itertools.count()
+    monkeypatch.setattr(
+        pace, "take", lambda buckets, wanted: (0, 0.01) if next(asked) % 2 else (2, 0.0)
+    )
+    # However busy this machine is, the slice lasts.
+    monkeypatch.setattr(delivery, "SLICE", 3_600.0)
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("two_at_a_time")
+def test_a_batch_stays_with_its_worker_while_the_pace_makes_it_wait() -> None:
+    campaign = work(launch())
+    assert (campaign.sent, campaign.status) == (PEOPLE, "completed")
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("two_at_a_time")
+def test_a_worker_that_waits_for_the_pace_is_free_for_another_campaign() -> None:
+    first, second = launch(), launch()
+    campaign = work(first)
+    assert (campaign.sent, campaign.queued) == (2, PEOPLE - 2)
+    assert all(batch.lease_until is None for batch in batches(first))
+    # Once the other is through, nobody wants the thread.
+    control.cancel(second)
+    assert work(first).sent == PEOPLE
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("two_at_a_time")
+def test_whoever_waits_for_the_pace_has_recorded_its_last_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_doubt: list[int] = []
+    campaign_id = launch()
+    monkeypatch.setattr(
+        stopping, "wait", lambda _: in_doubt.append(lifecycle.get(campaign_id).sending)
+    )
+    assert work(campaign_id).sent == PEOPLE
+    assert len(in_doubt) >= PEOPLE // 2 - 1
+    assert set(in_doubt) == {0}
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("two_at_a_time")
+def test_a_campaign_that_is_paused_while_it_waits_for_its_pace_sends_nothing_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaign_id = launch()
+    monkeypatch.setattr(stopping, "wait", lambda _: control.pause(campaign_id))
+    campaign = work(campaign_id)
+    assert (campaign.sent, campaign.status) == (2, "paused")

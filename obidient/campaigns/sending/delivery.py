@@ -13,7 +13,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from obidient import database, metrics, queues, tracing
@@ -21,7 +20,6 @@ from obidient.campaigns.models.campaign import Batch, Campaign, RecipientStatus
 from obidient.campaigns.sending import (
     batches,
     budget,
-    channels,
     hints,
     lifecycle,
     notes,
@@ -30,7 +28,6 @@ from obidient.campaigns.sending import (
     routes,
     writing,
 )
-from obidient.campaigns.sending.holds import Hold, why_held
 from obidient.campaigns.sending.outcomes import (
     Answered,
     CallResult,
@@ -40,6 +37,7 @@ from obidient.campaigns.sending.outcomes import (
     not_asked,
     raising,
 )
+from obidient.campaigns.sending.turn import LOOK, Turn, begun, others_send
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.plugin import Message, Provider
@@ -53,94 +51,12 @@ logger = logging.getLogger(__name__)
 SLICE = 1.0
 #: Seconds until a job that found no thread for its campaign is looked at again.
 NO_SEAT = 0.2
-#: Seconds after which it asks again whether the channel, the hour and the provider allow sending:
-#: with `BEGIN_WITHIN`, a channel that is paused is silent within a second.
-LOOK = 0.15
 #: Why a provider is left that says nothing about anybody of a call.
 NO_ANSWERS = "It gave no answers that could be understood"
 #: Threads of this process that are working on each campaign.
 _seated: Counter[int] = Counter()
 _seats = threading.Lock()
 BAD = (RecipientStatus.FAILED, RecipientStatus.UNCONFIRMED)
-
-
-@dataclass
-class Turn:
-    """A worker's slice of time on one batch."""
-
-    campaign: Campaign
-    batch: Batch
-    provider: Provider
-    buckets: list[pace.Bucket]
-    #: Whether the provider has been turning requests away lately.
-    troubled: bool
-    look_again: float = 0.0
-    hold: Hold | None = None
-    #: People of the next call at most; None: as many as the provider takes.
-    limit: int | None = None
-    #: What the last call came to, as long as it is not in the database.
-    done: Answered | None = None
-    #: How many of the batch are through with it, in this turn.
-    settled: int = 0
-
-    @property
-    def channel(self) -> channels.Channel:
-        return channels.of(self.campaign.channel)
-
-    def held(self) -> Hold | None:
-        """Why nothing may be sent now; asked a few times a second, not for every call."""
-        if time.monotonic() >= self.look_again:
-            self.look_again = time.monotonic() + LOOK
-            self.hold = why_held(self.campaign)
-            if self.hold is None:
-                self.choose()
-        return self.hold
-
-    def claim(self, wanted: int) -> tuple[list[Claimed], float]:
-        """Tokens, and people for so many of them; else nobody, and the seconds to wait.
-
-        What the last call came to is recorded with the claim.
-        """
-        lease = timedelta(seconds=2 * self.provider.deadline)
-        # SQLite has one writer, and each commit waits for the disk: there it is all one.
-        apart = database.is_postgres() or not settings().embedded
-        one = contextlib.nullcontext() if apart else database.db.atomic()
-        with one:
-            granted, wait = pace.take(self.buckets, wanted)
-            if not granted:
-                return [], max(wait, 0.05)
-            order = (self.campaign, self.provider, self.batch.number, granted, lease)
-            if self.done is None:
-                claimed = self.channel.claim(*order)
-            else:
-                claimed = self.channel.record_and_claim(self.done, *order)
-            pace.give_back(self.buckets, granted - len(claimed))
-        self.done = None
-        return claimed, 0.0
-
-    def write(self) -> None:
-        """Record what the last call came to; safe to repeat until it is `done` with."""
-        done = self.done
-        if done is not None:
-            self.channel.record(self.campaign, done.provider, done.results, done.lease_until)
-
-    def may_wait(self, answer: CallResult) -> bool:
-        """Whether the next claim may record an answer: nothing is to be decided after it first."""
-        decides = self.troubled or self.limit is not None or settings().budget
-        return self.channel.records_with_claim and answer.all_accepted and not decides
-
-    def choose(self) -> None:
-        """Have the provider that is best off now carry what follows."""
-        chosen = routes.choose(self.campaign)
-        if chosen is not None:
-            self.limit = chosen.limit
-            self.give_to(chosen.provider)
-
-    def give_to(self, provider: Provider) -> None:
-        if provider is not self.provider:
-            self.provider = provider
-            self.buckets = _buckets(self.campaign, provider)
-            self.troubled = rest.is_troubled(provider.name)
 
 
 def send_batch(campaign_id: int, batch_id: int) -> None:
@@ -174,7 +90,7 @@ def _seat(campaign: Campaign) -> Iterator[bool]:
         full = threads > 1 and _seated[campaign.id] >= threads - 1
         if not full:
             _seated[campaign.id] += 1
-    if full and _others_send(campaign):
+    if full and others_send(campaign):
         yield False
         return
     try:
@@ -185,16 +101,6 @@ def _seat(campaign: Campaign) -> Iterator[bool]:
                 _seated[campaign.id] -= 1
 
 
-def _others_send(campaign: Campaign) -> bool:
-    others = Campaign.select().where(
-        Campaign.channel == campaign.channel,
-        Campaign.status == "sending",
-        Campaign.queued > 0,
-        Campaign.id != campaign.id,
-    )
-    return bool(others.exists())
-
-
 def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
     batch = batches.lease(batch_id, _longest_deadline(campaign, provider))
     if batch is None:
@@ -202,9 +108,7 @@ def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
     wait, write = 0.0, _nothing
     end = time.monotonic() + SLICE
     try:
-        turn = Turn(
-            campaign, batch, provider, _buckets(campaign, provider), rest.is_troubled(provider.name)
-        )
+        turn = begun(campaign, batch, provider, end)
         write = turn.write
         while turn.settled < batch.size and not stopping.is_set():
             wait = _one_call(turn)
@@ -245,13 +149,6 @@ def _release(
         hints.feed(Campaign.get_by_id(campaign.id))
 
 
-def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
-    buckets = [pace.Bucket(provider.name, settings().channel(campaign.channel).rate)]
-    if campaign.throttled_rate:
-        buckets.append(pace.Bucket(f"campaign-{campaign.id}", campaign.throttled_rate / 3600))
-    return buckets
-
-
 def _one_call(turn: Turn) -> float:
     """One round; returns 0 to go on, or the seconds until this batch can be looked at again."""
     campaign = turn.campaign
@@ -268,7 +165,7 @@ def _one_call(turn: Turn) -> float:
         wanted, turn.look_again = min(wanted, turn.limit), 0.0
     claimed, wait = turn.claim(max(1, wanted))
     if not claimed:
-        return wait or _nobody_for(turn)
+        return turn.sit_out(wait) if wait else _nobody_for(turn)
     messages, too_long = database.persist(
         lambda: writing.messages(campaign, claimed, turn.batch.variant)
     )
