@@ -9,13 +9,16 @@ Agent.app = (() => {
 
   const UNSENT = ["waiting"];
 
-  /* Screens wait for what is stored: one that was asked for later is not painted over. */
+  /* Screens wait for what is stored: one that was asked for later is not painted over, and from the
+     moment in which an agent wants to sign in only the home screen that follows ends it. */
   let asked = 0;
+  let signingIn = false;
 
   /* ---- sign-in ---- */
 
   const signIn = async (known) => {
     const turn = ++asked;
+    signingIn = true;
     const reports = (await store.all("reports")).filter((one) => UNSENT.includes(one.state));
     if (turn !== asked) return;
     const email = h("input", { id: "email", type: "text", autocomplete: "username", autocapitalize: "none",
@@ -214,10 +217,12 @@ Agent.app = (() => {
   const home = async () => {
     const turn = ++asked;
     const who = await store.session();
+    if (turn !== asked) return undefined;
     if (!who && arrived) {
       // Just signed in on the page for everybody: that will do.
       arrived = false;
       if (!(await enter("", ""))) return home();
+      if (turn !== asked) return undefined;
     }
     if (!who) return signIn();
     const [reports, drafts, photos] = await Promise.all(["reports", "drafts", "photos"].map(store.all));
@@ -228,6 +233,7 @@ Agent.app = (() => {
     const photoOf = new Map(photos.map((one) => [one.submissionId, one]));
     const unit = who.pollingUnit;
     const at = scrollY;
+    signingIn = false;
     show(
       top(h("div.grow", {}, h("h1", {}, unit.name), h("p", {}, unit.code), h("p", {}, `${unit.ward}, ${unit.lga}`)), net()),
       h("main", {},
@@ -288,13 +294,13 @@ Agent.app = (() => {
   let drawing = 0;
   const redraw = () => {
     clearTimeout(drawing);
-    drawing = setTimeout(() => { if (!Agent.form.isOpen() && !document.querySelector("form.signin, dialog[open]")) home(); }, 40);
+    drawing = setTimeout(() => { if (!Agent.form.isOpen() && !signingIn && !document.querySelector("dialog[open]")) home(); }, 40);
   };
 
   /* Whoever types a password goes on with it, unless another window has signed in. */
   const sessionChanged = async () => {
     const who = await store.session();
-    const typing = document.querySelector("form.signin") && (!who || who.expired);
+    const typing = signingIn && (!who || who.expired);
     if (!Agent.form.isOpen() && !typing) home();
   };
 
