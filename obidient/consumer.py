@@ -5,7 +5,7 @@ from typing import Any
 
 from huey.consumer import Consumer as HueyConsumer
 
-from obidient import database
+from obidient import database, process
 from obidient.config import Settings
 from obidient.stopping import stopping
 
@@ -23,6 +23,7 @@ class Consumer(HueyConsumer):  # type: ignore[misc]
     """Tells the whole process that it stops, and does not wait for ever for its threads."""
 
     def __init__(self, huey: Any, **options: Any) -> None:
+        process.few_heaps()
         settings: Settings = huey.app.extensions["obidient.settings"]
         if settings.embedded:
             options["max_delay"] = min(options.get("max_delay", 10.0), EMBEDDED_POLL)

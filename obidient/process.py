@@ -26,7 +26,7 @@ def cpu_seconds() -> float:
 
 
 def few_heaps() -> None:
-    """Have all threads share two heaps, before there are threads.
+    """Have all threads share two heaps; called before there are many of them.
 
     By itself glibc gives each of many threads a heap of its own, up to eight a core, and what one
     of them has freed serves no other. MALLOC_ARENA_MAX, where it is set, says otherwise.

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from flask import current_app
 
-from obidient import metrics, process, queues, tracing
+from obidient import metrics, queues, tracing
 from obidient.command import with_app
 from obidient.config import settings
 from obidient.consumer import grace as usual_grace
@@ -140,7 +140,6 @@ def work(channels: tuple[str, ...] = (), grace: float | None = None) -> None:
     """Be a worker until told to stop; does not return. Needs the app."""
     names = chosen_queues(channels)
     supervised.end_with_supervisor()
-    process.few_heaps()
     name_process("worker" if channels in ((), ("all",)) else f"{'+'.join(channels)}-worker")
     metrics.start(settings().data_dir / "metrics")
     tracing.start(settings(), "worker", AWAY)

@@ -50,6 +50,7 @@ def test_plain_huey_consumer_works_for_a_queue(environ: dict[str, str], app: Fla
 
         wait_for(living_workers, what="the consumer's heartbeat")
         assert living_workers()[0].queues == ["sms-broadcast"]
+        assert _heaps(running.pid) <= 2
         running.send_signal(signal.SIGTERM)
         assert running.wait(60) == 0
 
