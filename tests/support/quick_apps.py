@@ -61,7 +61,12 @@ class _Addresses:
     def __get__(self, app: Flask, _owner: object = None) -> Map:
         with self._turn:
             if vars(app).pop("add pages", False):
-                _add_pages(app)
+                try:
+                    _add_pages(app)
+                except BaseException:
+                    # Whoever asks next is told as well.
+                    _later(app)
+                    raise
         found: Map = vars(app)["url_map"]
         return found
 
