@@ -284,6 +284,15 @@ def release() -> None:
         db.close()
 
 
+def release_shared() -> None:
+    """Give a connection of the pool back before this thread waits for something else.
+
+    On SQLite a connection keeps nobody out, and a new one has to read the whole schema.
+    """
+    if is_postgres():
+        release()
+
+
 def disconnect() -> None:
     """Close every connection, before a fork: a copy of this process must not share one."""
     release()

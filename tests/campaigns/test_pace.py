@@ -3,6 +3,9 @@
 import itertools
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
+from threading import Event
 
 import pytest
 from flask import Flask
@@ -12,6 +15,7 @@ from obidient import database, queues
 from obidient.campaigns import control
 from obidient.campaigns.models.campaign import PaceBucket
 from obidient.campaigns.sending import delivery, lifecycle, pace
+from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.plugin import Provider
 from obidient.stopping import stopping
@@ -123,7 +127,14 @@ def two_at_a_time(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
         pace, "take", lambda buckets, wanted: (0, 0.01) if next(asked) % 2 else (2, 0.0)
     )
     # However busy this machine is, the slice lasts.
-    monkeypatch.setattr(delivery, "SLICE", 3_600.0)
+    monkeypatch.setattr(delivery, "SLICE", 600.0)
+
+
+def while_waiting(monkeypatch: pytest.MonkeyPatch, look: Callable[[], object]) -> list[object]:
+    """What `look` finds each time a worker waits for its pace, which takes no time."""
+    found: list[object] = []
+    monkeypatch.setattr(stopping, "wait", lambda _: found.append(look()))
+    return found
 
 
 @pytest.mark.both
@@ -145,19 +156,59 @@ def test_a_worker_that_waits_for_the_pace_is_free_for_another_campaign() -> None
     assert work(first).sent == PEOPLE
 
 
+@pytest.fixture(params=["1", "3"])
+def threads(environ: dict[str, str], request: pytest.FixtureRequest) -> int:
+    environ["SMS_WORKER_CONCURRENCY"] = request.param
+    return int(request.param)
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("threads", "two_at_a_time")
+def test_the_last_thread_of_a_process_never_waits_for_a_pace(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = while_waiting(monkeypatch, lambda: None)
+    campaign_id = launch()
+    # All other threads are busy with this campaign already.
+    monkeypatch.setattr(delivery, "_seated", Counter({campaign_id: threads - 1}))
+    assert work(campaign_id).sent == 2
+    assert waits == []
+
+
 @pytest.mark.both
 @pytest.mark.usefixtures("two_at_a_time")
 def test_whoever_waits_for_the_pace_has_recorded_its_last_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    in_doubt: list[int] = []
     campaign_id = launch()
-    monkeypatch.setattr(
-        stopping, "wait", lambda _: in_doubt.append(lifecycle.get(campaign_id).sending)
-    )
+    in_doubt = while_waiting(monkeypatch, lambda: lifecycle.get(campaign_id).sending)
     assert work(campaign_id).sent == PEOPLE
     assert len(in_doubt) >= PEOPLE // 2 - 1
     assert set(in_doubt) == {0}
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("two_at_a_time")
+def test_whoever_waits_for_the_pace_keeps_no_connection_from_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = while_waiting(monkeypatch, lambda: database.db.is_closed())
+    assert work(launch()).sent == PEOPLE
+    assert set(closed) == {database.is_postgres()}
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("two_at_a_time")
+def test_a_worker_that_is_told_to_stop_while_it_waits_sends_nothing_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = Event()
+    monkeypatch.setattr(delivery, "stopping", told)
+    while_waiting(monkeypatch, told.set)
+    campaign_id = launch()
+    campaign = work(campaign_id)
+    assert (campaign.sent, campaign.queued) == (2, PEOPLE - 2)
+    assert all(batch.lease_until is None for batch in batches(campaign_id))
 
 
 @pytest.mark.both
@@ -166,6 +217,20 @@ def test_a_campaign_that_is_paused_while_it_waits_for_its_pace_sends_nothing_mor
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     campaign_id = launch()
-    monkeypatch.setattr(stopping, "wait", lambda _: control.pause(campaign_id))
+    while_waiting(monkeypatch, lambda: control.pause(campaign_id))
     campaign = work(campaign_id)
     assert (campaign.sent, campaign.status) == (2, "paused")
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("provider")
+def test_a_pace_of_one_an_hour_holds_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "take", lambda buckets, wanted: (0, 3_600.0))
+    waits = while_waiting(monkeypatch, lambda: None)
+    campaign_id = launch()
+    assert work(campaign_id).sent == 0
+    assert waits == []
+    (batch,) = batches(campaign_id)
+    assert batch.lease_until is None
+    assert batch.next_at is not None
+    assert 3_000 < (batch.next_at - utcnow()).total_seconds() <= 3_600

@@ -2,11 +2,13 @@
 
 Tokens, claim, commit, call, record, in this order. No transaction, and of PostgreSQL no connection,
 is held while the network is asked; an answer in hand is kept until the database takes it. One that
-needs nothing but to be recorded is written at once with the next claim, in one transaction; what
-ends the turn, whatever it is, writes it before anything else.
+needs nothing but to be recorded is written at once with the next claim, in one transaction, or
+before the worker waits for its pace; what ends the turn, whatever it is, writes it before anything
+else.
 """
 
 import contextlib
+import enum
 import logging
 import math
 import threading
@@ -37,7 +39,7 @@ from obidient.campaigns.sending.outcomes import (
     not_asked,
     raising,
 )
-from obidient.campaigns.sending.turn import LOOK, Turn, begun, others_send
+from obidient.campaigns.sending.turn import Turn, others_send
 from obidient.clock import utcnow
 from obidient.config import settings
 from obidient.plugin import Message, Provider
@@ -71,44 +73,51 @@ def send_batch(campaign_id: int, batch_id: int) -> None:
     if provider is None:
         lifecycle.pause_with_reason(campaign_id, lifecycle.carrier(campaign)[1])
         return
-    with _seat(campaign) as seated:
-        if seated:
-            _work(campaign, batch_id, provider)
-        else:
+    with _seat(campaign) as seat:
+        if seat is Seat.NONE:
             hints.put_off(campaign, batch_id, NO_SEAT)
+        else:
+            _work(campaign, batch_id, provider, may_wait=seat is Seat.OWN)
+
+
+class Seat(enum.Enum):
+    """What a campaign has of this process: a thread of its own, its last one, or none."""
+
+    OWN = enum.auto()
+    LAST = enum.auto()
+    NONE = enum.auto()
 
 
 @contextlib.contextmanager
-def _seat(campaign: Campaign) -> Iterator[bool]:
-    """Whether this process has a thread for the campaign.
+def _seat(campaign: Campaign) -> Iterator[Seat]:
+    """A thread for the campaign, if there is one.
 
-    While others are sending too, one thread stays free of it: else a network that takes half a
-    minute to answer would hold up campaigns that have nothing to do with it.
+    While others are sending too, the last thread stays free of it: else a network that takes half
+    a minute to answer would hold up campaigns that have nothing to do with it.
     """
     threads = settings().channel(campaign.channel).concurrency
     with _seats:
-        full = threads > 1 and _seated[campaign.id] >= threads - 1
-        if not full:
+        is_last = _seated[campaign.id] >= threads - 1
+        if not is_last:
             _seated[campaign.id] += 1
-    if full and others_send(campaign):
-        yield False
+    if is_last:
+        yield Seat.NONE if threads > 1 and others_send(campaign) else Seat.LAST
         return
     try:
-        yield True
+        yield Seat.OWN
     finally:
-        if not full:
-            with _seats:
-                _seated[campaign.id] -= 1
+        with _seats:
+            _seated[campaign.id] -= 1
 
 
-def _work(campaign: Campaign, batch_id: int, provider: Provider) -> None:
+def _work(campaign: Campaign, batch_id: int, provider: Provider, may_wait: bool) -> None:
     batch = batches.lease(batch_id, _longest_deadline(campaign, provider))
     if batch is None:
         return
     wait, write = 0.0, _nothing
     end = time.monotonic() + SLICE
     try:
-        turn = begun(campaign, batch, provider, end)
+        turn = Turn.begin(campaign, batch, provider, end, may_wait)
         write = turn.write
         while turn.settled < batch.size and not stopping.is_set():
             wait = _one_call(turn)
@@ -165,13 +174,11 @@ def _one_call(turn: Turn) -> float:
         wanted, turn.look_again = min(wanted, turn.limit), 0.0
     claimed, wait = turn.claim(max(1, wanted))
     if not claimed:
-        return turn.sit_out(wait) if wait else _nobody_for(turn)
+        return turn.wait_for_pace(wait) if wait else _nobody_for(turn)
     messages, too_long = database.persist(
         lambda: writing.messages(campaign, claimed, turn.batch.variant)
     )
-    if database.is_postgres():
-        # On SQLite a connection keeps nobody out, and a new one has to read the whole schema.
-        database.release()
+    database.release_shared()
     left = {one.id for one in too_long}
     called = [one for one in claimed if one.id not in left]
     if not called:
@@ -185,9 +192,8 @@ def _one_call(turn: Turn) -> float:
     results = answer.results + too_long
     turn.done = Answered(results, claimed[0].lease_until, provider)
     turn.settled += sum(result.status != RecipientStatus.QUEUED for result in results)
-    if too_long or not turn.may_wait(answer):
-        database.persist(turn.write)
-        turn.done = None
+    if too_long or not turn.may_record_later(answer):
+        turn.record()
     pace.give_back(turn.buckets, sum(result.free for result in results))
     if called:
         _after(turn, called, answer)
@@ -201,9 +207,7 @@ def _nobody_for(turn: Turn) -> float:
         return 0.001
     if rest.is_resting(other.name):
         return 1.0
-    turn.give_to(other)
-    # Not chosen anew before these have had their turn.
-    turn.look_again, turn.limit = time.monotonic() + LOOK, None
+    turn.hand_to(other)
     return 0.0
 
 

@@ -31,6 +31,8 @@ class Turn:
     troubled: bool
     #: When the slice is over, by `time.monotonic`.
     end: float
+    #: Whether the thread may wait: one of each process stays free for other jobs of the queue.
+    may_wait: bool
     look_again: float = 0.0
     hold: Hold | None = None
     #: People of the next call at most; None: as many as the provider takes.
@@ -39,6 +41,13 @@ class Turn:
     done: Answered | None = None
     #: How many of the batch are through with it, in this turn.
     settled: int = 0
+
+    @classmethod
+    def begin(
+        cls, campaign: Campaign, batch: Batch, provider: Provider, end: float, may_wait: bool
+    ) -> "Turn":
+        troubled = rest.is_troubled(provider.name)
+        return cls(campaign, batch, provider, _buckets(campaign, provider), troubled, end, may_wait)
 
     @property
     def channel(self) -> channels.Channel:
@@ -81,26 +90,35 @@ class Turn:
         if done is not None:
             self.channel.record(self.campaign, done.provider, done.results, done.lease_until)
 
-    def sit_out(self, wait: float) -> float:
-        """Wait for the pace where that ends within the slice: 0 to go on, else what it was given.
+    def record(self) -> None:
+        """Record the last call now, however often that takes."""
+        database.persist(self.write)
+        self.done = None
 
-        To give the batch back and to take it again costs more than a call does. Where others send
-        as well, the thread is theirs meanwhile.
+    def wait_for_pace(self, wait: float) -> float:
+        """Wait here if that ends within the slice, and return 0; else return `wait` unchanged.
+
+        To give the batch back and to take it again costs more than a call does. Where another
+        campaign sends as well, the thread is its own meanwhile.
         """
-        if time.monotonic() + wait > self.end or others_send(self.campaign):
+        too_long = time.monotonic() + wait > self.end
+        if too_long or not self.may_wait or others_send(self.campaign):
             return wait
-        if self.done is not None:
-            database.persist(self.write)
-            self.done = None
-        if database.is_postgres():
-            database.release()
+        self.record()
+        # As while the network is asked: nobody else need wait for this connection.
+        database.release_shared()
         stopping.wait(wait)
         return 0.0
 
-    def may_wait(self, answer: CallResult) -> bool:
+    def may_record_later(self, answer: CallResult) -> bool:
         """Whether the next claim may record an answer: nothing is to be decided after it first."""
         decides = self.troubled or self.limit is not None or settings().budget
         return self.channel.records_with_claim and answer.all_accepted and not decides
+
+    def hand_to(self, provider: Provider) -> None:
+        """Have another provider carry the rest; not chosen anew before it has had its turn."""
+        self.give_to(provider)
+        self.look_again, self.limit = time.monotonic() + LOOK, None
 
     def choose(self) -> None:
         """Have the provider that is best off now carry what follows."""
@@ -112,17 +130,11 @@ class Turn:
     def give_to(self, provider: Provider) -> None:
         if provider is not self.provider:
             self.provider = provider
-            self.buckets = buckets_of(self.campaign, provider)
+            self.buckets = _buckets(self.campaign, provider)
             self.troubled = rest.is_troubled(provider.name)
 
 
-def begun(campaign: Campaign, batch: Batch, provider: Provider, end: float) -> Turn:
-    """A turn that ends at `end`, by `time.monotonic`."""
-    troubled = rest.is_troubled(provider.name)
-    return Turn(campaign, batch, provider, buckets_of(campaign, provider), troubled, end)
-
-
-def buckets_of(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
+def _buckets(campaign: Campaign, provider: Provider) -> list[pace.Bucket]:
     buckets = [pace.Bucket(provider.name, settings().channel(campaign.channel).rate)]
     if campaign.throttled_rate:
         buckets.append(pace.Bucket(f"campaign-{campaign.id}", campaign.throttled_rate / 3600))
