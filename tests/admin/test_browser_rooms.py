@@ -241,6 +241,8 @@ class PersonView(SecureModelView):
 @pytest.fixture
 def own_views(app: Flask) -> None:
     """Two views in the admin, as a plugin may bring them."""
+    # Its pages are added when somebody asks for addresses.
+    assert list(app.url_map.iter_rules())
     admin = app.extensions["admin"][0]
     admin.add_view(TokenView(ApiToken, "Every token", endpoint="every_token", url="every-token"))
     admin.add_view(PersonView(User, "Every person", endpoint="every_person", url="every-person"))

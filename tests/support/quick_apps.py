@@ -32,19 +32,24 @@ _breakers: list[Any] = []
 
 
 def install() -> None:
-    """Share addresses and templates among apps; hash passwords and PINs at the least cost.
+    """Share what apps have alike; hash passwords and PINs at the least cost.
 
     The admin's pages are added when an app is first asked which addresses it has.
     """
+    share()
     menu.add_pages = _later
     Flask.url_map = _Addresses()  # type: ignore[assignment]
-    Rule.compile = _shared  # type: ignore[method-assign]
     breaker.Breaker.__init__ = _noted  # type: ignore[method-assign]
-    Flask.jinja_options = {"bytecode_cache": _Templates()}
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._hasher = cheap
     pins._hasher = cheap
     passwords._NOBODY = cheap.hash("nobody at all")
+
+
+def share() -> None:
+    """Compile each address and each template once for all apps of a process, and of its forks."""
+    Rule.compile = _shared  # type: ignore[method-assign]
+    Flask.jinja_options = {"bytecode_cache": _Templates()}
 
 
 def _later(app: Flask) -> None:
