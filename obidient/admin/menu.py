@@ -57,10 +57,6 @@ def add_pages(app: Flask) -> None:
 
 def _views() -> list[Any]:
     """The menu, in its order: what a view is called, its group, its endpoint, its address."""
-    return [*_campaigns(), *_people(), *_results(), *_operations()]
-
-
-def _campaigns() -> list[Any]:
     return [
         Campaigns("Campaigns", "Campaigns", "admin_campaigns", "campaigns"),
         Composer("Write a campaign", "Campaigns", "admin_composer", "compose"),
@@ -69,11 +65,6 @@ def _campaigns() -> list[Any]:
         Approvals("Approvals", "Campaigns", "admin_approvals", "approvals"),
         Recordings("Recordings", "Campaigns", "admin_recordings", "recordings"),
         Inbox("Replies", "Campaigns", "admin_inbox", "replies"),
-    ]
-
-
-def _people() -> list[Any]:
-    return [
         Contacts(Contact, "Contacts", "People", "admin_contacts", "contacts"),
         Duplicates("Duplicates", "People", "admin_duplicates", "duplicates"),
         Imports("Import", "People", "admin_imports", "import"),
@@ -81,11 +72,6 @@ def _people() -> list[Any]:
         Lists(ContactList, "Lists", "People", "admin_lists", "lists"),
         OptOuts("Opt-outs", "People", "admin_optouts", "opt-outs"),
         Privacy("Privacy", "People", "admin_privacy", "privacy"),
-    ]
-
-
-def _results() -> list[Any]:
-    return [
         Results("Elections", "Results", "admin_results", "elections"),
         Review("Results room", "Results", "admin_review", "review"),
         Collation("Collation", "Results", "admin_collation", "collation"),
@@ -93,11 +79,6 @@ def _results() -> list[Any]:
         Intake("Intake", "Results", "admin_intake", "intake"),
         SheetPhotos("Photos of sheets", "Results", "admin_photos", "photos"),
         Agents("Agents", "Results", "admin_agents", "agents"),
-    ]
-
-
-def _operations() -> list[Any]:
-    return [
         Queues("Queues and workers", "Operations", "admin_queues", "queues"),
         Doctor("Doctor", "Operations", "admin_doctor", "doctor"),
         Plugins("Plugins", "Operations", "admin_plugins", "plugins"),

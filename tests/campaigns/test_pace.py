@@ -5,7 +5,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from threading import Event
 
 import pytest
 from flask import Flask
@@ -202,7 +201,7 @@ def test_whoever_waits_for_the_pace_keeps_no_connection_from_others(
 def test_a_worker_that_is_told_to_stop_while_it_waits_sends_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = Event()
+    told = threading.Event()
     monkeypatch.setattr(delivery, "stopping", told)
     while_waiting(monkeypatch, told.set)
     campaign_id = launch()
