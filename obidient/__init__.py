@@ -45,7 +45,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> "Flask":
     breaker.init_app(app, settings)
     extensions.init_app(app, settings)
     cache.init_app(app, settings)
-    group_commit.init_app(app)
+    group_commit.init_app(app, settings)
     providers = registry.init_app(app, settings)
     # Queues come after plugins: a plugin may bring a channel, and a channel has a queue.
     queues.init_app(app, settings, providers.channels())

@@ -215,10 +215,19 @@ class Pool(PooledPostgresqlDatabase):  # type: ignore[misc]
 
 def build_database(url: str) -> Database:
     """A closed database handle for DATABASE_URL; nothing is opened or created yet."""
-    return _sqlite(url) if url.startswith("sqlite:///") else _postgres(url)
+    if url.startswith("sqlite:///"):
+        return _sqlite(url)
+    return _postgres(url, Pool, max_connections=100, stale_timeout=300, timeout=10)
 
 
-def _sqlite(url: str) -> Database:
+def of_one_connection(url: str) -> Database:
+    """The same with one connection for all threads, of which one at a time may use it."""
+    if url.startswith("sqlite:///"):
+        return _sqlite(url, thread_safe=False, check_same_thread=False)
+    return _postgres(url, PostgresqlDatabase, thread_safe=False)
+
+
+def _sqlite(url: str, **more: Any) -> Database:
     path = url.removeprefix("sqlite:///")
     if path != ":memory:":
         path = str(ROOT / path)
@@ -234,13 +243,14 @@ def _sqlite(url: str) -> Database:
         },
         # A deferred transaction that turns into a writer fails at once, whatever the timeout.
         lock_type="IMMEDIATE",
+        **more,
     )
     found.register_function(_sha256_hex, "sha256_hex", 1, deterministic=True)
     found.register_function(_one_spelling, "one_spelling", 1, deterministic=True)
     return found
 
 
-def _postgres(url: str) -> Database:
+def _postgres(url: str, kind: Callable[..., Database], **more: Any) -> Database:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options.setdefault("connect_timeout", 5)
@@ -250,7 +260,7 @@ def _postgres(url: str) -> Database:
         options.setdefault(name, value)
     # Whatever the server's default: a claim that a crash forgets would be sent twice.
     options["options"] = f"{options.get('options', '')} -c synchronous_commit=on".strip()
-    pooled: Database = Pool(
+    return kind(
         unquote(parts.path.lstrip("/")),
         prefer_psycopg3=True,
         # PgBouncer in transaction mode hands a session on: a statement prepared there is another's.
@@ -259,12 +269,9 @@ def _postgres(url: str) -> Database:
         port=parts.port,
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
-        max_connections=100,
-        stale_timeout=300,
-        timeout=10,
+        **more,
         **options,
     )
-    return pooled
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -1,31 +1,34 @@
 """Commits what many requests write at the same moment together; each waits for its own commit.
 
-A commit costs a thousand times what an insert does. There are two ways, for two kinds of writes:
+A commit costs a thousand times what an insert does. Who comes while nobody writes, writes at once;
+who comes meanwhile waits, and the first of those then writes for all of them (`Together`). A thread
+of its own that wrote for all would have to be woken for each group, and took a sixth more of the
+processor. There are two, for two kinds of writes:
 
-- `Mailbox` takes callbacks. Their rows go into one table, so many become one statement. One thread
-  a process writes whatever waits, on a connection of its own that stays open; a row that comes
-  alone is written alone, at once. It serves both databases.
-- `write` takes any work, for SQLite, which has one writer at a time. Writers that find the file
-  locked look again after ever longer sleeps, so under load some wait for seconds. Here they queue
-  up, and the one whose turn it is writes for all, each in a savepoint. On PostgreSQL it is a plain
-  transaction.
+- `Mailbox` takes callbacks. Their rows go into one table, so many become one statement, on one
+  connection that stays open. It serves both databases.
+- `Transaction` takes any work, for SQLite, which has one writer at a time. Writers that find the
+  file locked look again after ever longer sleeps, so under load some wait for seconds. Here they
+  queue up, and the one whose turn it is writes for all, each in a savepoint. On PostgreSQL `write`
+  is a plain transaction.
 """
 
 import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from flask import Flask, current_app
 from peewee import InterfaceError, OperationalError
 
-from obidient.database import db, is_postgres, mark
+from obidient.config import Settings
+from obidient.database import db, is_postgres, mark, of_one_connection
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 
 COLUMNS = (
@@ -34,138 +37,162 @@ COLUMNS = (
 )
 #: Values of a row; the last three columns are the same for all.
 WIDTH = 9
-#: Rows of one statement.
+#: What is written at once, at most.
 MOST = 500
-#: A request waits no longer than this for its commit; then the network is told to try again.
+#: A request waits no longer than this for its commit; then the sender is told to try again.
 PATIENCE = 25.0
 
 
-class Mailbox:
-    """Kept in `app.extensions["obidient.mailbox"]`; its thread begins with the first row."""
+class Piece(Generic[T]):
+    """What one request wants written."""
 
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Row, Future[None]]] = []
-        self._wake = threading.Condition()
-        self._pid = 0
+    __slots__ = ("done", "error", "gate", "what")
 
-    def put(self, row: Row) -> None:
-        """Return when the row is committed; raises what the database says when it can't be."""
-        done: Future[None] = Future()
-        with self._wake:
-            self._begin()
-            self._waiting.append((row, done))
-            self._wake.notify()
-        done.result(PATIENCE)
-
-    def _begin(self) -> None:
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._waiting = []
-            threading.Thread(target=self._run, name="mailbox", daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                while not self._waiting:
-                    self._wake.wait()
-                taken, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            self._write(taken)
-
-    def _write(self, taken: list[tuple[Row, "Future[None]"]]) -> None:
-        try:
-            _insert_patiently([row for row, _ in taken])
-        except Exception as error:  # noqa: BLE001 - handed to the requests, which log it
-            if len(taken) > 1:
-                # One of them is at fault: the others must not suffer for it.
-                for one in taken:
-                    self._write([one])
-            else:
-                taken[0][1].set_exception(error)
-            return
-        for _, done in taken:
-            done.set_result(None)
-
-
-def _insert_patiently(rows: list[Row]) -> None:
-    """Once more on a fresh connection when the old one has died or the file was locked."""
-    try:
-        _insert(rows)
-    except (OperationalError, InterfaceError):
-        with contextlib.suppress(Exception):
-            db.close()
-        _insert(rows)
-
-
-def _insert(rows: list[Row]) -> None:
-    one = "(" + ", ".join([mark()] * WIDTH) + ", 'new', 0, '')"
-    sql = f"INSERT INTO raw_callback ({COLUMNS}) VALUES {', '.join([one] * len(rows))}"
-    db.execute_sql(sql, [value for row in rows for value in row])
-
-
-# ---- any work, on SQLite -------------------------------------------------------------------------
-
-
-class _Piece:
-    def __init__(self, work: Callable[[], object]) -> None:
-        self.work = work
+    def __init__(self, what: T) -> None:
+        self.what = what
         self.done = False
         self.error: Exception | None = None
+        #: Opens once it is `done`, or the first of those that wait.
+        self.gate = threading.Lock()
+        self.gate.acquire()
 
 
-class Together:
-    """Kept in `app.extensions["obidient.together"]`."""
+class Together(Generic[T]):
+    """What is put while somebody writes is written together."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Piece] = []
-        self._list = threading.Lock()
-        self._turn = threading.Lock()
+        self._waiting: list[Piece[T]] = []
+        self._lock = threading.Lock()
+        self._busy = False
 
-    def write(self, work: Callable[[], object]) -> None:
-        """Return when `work` is committed; raises what it raises, and then nothing of it is."""
-        piece = _Piece(work)
-        with self._list:
-            self._waiting.append(piece)
-        with self._turn:
-            if not piece.done:
-                self._write_all()
+    def put(self, what: T) -> None:
+        """Return when it is committed; raises what the database says when it can't be."""
+        piece = Piece(what)
+        with self._lock:
+            leads = not self._busy
+            self._busy = True
+            if not leads:
+                self._waiting.append(piece)
+        if leads or self._comes_first(piece):
+            self._lead(piece)
         if piece.error is not None:
             raise piece.error
-        if not piece.done:
-            raise RuntimeError("the thread that wrote for this one has ended")
 
-    def _write_all(self) -> None:
-        with self._list:
-            taken, self._waiting = self._waiting, []
+    def write_all(self, pieces: Sequence[Piece[T]]) -> None:
+        """Write and commit them; note in each what was wrong with it."""
+        raise NotImplementedError
+
+    def _comes_first(self, piece: Piece[T]) -> bool:
+        """Wait until it is written (False), or the first of those that wait (True)."""
+        if not piece.gate.acquire(timeout=PATIENCE):
+            with self._lock:
+                if piece in self._waiting:
+                    self._waiting.remove(piece)
+                # It may have had its turn in this very moment.
+                elif piece.gate.acquire(blocking=False):
+                    return not piece.done
+            raise OperationalError(f"not committed within {PATIENCE:.0f} seconds")
+        return not piece.done
+
+    def _lead(self, piece: Piece[T]) -> None:
+        """Write a piece and those that wait, then let the next one lead, come what may."""
+        with self._lock:
+            some = self._waiting[: MOST - 1]
+            del self._waiting[: MOST - 1]
+        pieces = [piece, *some]
+        failure: Exception | None = RuntimeError("the thread that wrote for this one has ended")
         try:
-            with db.atomic():
-                for piece in taken:
-                    _alone(piece)
+            self.write_all(pieces)
+            failure = None
         except Exception as error:  # noqa: BLE001 - raised again in each request
-            for piece in taken:
-                piece.error = piece.error or error
-        for piece in taken:
-            piece.done = True
+            failure = error
+        finally:
+            for one in pieces:
+                one.error = one.error or failure
+                one.done = True
+            for one in some:
+                one.gate.release()
+            with self._lock:
+                self._busy = bool(self._waiting)
+                if self._waiting:
+                    self._waiting.pop(0).gate.release()
 
 
-def _alone(piece: _Piece) -> None:
+class Mailbox(Together[Row]):
+    """Kept in `app.extensions["obidient.mailbox"]`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._database: Any = of_one_connection(url)
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Close the connection; the next row opens another."""
+        self._database.close()
+
+    def write_all(self, pieces: Sequence[Piece[Row]]) -> None:
+        if self._pid != os.getpid():
+            # The connection of the process from which this one was made is not ours.
+            self._pid = os.getpid()
+            self._database.dispose()
+        try:
+            self._insert_patiently([one.what for one in pieces])
+        except Exception:
+            if len(pieces) == 1:
+                raise
+            # One of them is at fault: the others must not suffer for it.
+            for one in pieces:
+                try:
+                    self._insert_patiently([one.what])
+                except Exception as error:  # noqa: BLE001 - raised again in its request
+                    one.error = error
+
+    def _insert_patiently(self, rows: list[Row]) -> None:
+        """Once more on a fresh connection when the old one has died or the file was locked."""
+        try:
+            self._insert(rows)
+        except (OperationalError, InterfaceError):
+            with contextlib.suppress(Exception):
+                self._database.close()
+            self._insert(rows)
+
+    def _insert(self, rows: list[Row]) -> None:
+        one = "(" + ", ".join([mark()] * WIDTH) + ", 'new', 0, '')"
+        sql = f"INSERT INTO raw_callback ({COLUMNS}) VALUES {', '.join([one] * len(rows))}"
+        self._database.execute_sql(sql, [value for row in rows for value in row])
+
+
+class Transaction(Together[Callable[[], object]]):
+    """Kept in `app.extensions["obidient.transaction"]`."""
+
+    def write_all(self, pieces: Sequence[Piece[Callable[[], object]]]) -> None:
+        with db.atomic():
+            for piece in pieces:
+                _alone(piece)
+
+
+def _alone(piece: Piece[Callable[[], object]]) -> None:
     """In a savepoint: what one request does wrong harms no other."""
     try:
         with db.atomic():
-            piece.work()
+            piece.what()
     except Exception as error:  # noqa: BLE001 - raised again in its request
         piece.error = error
 
 
-def init_app(app: Flask) -> None:
-    app.extensions["obidient.mailbox"] = Mailbox()
-    app.extensions["obidient.together"] = Together()
+def init_app(app: Flask, settings: Settings) -> None:
+    app.extensions["obidient.mailbox"] = Mailbox(settings.database_url)
+    app.extensions["obidient.transaction"] = Transaction()
 
 
 def write(work: Callable[[], object]) -> None:
-    """Do `work` in a transaction, together with that of other requests where this helps."""
+    """Do `work` in a transaction, on SQLite together with that of other requests.
+
+    Returns when it is committed; raises what it raises, and then nothing of it is.
+    """
     if is_postgres():
         with db.atomic():
             work()
     else:
-        found: Together = current_app.extensions["obidient.together"]
-        found.write(work)
+        found: Transaction = current_app.extensions["obidient.transaction"]
+        found.put(work)

@@ -241,6 +241,7 @@ def app(environ: dict[str, str]) -> Iterator[Flask]:
     made.test_client_class = FreshClient
     with made.app_context():
         yield made
+    made.extensions["obidient.mailbox"].close()
     if not database.db.is_closed():
         database.db.close()
     if hasattr(database.db.obj, "close_all"):

@@ -16,9 +16,10 @@ from flask.testing import FlaskClient
 from limits import parse
 from limits.storage import memory
 from results_world import sheet
-from servers import wait_for
+from servers import PATIENCE, wait_for
 
 from obidient import group_commit
+from obidient.group_commit import Transaction
 from obidient.results.models import Election, Submission
 from obidient.results.received import Sender, receive
 from obidient.sync import limits
@@ -189,16 +190,22 @@ def test_further_sheets_are_sent_away_while_others_wait_too_long(
 ) -> None:
     monkeypatch.setattr(limits, "PATIENCE", 0.0)
     answers: list[int] = []
+    over, write_all = threading.Event(), Transaction.write_all
+
+    def late(self: Transaction, pieces: Any) -> None:
+        over.wait(PATIENCE)
+        write_all(self, pieces)
 
     def first() -> None:
         answers.append(send(app.test_client(), agent, sheet("first")).status_code)
 
     # Whoever writes for all has not come back yet.
-    with app.extensions["obidient.together"]._turn:
-        waiting = threading.Thread(target=first)
-        waiting.start()
-        wait_for(lambda: app.extensions[limits.STORING], what="the first request")
-        away = send(client, agent, sheet("second"))
+    monkeypatch.setattr(Transaction, "write_all", late)
+    waiting = threading.Thread(target=first)
+    waiting.start()
+    wait_for(lambda: app.extensions[limits.STORING], what="the first request")
+    away = send(client, agent, sheet("second"))
+    over.set()
     waiting.join()
     assert (away.status_code, answers) == (429, [202])
     assert 5 <= int(away.headers["Retry-After"]) <= 15
