@@ -52,8 +52,8 @@ def open_to(role: str, app: Flask) -> list[str]:
 
 
 #: What axe finds that a person would stumble over. Most of its time goes into contrast, text by
-#: text: of texts in the same colours and letters it looks at the first; `known` are those of
-#: earlier pages. Rules whose findings would be dropped are left out.
+#: text: it passes over texts in colours and letters in which another one was found good before,
+#: which are `known`. Rules whose findings would be dropped are left out.
 SERIOUS = """async (known) => {
   const seen = new Set(known), clear = "rgba(0, 0, 0, 0)", grounds = new Map();
   // What shines through behind a part; null where that hangs on what lies under it on the page.
@@ -71,26 +71,30 @@ SERIOUS = """async (known) => {
     }
     return grounds.get(part);
   };
+  const fields = [...document.querySelectorAll("input, select, textarea")];
+  const looks = new Map(fields.map((one) => [one, null]));
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
-    const part = texts.currentNode.parentElement;
-    if (!texts.currentNode.data.trim() || part.dataset.text || !part.checkVisibility()) continue;
-    // axe passes over what is disabled: what looks like it has not been looked at.
-    const off = part.closest(":disabled, [aria-disabled=true]")
-      || part.closest("label")?.control?.disabled;
-    const behind = off ? null : ground(part), style = getComputedStyle(part);
-    const look = behind && [style.color, behind, style.fontSize, style.fontWeight,
-      style.textShadow].join();
-    part.dataset.text = look && seen.has(look) ? "known" : "new";
-    if (look) seen.add(look);
+    if (texts.currentNode.data.trim()) looks.set(texts.currentNode.parentElement, null);
   }
-  const fresh = "[data-text=new], input, select, textarea";
+  for (const part of looks.keys()) {
+    const behind = ground(part), style = getComputedStyle(part);
+    looks.set(part, behind && [style.color, behind, style.fontSize, style.fontWeight,
+      style.textShadow].join());
+    if (!seen.has(looks.get(part))) part.dataset.fresh = "";
+  }
   const mild = axe._audit.rules.filter((one) => ["minor", "moderate"].includes(one.impact));
-  axe.configure({ rules: [{ id: "color-contrast", selector: fresh },
+  axe.configure({ rules: [{ id: "color-contrast", selector: "[data-fresh]" },
     ...mild.map((one) => ({ id: one.id, enabled: false }))] });
-  const found = (await axe.run({ resultTypes: ["violations"] })).violations;
-  for (const part of document.querySelectorAll("[data-text]")) delete part.dataset.text;
-  return [[...seen].slice(known.length),
+  const contrast = document.querySelector("[data-fresh]")
+    ? await axe.run({ runOnly: ["color-contrast"], elementRef: true })
+    : { passes: [], violations: [] };
+  const others = await axe.run({ resultTypes: ["violations"],
+    rules: { "color-contrast": { enabled: false } } });
+  for (const part of looks.keys()) delete part.dataset.fresh;
+  const good = contrast.passes.flatMap((one) => one.nodes.map((node) => looks.get(node.element)));
+  const found = [...contrast.violations, ...others.violations];
+  return [[...new Set(good)].filter((look) => look && !seen.has(look)),
     found.filter((one) => ["serious", "critical"].includes(one.impact))
       .map((one) => `${one.id}: ${one.nodes[0].target}`)];
 }"""
@@ -102,10 +106,15 @@ def serious_findings(page: Page, known: list[str]) -> list[str]:
     return list(found)
 
 
+#: Once the page has heard of its new size: what scrolls there is said after that.
+WIDTH = """() => new Promise((done) => requestAnimationFrame(() =>
+  requestAnimationFrame(() => done(document.documentElement.scrollWidth))))"""
+
+
 def fits(page: Page) -> bool:
     """Whether nothing sticks out; charts are drawn anew a moment after the size has changed."""
     for _ in range(100):
-        if page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]:
+        if page.evaluate(WIDTH) <= PHONE["width"]:
             return True
         page.wait_for_timeout(100)
     return False
