@@ -2,11 +2,11 @@
 
 A commit costs a thousand times what an insert does. Who comes while nobody writes, writes at once;
 who comes meanwhile waits, and the first of those then writes for all of them (`Together`). A thread
-of its own that wrote for all would have to be woken for each group, and took a sixth more of the
-processor. There are two, for two kinds of writes:
+of its own that wrote for all would have to be woken for each group, and took up to a sixth more of
+the processor. There are two, for two kinds of writes:
 
 - `Mailbox` takes callbacks. Their rows go into one table, so many become one statement, on one
-  connection that stays open. It serves both databases.
+  connection that stays open. It serves both databases, in processes that do not fork any more.
 - `Transaction` takes any work, for SQLite, which has one writer at a time. Writers that find the
   file locked look again after ever longer sleeps, so under load some wait for seconds. Here they
   queue up, and the one whose turn it is writes for all, each in a savepoint. On PostgreSQL `write`
@@ -15,7 +15,6 @@ processor. There are two, for two kinds of writes:
 
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -37,9 +36,12 @@ COLUMNS = (
 )
 #: Values of a row; the last three columns are the same for all.
 WIDTH = 9
+#: What is raised while the database can't be reached, or is locked.
+AWAY = (OperationalError, InterfaceError)
 #: What is written at once, at most.
 MOST = 500
-#: A request waits no longer than this for its commit; then the sender is told to try again.
+#: A request waits no longer than this for somebody else's commit; then the sender is told to try
+#: again. What was in hand by then may be committed yet: to have it twice does no harm.
 PATIENCE = 25.0
 
 
@@ -66,7 +68,10 @@ class Together(Generic[T]):
         self._busy = False
 
     def put(self, what: T) -> None:
-        """Return when it is committed; raises what the database says when it can't be."""
+        """Return when it is committed; raises what the database says when it can't be.
+
+        Raises OperationalError after PATIENCE as well; it may be committed yet.
+        """
         piece = Piece(what)
         with self._lock:
             leads = not self._busy
@@ -124,23 +129,19 @@ class Mailbox(Together[Row]):
     def __init__(self, url: str) -> None:
         super().__init__()
         self._database: Any = of_one_connection(url)
-        self._pid = os.getpid()
 
     def close(self) -> None:
         """Close the connection; the next row opens another."""
         self._database.close()
 
     def write_all(self, pieces: Sequence[Piece[Row]]) -> None:
-        if self._pid != os.getpid():
-            # The connection of the process from which this one was made is not ours.
-            self._pid = os.getpid()
-            self._database.dispose()
         try:
             self._insert_patiently([one.what for one in pieces])
-        except Exception:
-            if len(pieces) == 1:
-                raise
-            # One of them is at fault: the others must not suffer for it.
+        except AWAY:
+            # Asked for each of them, it would keep the last ones waiting for minutes.
+            raise
+        except Exception:  # noqa: BLE001 - raised again in the request that is at fault
+            # The others must not suffer for it.
             for one in pieces:
                 try:
                     self._insert_patiently([one.what])
@@ -151,7 +152,7 @@ class Mailbox(Together[Row]):
         """Once more on a fresh connection when the old one has died or the file was locked."""
         try:
             self._insert(rows)
-        except (OperationalError, InterfaceError):
+        except AWAY:
             with contextlib.suppress(Exception):
                 self._database.close()
             self._insert(rows)
@@ -159,7 +160,9 @@ class Mailbox(Together[Row]):
     def _insert(self, rows: list[Row]) -> None:
         one = "(" + ", ".join([mark()] * WIDTH) + ", 'new', 0, '')"
         sql = f"INSERT INTO raw_callback ({COLUMNS}) VALUES {', '.join([one] * len(rows))}"
-        self._database.execute_sql(sql, [value for row in rows for value in row])
+        # SQLite's own waiting for a lock looks ever more rarely; `begin` looks at a steady pace.
+        with contextlib.nullcontext() if is_postgres() else self._database.atomic():
+            self._database.execute_sql(sql, [value for row in rows for value in row])
 
 
 class Transaction(Together[Callable[[], object]]):
@@ -188,7 +191,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 def write(work: Callable[[], object]) -> None:
     """Do `work` in a transaction, on SQLite together with that of other requests.
 
-    Returns when it is committed; raises what it raises, and then nothing of it is.
+    Returns when it is committed; raises what it raises, and then nothing of it is. On SQLite it
+    raises OperationalError after PATIENCE as well, and then it may be committed yet.
     """
     if is_postgres():
         with db.atomic():

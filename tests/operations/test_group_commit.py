@@ -95,14 +95,14 @@ def test_a_thread_that_ends_while_it_writes_leaves_nobody_waiting(slow: Slow) ->
     said: dict[int, str] = {}
     threads = [put(slow, number, said) for number in (1, 0, 2)]
     slow.turns.release()
-    wait_for(lambda: said.get(1), what="the first")
+    wait_for(lambda: len(slow.groups) == 2, what="the second group")
     threads.append(put(slow, 3, said))
     let_go(slow, threads)
     assert slow.groups == [[1], [0, 2], [3]]
     assert said == {1: "committed", 0: "SystemExit", 2: "RuntimeError", 3: "committed"}
 
 
-def test_in_a_crowd_each_is_written_once_or_told_that_it_is_not(
+def test_in_a_crowd_whoever_is_told_so_is_written_and_nobody_twice(
     slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some lose their patience in the very moment in which their turn comes."""
@@ -158,6 +158,21 @@ def test_a_callback_that_can_not_be_kept_harms_no_other(mailbox: Mailbox) -> Non
     assert bodies() == [b"a", b"b"]
 
 
+def test_a_database_that_is_away_is_not_asked_for_each_callback(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def away(rows: list[Any]) -> None:
+        asked.append(len(rows))
+        raise OperationalError("away")
+
+    monkeypatch.setattr(mailbox, "_insert", away)
+    with pytest.raises(OperationalError):
+        mailbox.write_all([Piece(row(b"a")) for _ in range(5)])
+    assert asked == [5, 5]
+
+
 @pytest.mark.both
 def test_a_connection_that_died_costs_no_callback(mailbox: Mailbox) -> None:
     if not is_postgres():
@@ -166,18 +181,4 @@ def test_a_connection_that_died_costs_no_callback(mailbox: Mailbox) -> None:
     others = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = "
     db.execute_sql(f"{others} current_database() AND pid <> pg_backend_pid()")
     mailbox.put(row(b"b"))
-    assert bodies() == [b"a", b"b"]
-
-
-@pytest.mark.both
-def test_a_child_leaves_its_parents_connection_alone(
-    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mailbox.put(row(b"a"))
-    of_parent = mailbox._database.connection()
-    monkeypatch.setattr(group_commit.os, "getpid", lambda: -1)
-    mailbox.put(row(b"b"))
-    assert mailbox._database.connection() is not of_parent
-    of_parent.execute("SELECT 1")
-    of_parent.close()
     assert bodies() == [b"a", b"b"]
