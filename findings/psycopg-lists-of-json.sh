@@ -18,7 +18,9 @@ trap 'rm -rf "$folder"' EXIT
 python3 -m pip install --quiet --disable-pip-version-check --no-compile \
     --target "$folder/packages" 'psycopg[binary]==3.3.9' >"$folder/log" 2>&1 ||
     { cat "$folder/log" >&2; exit 2; }
-PYTHONPATH="$folder/packages" python3 - <<'PY'
+export PYTHONPATH="$folder/packages"
+python3 -c 'import psycopg' || exit 2
+python3 - <<'PY'
 import json
 import sys
 import time

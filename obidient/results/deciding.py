@@ -36,7 +36,8 @@ CHUNK = 1_000
 SQLITE_CHUNK, LEAST, HOLD, REST = 100, 50, 0.08, 0.02
 #: Chunks of a file that are received before they are decided: on SQLite each beginning is slow.
 TOGETHER = 10
-#: While a file is read, others wait so much longer, for a third more of it in the same time.
+#: While a file is loaded, a transaction holds SQLite for so long: others wait longer, and more is
+#: decided in the same time.
 HOLD_LOADING = 0.25
 #: Seconds that a job decides before it is queued again.
 SLICE = 20.0
