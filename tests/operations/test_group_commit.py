@@ -1,6 +1,7 @@
 """What many requests write at one moment is committed together, and each hears of its own."""
 
 import random
+import sqlite3
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -182,3 +183,22 @@ def test_a_connection_that_died_costs_no_callback(mailbox: Mailbox) -> None:
     db.execute_sql(f"{others} current_database() AND pid <> pg_backend_pid()")
     mailbox.put(row(b"b"))
     assert bodies() == [b"a", b"b"]
+
+
+def test_a_callback_waits_for_its_turn_while_another_writes(
+    mailbox: Mailbox, environ: dict[str, str]
+) -> None:
+    mailbox.put(row(b"a"))
+    other = sqlite3.connect(
+        environ["DATABASE_URL"].removeprefix("sqlite:///"), isolation_level=None
+    )
+    other.execute("BEGIN IMMEDIATE")
+    writer = threading.Thread(target=mailbox.put, args=(row(b"b"),))
+    writer.start()
+    # Longer than SQLite's own waiting on this connection: it has to look again by itself.
+    writer.join(0.2)
+    assert writer.is_alive()
+    other.execute("COMMIT")
+    writer.join(PATIENCE)
+    assert bodies() == [b"a", b"b"]
+    other.close()
