@@ -48,7 +48,7 @@ KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count
 
 #: How long a writer waits for its turn on SQLite, milliseconds, and how often it looks, seconds.
 BUSY_MS, LOOK = 15_000, 0.004
-#: So long SQLite's own waiting looks after 1, 2, 5 and 10 ms, sooner than that for short writes.
+#: Milliseconds that SQLite itself waits within `in_turn`: it looks sooner for short writes.
 SHORT_MS = 20
 
 
@@ -227,7 +227,7 @@ def build_database(url: str) -> Database:
 
 
 def of_one_connection(url: str) -> Database:
-    """The same with one connection, of threads that take turns; on SQLite it waits `in_turn`."""
+    """The same, for threads that use its one connection in turn; SQLite writes `in_turn`."""
     if url.startswith("sqlite:///"):
         return _sqlite(url, busy_ms=SHORT_MS, thread_safe=False, check_same_thread=False)
     return _postgres(url, PostgresqlDatabase, thread_safe=False)

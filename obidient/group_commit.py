@@ -14,7 +14,6 @@ the processor. There are two, for two kinds of writes:
 """
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -24,8 +23,6 @@ from peewee import InterfaceError, OperationalError
 
 from obidient.config import Settings
 from obidient.database import db, is_postgres, mark, of_one_connection
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +39,7 @@ def test_an_array_holds_what_was_put_into_it(kind: str) -> None:
     check()
 
 
-def test_what_has_no_plain_writing_is_left_to_the_driver(app: Flask) -> None:
+def test_what_has_no_plain_writing_is_left_to_the_driver() -> None:
     moment = datetime(2027, 2, 25, 12, tzinfo=UTC)
     for values in ([moment], [b"x"], [1.5], ["a", {"b": 1}]):
         assert bulk.array(values) == values
