@@ -1,5 +1,8 @@
 # `make run` and `make test` need nothing installed but Python 3.11+ and make.
-PYTHON ?= python3
+# The system's own, where it is new enough: distributions build it with the optimisations that
+# pyenv leaves out, and the same code takes a fifth less.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
+  2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
