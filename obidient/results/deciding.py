@@ -36,9 +36,9 @@ CHUNK = 1_000
 SQLITE_CHUNK, LEAST, HOLD, REST = 100, 50, 0.08, 0.02
 #: Chunks of a file that are received before they are decided: on SQLite each beginning is slow.
 TOGETHER = 10
-#: While a file is loaded, a transaction holds SQLite for so long: others wait longer, and more is
-#: decided in the same time.
-HOLD_LOADING = 0.25
+#: While a file is loaded, more is decided in one transaction: others wait longer, and the totals of
+#: the areas around are read and written less often. So many sheets, and on SQLite so many seconds.
+CHUNK_LOADING, HOLD_LOADING = 5_000, 0.25
 #: Seconds that a job decides before it is queued again.
 SLICE = 20.0
 #: PostgreSQL's lock of those who decide, in common, and of who waits for all of them. Any number.
@@ -57,14 +57,15 @@ class Outcome(NamedTuple):
 _OUTCOMES = {"id": "bigint", "status": "text", "reason": "text", "message": "text"}
 
 
-def process_waiting(seconds: float = SLICE, hold: float = HOLD) -> int:
+def process_waiting(seconds: float = SLICE, loading: bool = False) -> int:
     """Decide received sheets for about so long, a chunk at least; returns how many were decided.
 
     Once none of an election is left, what comes in for it meanwhile waits for the next hint or the
     sweeper's next second: twenty sheets at once cost hardly more than two.
     """
     end = time.monotonic() + seconds
-    some, done = CHUNK if is_postgres() else SQLITE_CHUNK, 0
+    most, hold = (CHUNK_LOADING, HOLD_LOADING) if loading else (CHUNK, HOLD)
+    some, done = most if is_postgres() else SQLITE_CHUNK, 0
     emptied: set[str] = set()
     while True:
         number, held = _process_chunk(some, emptied)
@@ -74,7 +75,7 @@ def process_waiting(seconds: float = SLICE, hold: float = HOLD) -> int:
         if not is_postgres():
             if number == some:
                 time.sleep(REST)
-            some = int(min(CHUNK, max(LEAST, some * min(2.0, hold / max(held, 0.001)))))
+            some = int(min(most, max(LEAST, some * min(2.0, hold / max(held, 0.001)))))
 
 
 def sweep() -> None:
@@ -338,7 +339,7 @@ def _let_first_count(desk: Desk, unit: str) -> None:
     """Count the newest sheet of the agent who was first, unless a person has decided."""
     result, first = desk.unit(unit), desk.first_sheet(unit)
     if not result.settled and first is not None and result.submission != first.submission:
-        desk.count(unit, first.agent, first.submission, Figures.loads(first.figures))
+        desk.count(unit, first.agent, first.submission, first.figures)
 
 
 def _write_outcomes(outcomes: Mapping[int, Outcome], fresh: Set[int]) -> None:
@@ -360,7 +361,7 @@ def _await(first: int, last: int) -> None:
     """Until all sheets of this range are decided, here or by the worker that has taken them."""
     mine = waiting().where(Submission.id.between(first, last))
     while mine.exists():
-        if not process_waiting(hold=HOLD_LOADING):
+        if not process_waiting(loading=True):
             time.sleep(REST)
 
 
@@ -379,7 +380,7 @@ def load(
         with db.atomic():
             loaded.extend(receive(sheets, Sender()))
         if number % TOGETHER == 0:
-            process_waiting(hold=HOLD_LOADING)
+            process_waiting(loading=True)
         progress(len(sheets))
     if loaded:
         _await(min(loaded), max(loaded))

@@ -215,7 +215,7 @@ def _free(desk: Desk, unit_code: str, first: Chosen) -> None:
     if first.figures is None:
         desk.uncount(unit_code)
     else:
-        desk.count(unit_code, first.agent, first.submission, first.figures)
+        desk.count(unit_code, first.agent, first.submission, first.figures.dumps())
 
 
 def _doubt_again(desk: Desk, undone: Decision) -> None:

@@ -102,11 +102,11 @@ class Desk:
         )
         return sha256(repr(of).encode()).hexdigest()[:16]
 
-    def count(self, code: str, agent: str, submission: int | None, figures: Figures) -> None:
-        """Make these figures the ones that count for a unit."""
+    def count(self, code: str, agent: str, submission: int | None, figures: str) -> None:
+        """Make these figures, in their canonical form, the ones that count for a unit."""
         result = self.unit(code)
-        result.agent, result.submission, result.figures = agent, submission, figures.dumps()
-        result.pattern = figures.pattern()
+        result.agent, result.submission, result.figures = agent, submission, figures
+        result.pattern = Figures.loads(figures).pattern()
         self.list_voters(code)
 
     def list_voters(self, code: str) -> None:

@@ -73,7 +73,8 @@ def digest_of(sheet: Mapping[str, Any]) -> str:
 
 def receive(payloads: Sequence[Mapping[str, Any]], sender: Sender) -> list[int]:
     """Store sheets as they came, in the caller's transaction; returns their rows' ids."""
-    rows = [_row(payload, sender) for payload in payloads]
+    at = sender.at or utcnow()
+    rows = [_row(payload, sender, at) for payload in payloads]
     if not rows:
         return []
     fresh: dict[str, dict[str, Any]] = {}
@@ -138,7 +139,7 @@ def _text(value: Any, most: int) -> str:
     return kept.encode(errors="replace").decode()
 
 
-def _row(payload: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
+def _row(payload: Mapping[str, Any], sender: Sender, at: datetime) -> dict[str, Any]:
     sheet = snake_keys(payload)
     revision = sheet.get("revision", 1)
     return {
@@ -154,5 +155,5 @@ def _row(payload: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
         "status": "received",
         "reason": "",
         "message": "",
-        "received_at": sender.at or utcnow(),
+        "received_at": at,
     }

@@ -352,7 +352,7 @@ def put_down(desk: Desk, unit_code: str, chosen: Chosen) -> None:
     if chosen.figures is None:
         desk.uncount(unit_code)
     else:
-        desk.count(unit_code, chosen.agent, chosen.submission, chosen.figures)
+        desk.count(unit_code, chosen.agent, chosen.submission, chosen.figures.dumps())
     result.settled = True
     desk.close_all(unit_code)
     if chosen.doubt:

@@ -82,9 +82,11 @@ class Figures:
             option=orjson.OPT_SORT_KEYS,
         ).decode()
 
-    @classmethod
-    def loads(cls, text: str) -> "Figures":
-        return cls(**orjson.loads(text))
+    @staticmethod
+    # What is decided on, is looked at from several sides.
+    @lru_cache(maxsize=1_000)
+    def loads(text: str) -> "Figures":
+        return Figures(**orjson.loads(text))
 
     def agrees_with(self, other: "Figures") -> bool:
         """Whether two agents tell the same; one of them may not know who is registered."""

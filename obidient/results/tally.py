@@ -134,11 +134,9 @@ class Book:
 
     def change(self, unit: str, before: Total, after: Total) -> None:
         """A unit was worth `before` and is now worth `after`."""
-        difference = Total()
-        difference.add(after)
-        difference.add(before, -1)
-        ward = parent_of(unit) or ROOT_CODE
-        self._changes.setdefault(ward, Total()).add(difference)
+        change = self._changes.setdefault(parent_of(unit) or ROOT_CODE, Total())
+        change.add(after)
+        change.add(before, -1)
 
     def save(self) -> None:
         for ward, change in list(self._changes.items()):

@@ -162,10 +162,10 @@ def test_a_loaded_file_is_reported_when_all_of_it_is_decided(
 ) -> None:
     decide, calls = deciding.process_waiting, []
 
-    def late(hold: float) -> int:
+    def late(loading: bool) -> int:
         """At first the worker has everything in hand."""
         calls.append(1)
-        return decide(hold=hold) if len(calls) > 3 else 0
+        return decide(loading=loading) if len(calls) > 3 else 0
 
     monkeypatch.setattr(deciding, "process_waiting", late)
     assert deciding.load([sheet("a"), sheet("b", UNITS[1])], "abc123") == {"accepted": 2}
