@@ -170,6 +170,28 @@ def test_concurrent_senders_and_workers_lose_and_double_nothing(
 
 
 @pytest.mark.both
+@pytest.mark.slow
+def test_a_loaded_file_counts_alike_in_parts_of_any_size(
+    world: Election, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(7)
+    sheets = [
+        sheet(f"{unit}-{revision}", unit, revision, f"DEV-{unit}", {"LP": rng.randint(0, 400)})
+        for unit in UNITS
+        for revision in (1, 2, 3)
+    ]
+    rng.shuffle(sheets)
+    for size in (2, 7, len(sheets)):
+        clear()
+        for name in ("CHUNK", "CHUNK_LOADING", "SQLITE_CHUNK", "LEAST", "TOGETHER"):
+            monkeypatch.setattr(deciding, name, size)
+        counts = deciding.load(sheets, "abc123")
+        assert counts == {"accepted": len(UNITS), "superseded": 2 * len(UNITS)}
+        assert total().votes == expected_votes(sheets)
+        assert recount.differences("abc123") == []
+
+
+@pytest.mark.both
 def test_verify_finds_every_kind_of_damage_and_repair_mends_it(world: Election) -> None:
     take(*[sheet(f"s{n}", unit) for n, unit in enumerate(UNITS)])
     good = {area: total(area) for area in ("NG", "24", *WARDS)}
