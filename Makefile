@@ -1,8 +1,9 @@
 # `make run` and `make test` need nothing installed but Python 3.11+ and make.
-# The system's own, where it is new enough: distributions build it with the optimisations that
-# pyenv leaves out, and the same code takes a fifth less.
-PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
-  2>/dev/null && echo /usr/bin/python3 || echo python3)
+# .venv is made with the system's own where that is one we know: distributions build Python with
+# optimisations that pyenv leaves out. A Python that somebody has chosen comes first.
+PYTHON ?= $(if $(VIRTUAL_ENV)$(CONDA_PREFIX)$(wildcard .python-version),python3,$(shell \
+  /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+  2>/dev/null && echo /usr/bin/python3 || echo python3))
 VENV := .venv
 BIN := $(VENV)/bin
 

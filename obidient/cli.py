@@ -1,14 +1,14 @@
 """The `obidient` command: one group, each area's commands in its own `commands.py`."""
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
 import click
 
 from obidient import __version__
+from obidient.garbage import uncollected
 
 #: Each command, where it lives and what it does. A module is imported only when one of its commands
 #: is asked for: the list of all commands must not cost the import of everything.
@@ -75,16 +75,7 @@ class Lazy(click.Group):
             formatter.write_dl([(name, does) for name, (_, does) in sorted(self._table.items())])
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Saves an eighth of the time; what lives long would be left with holes in its memory."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
+# It saves an eighth of the time; what lives long would be left with holes in its memory.
 queue = Lazy(QUEUE, uncollected, name="queue", help="Look after the queues.")
 
 

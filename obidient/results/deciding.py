@@ -36,8 +36,8 @@ CHUNK = 1_000
 SQLITE_CHUNK, LEAST, HOLD, REST = 100, 50, 0.08, 0.02
 #: Chunks of a file that are received before they are decided: on SQLite each beginning is slow.
 TOGETHER = 10
-#: While a file is loaded, more is decided in one transaction: others wait longer, and the totals of
-#: the areas around are read and written less often. So many sheets, and on SQLite so many seconds.
+#: While a file is loaded: sheets of one transaction on PostgreSQL, seconds of one on SQLite. Larger
+#: ones read and write the totals around less often; others wait longer.
 CHUNK_LOADING, HOLD_LOADING = 5_000, 0.25
 #: Seconds that a job decides before it is queued again.
 SLICE = 20.0
@@ -60,6 +60,7 @@ _OUTCOMES = {"id": "bigint", "status": "text", "reason": "text", "message": "tex
 def process_waiting(seconds: float = SLICE, loading: bool = False) -> int:
     """Decide received sheets for about so long, a chunk at least; returns how many were decided.
 
+    Transactions are larger while somebody is `loading` a file, and waits for it.
     Once none of an election is left, what comes in for it meanwhile waits for the next hint or the
     sweeper's next second: twenty sheets at once cost hardly more than two.
     """
@@ -75,7 +76,7 @@ def process_waiting(seconds: float = SLICE, loading: bool = False) -> int:
         if not is_postgres():
             if number == some:
                 time.sleep(REST)
-            some = int(min(most, max(LEAST, some * min(2.0, hold / max(held, 0.001)))))
+            some = int(min(CHUNK, max(LEAST, some * min(2.0, hold / max(held, 0.001)))))
 
 
 def sweep() -> None:

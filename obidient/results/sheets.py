@@ -83,10 +83,8 @@ class Figures:
         ).decode()
 
     @staticmethod
-    # What is decided on, is looked at from several sides.
-    @lru_cache(maxsize=1_000)
     def loads(text: str) -> "Figures":
-        return Figures(**orjson.loads(text))
+        return _figures_of(text)
 
     def agrees_with(self, other: "Figures") -> bool:
         """Whether two agents tell the same; one of them may not know who is registered."""
@@ -103,6 +101,12 @@ class Figures:
         if self.valid < PATTERN_VOTES or len(counted) < PATTERN_PARTIES:
             return ""
         return blake2b(repr(counted).encode(), digest_size=8).hexdigest()
+
+
+# Deciding reads the same figures several times.
+@lru_cache(maxsize=1_000)
+def _figures_of(text: str) -> Figures:
+    return Figures(**orjson.loads(text))
 
 
 @lru_cache(maxsize=256)
