@@ -328,3 +328,35 @@ def test_it_fits_a_small_phone_and_has_no_script_of_its_own_in_the_page(
         if place == "#reports":
             page.click('[data-election="e-01"] button')
     assert wrong == []
+
+
+def test_a_tap_is_not_lost_when_the_screen_is_drawn_anew_under_the_finger(
+    phone: Phone, web: Web
+) -> None:
+    _, page = opened(phone, web)
+    button = page.locator('[data-election="e-00"] button')
+    for name in ("offline", "online"):
+        # Nobody asked for it: what is sent, or heard from the network, is shown at once.
+        box = button.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.evaluate(f"() => {{ dispatchEvent(new Event('{name}')); }}")
+        page.wait_for_timeout(500)
+        page.mouse.up()
+        page.wait_for_selector("#send")
+        page.click("#back")
+        page.wait_for_selector(".card")
+
+
+def test_a_screen_drawn_anew_by_itself_keeps_the_place_of_the_keyboard(
+    phone: Phone, web: Web
+) -> None:
+    _, page = opened(phone, web)
+    page.focus("#refresh")
+    page.evaluate(
+        "() => { globalThis.before = document.querySelector('main');"
+        " dispatchEvent(new Event('offline')); }"
+    )
+    page.wait_for_function("() => document.querySelector('main') !== globalThis.before")
+    assert page.evaluate("() => document.activeElement.id") == "refresh"

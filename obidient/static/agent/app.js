@@ -7,19 +7,24 @@ Agent.app = (() => {
   let online = navigator.onLine;
   let nearlyFull = false;
 
-  const UNSENT = ["waiting"];
+  const isUnsent = (one) => one.state === "waiting";
+  const isOf = (who) => (one) => one.agentId === who.agent.id;
 
   /* Screens wait for what is stored: one that was asked for later is not painted over, and from the
      moment in which an agent wants to sign in only the home screen that follows ends it. */
   let asked = 0;
   let signingIn = false;
 
+  /* A screen drawn anew between finger down and finger up loses the tap: one that nobody asked for
+     waits for the click, which follows the finger by a moment. */
+  let tapEnds = 0;
+
   /* ---- sign-in ---- */
 
   const signIn = async (known) => {
     const turn = ++asked;
     signingIn = true;
-    const reports = (await store.all("reports")).filter((one) => UNSENT.includes(one.state));
+    const reports = (await store.all("reports")).filter(isUnsent);
     if (turn !== asked) return;
     const email = h("input", { id: "email", type: "text", autocomplete: "username", autocapitalize: "none",
       spellcheck: false, required: true, value: known?.agent.login || known?.agent.email || "" });
@@ -48,7 +53,7 @@ Agent.app = (() => {
       h("label", { htmlFor: "email" }, say("signin.email")), email,
       h("label", { htmlFor: "password" }, say("signin.password")), h("div.row", {}, password, flip),
       said, button);
-    show(top(h("h1.grow", {}, say("app.name")), known ? h("button.quiet", { type: "button", onclick: home }, say("form.back")) : null),
+    show(top(h("h1.grow", {}, say("app.name")), known ? h("button.quiet", { type: "button", onclick: () => home() }, say("form.back")) : null),
       h("main", {},
         h("h2", {}, say("signin.title")), h("p.lead", {}, say("signin.lead")),
         reports.length ? note("info", say("signin.kept", { n: reports.length })) : null, form));
@@ -77,14 +82,14 @@ Agent.app = (() => {
 
   const count = (n, key, kind) => (n ? note(kind, say(key, { n })) : null);
 
-  const isUnsentPhoto = (who, photo) => photo.agentId === who.agent.id && photo.state === "waiting" && photo.submissionId;
+  const isUnsentPhoto = (photo) => isUnsent(photo) && photo.submissionId;
 
   const banners = (who, reports, photos) => {
-    const mine = reports.filter((one) => one.agentId === who.agent.id);
-    const unsent = mine.filter((one) => UNSENT.includes(one.state)).length;
-    const others = reports.filter((one) => one.agentId !== who.agent.id && UNSENT.includes(one.state)).length;
+    const mine = reports.filter(isOf(who));
+    const unsent = mine.filter(isUnsent).length;
+    const others = reports.filter(isUnsent).length - unsent;
     const attention = mine.filter((one) => one.state === "attention").length;
-    const pictures = photos.filter((one) => isUnsentPhoto(who, one)).length;
+    const pictures = photos.filter(isOf(who)).filter(isUnsentPhoto).length;
     return [
       who.pollingUnit.isListed === false ? note("bad", say("bar.unit", { code: who.pollingUnit.code })) : null,
       who.expired ? signInAgain("bad", who, say("bar.expired")) : null,
@@ -214,25 +219,26 @@ Agent.app = (() => {
 
   let arrived = new URLSearchParams(location.search).has("signed-in");
 
-  const home = async () => {
+  const home = async (unasked = false) => {
     const turn = ++asked;
     const who = await store.session();
-    if (turn !== asked) return undefined;
+    if (turn !== asked) return;
     if (!who && arrived) {
       // Just signed in on the page for everybody: that will do.
       arrived = false;
       if (!(await enter("", ""))) return home();
-      if (turn !== asked) return undefined;
+      if (turn !== asked) return;
     }
     if (!who) return signIn();
     const [reports, drafts, photos] = await Promise.all(["reports", "drafts", "photos"].map(store.all));
-    if (turn !== asked || Agent.form.isOpen()) return undefined;
-    const mine = reports.filter((one) => one.agentId === who.agent.id)
+    if (turn !== asked || Agent.form.isOpen()) return;
+    if (unasked && performance.now() < tapEnds) return setTimeout(() => { if (turn === asked) home(true); }, 40);
+    const mine = reports.filter(isOf(who))
       .sort((a, b) => b.createdAt - a.createdAt || b.order - a.order);
     const draftOf = new Map(drafts.map((one) => [one.key, one]));
     const photoOf = new Map(photos.map((one) => [one.submissionId, one]));
     const unit = who.pollingUnit;
-    const at = scrollY;
+    const at = scrollY, focused = document.activeElement?.id;
     signingIn = false;
     show(
       top(h("div.grow", {}, h("h1", {}, unit.name), h("p", {}, unit.code), h("p", {}, `${unit.ward}, ${unit.lga}`)), net()),
@@ -250,14 +256,14 @@ Agent.app = (() => {
           h("button.quiet", { type: "button", id: "refresh", onclick: lookAgain }, say("home.refresh")),
           h("button.quiet", { type: "button", id: "sign-out", onclick: leave }, say("home.signout"))),
         h("p.small.center", {}, who.agent.name, h("br"), who.agent.login || who.agent.email)));
+    if (unasked && focused) document.getElementById(focused)?.focus({ preventScroll: true });
     scrollTo(0, at);
-    return undefined;
   };
 
   const leave = async () => {
     const who = await store.session();
-    const unsent = (await store.all("reports")).filter((one) => one.agentId === who.agent.id && UNSENT.includes(one.state)).length;
-    const pictures = (await store.all("photos")).filter((one) => isUnsentPhoto(who, one)).length;
+    const unsent = (await store.all("reports")).filter(isOf(who)).filter(isUnsent).length;
+    const pictures = (await store.all("photos")).filter(isOf(who)).filter(isUnsentPhoto).length;
     const text = unsent ? say("out.unsent", { n: unsent }) : pictures ? say("out.photos", { n: pictures }) : say("out.clear");
     if (!await ask(say("out.title"), text, say("out.yes"), say("out.no"))) return;
     Agent.server.ask("POST", "/sign-out", { token: who.token });
@@ -294,14 +300,16 @@ Agent.app = (() => {
   let drawing = 0;
   const redraw = () => {
     clearTimeout(drawing);
-    drawing = setTimeout(() => { if (!Agent.form.isOpen() && !signingIn && !document.querySelector("dialog[open]")) home(); }, 40);
+    drawing = setTimeout(() => {
+      if (!Agent.form.isOpen() && !signingIn && !document.querySelector("dialog[open]")) home(true);
+    }, 40);
   };
 
   /* Whoever types a password goes on with it, unless another window has signed in. */
   const sessionChanged = async () => {
     const who = await store.session();
     const typing = signingIn && (!who || who.expired);
-    if (!Agent.form.isOpen() && !typing) home();
+    if (!Agent.form.isOpen() && !typing) home(true);
   };
 
   const changed = (what, elsewhere) => {
@@ -335,6 +343,9 @@ Agent.app = (() => {
   const start = async () => {
     navigator.serviceWorker?.register("/agent/sw.js", { scope: "/agent" }).catch(() => {});
     store.listen(changed);
+    for (const [on, ms] of Object.entries({ pointerdown: 3000, pointerup: 350, click: 0, pointercancel: 0 })) {
+      addEventListener(on, () => { tapEnds = performance.now() + ms; }, true);
+    }
     addEventListener("online", () => reach(true));
     addEventListener("offline", () => reach(false));
     document.addEventListener("visibilitychange", () => { if (!document.hidden) sender.checkAll(); });
@@ -346,7 +357,7 @@ Agent.app = (() => {
       show(top(h("h1", {}, say("app.name"))), h("main", {}, note("bad", say("app.failed", { why: String(error?.message || error) }))));
       return;
     }
-    const waits = (await store.all("reports")).some((one) => UNSENT.includes(one.state));
+    const waits = (await store.all("reports")).some(isUnsent);
     if (waits) sendSoon();
     else sender.kick();
     refresh();
