@@ -1,5 +1,6 @@
 """The desk on which a chunk of sheets is decided: what is known, what changes, written at once."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -43,8 +44,8 @@ class Desk:
     #: What changed units were worth before.
     _before: dict[str, Total] = field(default_factory=dict)
     _recounted: set[str] = field(default_factory=set)
-    #: Patterns that changed units had before.
-    _old_patterns: set[str] = field(default_factory=set)
+    #: How many of the changed units had a pattern before.
+    _old_patterns: Counter[str] = field(default_factory=Counter)
     #: Unit -> kind -> evidence of its open flags.
     _open: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _raised: set[tuple[str, str]] = field(default_factory=set)
@@ -85,7 +86,7 @@ class Desk:
             )
         if code not in self._before:
             self._before[code] = worth(self._units[code])
-            self._old_patterns.add(self._units[code].pattern)
+            self._old_patterns[self._units[code].pattern] += 1
         return self._units[code]
 
     def is_settled(self, code: str) -> bool:
@@ -193,10 +194,9 @@ class Desk:
         bound = settings().turnout_doubted_above
         wards = neighbours.wards_after(book, self._before, self._units)
         high = neighbours.high_units(self.election_id, wards)
-        patterns = self._old_patterns | {self._units[code].pattern for code in self._recounted}
-        alike = neighbours.alike(self.election_id, patterns - {""}, self._before, self._units)
-        self.load_more([*high, *neighbours.worth_a_look(alike)])
-        twins = {code for codes in alike.after.values() for code in codes} & set(self._units)
+        alike = neighbours.Alike(self.election_id, self._before, self._units, self._old_patterns)
+        self.load_more([*high, *alike.worth_a_look()])
+        twins = {code for code, unit in self._units.items() if unit.pattern in alike.patterns}
         for code in sorted((self._recounted | set(high) | twins) & set(self._units)):
             result = self._units[code]
             if result.settled or not result.figures:

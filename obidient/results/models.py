@@ -182,7 +182,7 @@ class UnitResult(BaseModel):
 
     class Meta:
         primary_key = CompositeKey("election_id", "unit_code")
-        indexes = ((("election_id", "pattern"), False),)
+        indexes = ((("election_id", "pattern", "unit_code"), False),)
 
 
 class Tally(BaseModel):

@@ -1,12 +1,13 @@
 """Units that are compared with each other: those of one ward, and those with equal votes."""
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Set
+from typing import Any
 
 from peewee import SQL, chunked, fn
 
 from obidient.areas import parent_of
-from obidient.bulk import among
+from obidient.bulk import among, rows_sql
+from obidient.database import db, is_postgres, mark
 from obidient.results.models import UnitResult
 from obidient.results.tally import Book, Total, worth
 
@@ -49,45 +50,67 @@ def high_units(election_id: str, wards: Iterable[str]) -> list[str]:
     return found
 
 
-class Alike(NamedTuple):
-    """Pattern -> the units that have it, before and after what changes now."""
+class Alike:
+    """Units with equal votes, some of which change now.
 
-    before: dict[str, set[str]]
-    after: dict[str, set[str]]
+    A forged sheet may be copied to thousands of units, so no more of a pattern's are read than
+    somebody is told of.
+    """
+
+    def __init__(
+        self,
+        election_id: str,
+        changing: Collection[str],
+        units: Mapping[str, UnitResult],
+        former: Mapping[str, int],
+    ) -> None:
+        """Those `changing` are `units` afterwards; `former` says how many had a pattern before."""
+        self._election_id, self._changing = election_id, changing
+        self._left = max((former[one] for one in former.keys() - {""}), default=0)
+        self._come: dict[str, list[str]] = {}
+        for code in changing:
+            self._come.setdefault(units[code].pattern, []).append(code)
+        self.patterns = (former.keys() | self._come.keys()) - {""}
+        self._before, self._after = self._first(self.patterns, TOLD + 1)
 
     def others(self, pattern: str, code: str) -> list[str]:
-        """The units that one is told of."""
-        return sorted(self.after.get(pattern, set()) - {code})[:TOLD]
+        """The units that one is told of, by their codes."""
+        return [other for other in self._after.get(pattern, ()) if other != code][:TOLD]
 
-
-def alike(
-    election_id: str,
-    patterns: Collection[str],
-    changing: Collection[str],
-    units: Mapping[str, UnitResult],
-) -> Alike:
-    """The units of some patterns; those `changing` are `units` afterwards."""
-    found = Alike({}, {})
-    for some in chunked(sorted(patterns), 500):
-        rows: Any = UnitResult.select(UnitResult.pattern, UnitResult.unit_code).where(
-            UnitResult.election_id == election_id, among(UnitResult.pattern, some)
-        )
-        for pattern, code in rows.tuples():
-            found.before.setdefault(pattern, set()).add(code)
-            if code not in changing:
-                found.after.setdefault(pattern, set()).add(code)
-    for code in changing:
-        if units[code].pattern in patterns:
-            found.after.setdefault(units[code].pattern, set()).add(code)
-    return found
-
-
-def worth_a_look(alike: Alike) -> list[str]:
-    """The units of which others with the same votes came or went, if they are told of those."""
-    found = []
-    for pattern, after in alike.after.items():
-        codes = sorted(after)
+    def worth_a_look(self) -> list[str]:
+        """The units of which others with the same votes came or went, if they are told of those."""
         # Nobody is told of more than these: who is one of them is told of one more.
-        if codes[: TOLD + 1] != sorted(alike.before.get(pattern, ()))[: TOLD + 1]:
-            found += codes[:MOST_ALIKE]
+        news = {one for one, codes in self._after.items() if codes != self._before.get(one)}
+        _, after = self._first(news, MOST_ALIKE)
+        return [code for codes in after.values() for code in codes]
+
+    def _first(
+        self, patterns: Set[str], number: int
+    ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Pattern -> its first so many units, by their codes, before the change and after it."""
+        before = _stored(self._election_id, patterns, number + self._left)
+        after: dict[str, list[str]] = {}
+        for pattern in patterns:
+            stayed = [code for code in before.get(pattern, ()) if code not in self._changing]
+            codes = sorted(stayed + self._come.get(pattern, []))[:number]
+            if codes:
+                after[pattern] = codes
+        return {pattern: codes[:number] for pattern, codes in before.items()}, after
+
+
+def _stored(election_id: str, patterns: Set[str], number: int) -> dict[str, list[str]]:
+    """Pattern -> its first so many units in the database, in the order of their codes."""
+    found: dict[str, list[str]] = {}
+    together = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"
+    for some in chunked(sorted(patterns), 500):
+        values, params = rows_sql({"pattern": "text"}, [(pattern,) for pattern in some])
+        rows = db.execute_sql(
+            f"WITH {values} SELECT v.pattern, (SELECT {together}(unit_code, ',') FROM ("
+            f"SELECT unit_code FROM unit_result WHERE election_id = {mark()} "
+            f"AND pattern = v.pattern ORDER BY unit_code LIMIT {mark()}) AS first) FROM v",
+            [*params, election_id, number],
+        )
+        for pattern, codes in rows:
+            if codes:
+                found[pattern] = sorted(codes.split(","))
     return found
