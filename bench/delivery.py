@@ -14,16 +14,13 @@ AFRICASTALKING_SMS_MAX_BATCH=1000, and SMS_BATCH_SIZE to no less.
 """
 
 import argparse
-import re
 import statistics
-import subprocess
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig import Rig, invite, network, network_settings, resident
+from rig import Rig, invite, network, network_settings, of_other, resident
 from standin_africastalking import API_KEY
 
 from obidient import database
@@ -138,15 +135,8 @@ def measure(
 
 def other(root: Path, name: str, chosen: argparse.Namespace, case: Case) -> float:
     """Messages a second of the version checked out at `root`, by its own benchmark."""
-    command = [sys.executable, str(root / "bench" / "delivery.py"), "--only", name]
-    command += ["--people", str(chosen.people), "--workers", str(chosen.workers)]
-    done = subprocess.run(
-        [*command, "--case", case.name], cwd=root, capture_output=True, text=True, check=True
-    )
-    found = re.search(r"([\d,]+)/s", done.stdout)
-    if found is None:
-        raise SystemExit(f"the other version says: {done.stdout}")
-    return float(found[1].replace(",", ""))
+    arguments = ["--only", name, "--people", str(chosen.people), "--workers", str(chosen.workers)]
+    return of_other(root, "delivery.py", [*arguments, "--case", case.name], r"([\d,]+)/s")
 
 
 def beside(name: str, chosen: argparse.Namespace, case: Case) -> None:

@@ -2,11 +2,13 @@
 
     python bench/intake.py                     SQLite, then PostgreSQL with Redis
     python bench/intake.py --only sqlite --stream FOLDER
+    python bench/intake.py --before ../before  beside another version, checked out there
 
 192,848 sheets of 176,846 polling units go through `obidient results load`: repeats, corrections,
 late revisions and refusals among them. Checked against what the generator says: the outcome of
 every line, what counts in every unit, the totals of every state and LGA, and `results verify`.
 The baseline inserts id, unit and line in commits of as many lines, checking nothing.
+With `--before` the other version takes the same stream by its own benchmark, in turn.
 The register and the generator are read from the folder that OBIDIENT_BENCH_DATA names.
 """
 
@@ -14,6 +16,7 @@ import argparse
 import csv
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rig import ROOT, Rig, resident
+from rig import ROOT, Rig, of_other, resident
 
 from obidient.database import db, mark
 from obidient.results import elections
@@ -33,6 +36,8 @@ from obidient.results.tally import as_total, worth
 
 #: The folder of the register and the generator; `main` refuses to begin without it.
 DATA = Path(os.environ.get("OBIDIENT_BENCH_DATA", "."))
+ONLY = {"SQLite": "sqlite", "PostgreSQL": "postgres"}
+ROUNDS = 3
 ELECTION = "NG-PRES-2023-SYNTHETIC"
 
 
@@ -176,9 +181,10 @@ def is_right(total: Any, row: dict[str, str], units: int = 1) -> bool:
     )
 
 
-def run(name: str, embedded: bool, stream: Path) -> None:
+def run(name: str, stream: Path) -> float:
+    """Sheets a second."""
     path = stream / "submissions.ndjson"
-    with Rig(embedded) as rig, path.open() as file:
+    with Rig(embedded=name == "SQLite") as rig, path.open() as file:
         lines = sum(1 for _ in file)
         import_register(rig)
         make_election("ongoing")
@@ -198,6 +204,18 @@ def run(name: str, embedded: bool, stream: Path) -> None:
         )
         if any(wrong) or verified.returncode:
             raise SystemExit("the intake is wrong")
+    return ours
+
+
+def beside(name: str, stream: Path, before: Path) -> None:
+    """Rounds of both versions in turn, and the median of the ratios."""
+    ratios = []
+    for _ in range(ROUNDS):
+        arguments = ["--only", ONLY[name], "--stream", str(stream)]
+        was = of_other(before, "intake.py", arguments, r"intake +([\d,]+) sheets/s")
+        ratios.append(run(name, stream) / was)
+        print(f"{'':<11} the other version {was:,.0f} sheets/s, ratio {ratios[-1]:.2f}", flush=True)
+    print(f"{name}: {statistics.median(ratios):.2f} times the other version", flush=True)
 
 
 def need_data(parser: argparse.ArgumentParser) -> None:
@@ -208,18 +226,22 @@ def need_data(parser: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["sqlite", "postgres"])
+    parser.add_argument("--only", choices=list(ONLY.values()))
     parser.add_argument("--stream", type=Path, help="a folder that the generator has filled")
+    parser.add_argument("--before", type=Path, help="where another version is checked out")
     chosen = parser.parse_args()
     need_data(parser)
     with tempfile.TemporaryDirectory() as name:
         stream = chosen.stream or Path(name)
         if chosen.stream is None:
             make_stream(stream)
-        if chosen.only != "postgres":
-            run("SQLite", True, stream)
-        if chosen.only != "sqlite":
-            run("PostgreSQL", False, stream)
+        for name in ("SQLite", "PostgreSQL"):
+            if chosen.only not in (None, ONLY[name]):
+                continue
+            if chosen.before is None:
+                run(name, stream)
+            else:
+                beside(name, stream, chosen.before.resolve())
 
 
 if __name__ == "__main__":

@@ -11,20 +11,16 @@ each must be answered, stored and counted. Needs wrk.
 """
 
 import argparse
-import os
-import re
 import shutil
 import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
-from rig import Rig
+from rig import Rig, of_other
 from wrk import Web, load, served, wrk
 
 from obidient import database
@@ -71,21 +67,13 @@ def lua(web: Web, pause: float = 0) -> str:
 
 def other(root: Path, rig: Rig, seconds: int) -> float:
     """Callbacks a second of the version checked out at `root`, by its own benchmark."""
-    command = [sys.executable, str(root / "bench" / "receipts.py"), "--rounds", "1", "--burst", "0"]
-    command += ["--seconds", str(seconds)]
+    arguments = ["--rounds", "1", "--burst", "0", "--seconds", str(seconds)]
     if not rig.embedded:
         with psycopg.connect(rig.postgres.url("postgres"), autocommit=True) as connection:
             connection.execute("DROP DATABASE IF EXISTS other")
             connection.execute("CREATE DATABASE other")
-        command += ["--database", rig.postgres.url("other"), "--redis", rig.redis.url]
-    environ = dict(os.environ) | {"PYTHONPATH": str(root)}
-    done = subprocess.run(
-        command, cwd=root, env=environ, capture_output=True, text=True, check=True
-    )
-    found = re.search(r"ours +(\d+)/s", done.stdout)
-    if found is None:
-        raise SystemExit(f"the other version says: {done.stdout}")
-    return float(found[1])
+        arguments += ["--database", rig.postgres.url("other"), "--redis", rig.redis.url]
+    return of_other(root, "receipts.py", arguments, r"ours +(\d+)/s")
 
 
 def sustained(name: str, rig: Rig, web: Web, path: str, asked: argparse.Namespace) -> float:

@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -244,3 +245,18 @@ def invite(people: int) -> None:
     )
     database.db.execute_sql("ANALYZE")
     database.release()
+
+
+def of_other(root: Path, script: str, arguments: Sequence[str], pattern: str) -> float:
+    """A figure that a benchmark of the version checked out at `root` prints."""
+    done = subprocess.run(
+        [sys.executable, str(root / "bench" / script), *arguments],
+        cwd=root,
+        env=dict(os.environ) | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    found = re.search(pattern, done.stdout)
+    if done.returncode or found is None:
+        raise SystemExit(f"the other version says: {done.stdout}{done.stderr}")
+    return float(found[1].replace(",", ""))
