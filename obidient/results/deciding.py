@@ -100,7 +100,8 @@ def _process_chunk(some: int, emptied: set[str]) -> tuple[int, float]:
         if first is None:
             return 0, 0.0
         election = tally.lock_election(first.election_id)
-        rows = list(waiting(first.election_id).limit(some))
+        # Plain tuples: Peewee takes three times as long to make its own rows.
+        rows = list(waiting(first.election_id).limit(some).namedtuples())
         if rows:
             decide(rows, election)
         if len(rows) < some:

@@ -16,7 +16,7 @@ from obidient.results import flags, neighbours
 from obidient.results.models import AgentSheet, Election, ReviewFlag, UnitResult
 from obidient.results.received import encode
 from obidient.results.sheets import Figures
-from obidient.results.tally import Book, Total, worth
+from obidient.results.tally import Book, Total, turnout_of, worth
 
 #: Columns of flags that are changed together.
 _LOWERED = {"unit_code": "text", "kind": "text"}
@@ -204,7 +204,7 @@ class Desk:
             figures, listed = Figures.loads(result.figures), result.listed_voters
             ward = wards.get(parent_of(code) or "")
             if ward is not None:
-                self._doubt(code, flags.JUMP, flags.jump(figures, listed, ward, worth(result)))
+                self._doubt(code, flags.JUMP, flags.jump(figures, listed, ward, turnout_of(result)))
             if code in self._recounted:
                 self._doubt(code, flags.OVER_ACCREDITED, flags.over_accredited(figures, listed))
                 self._doubt(code, flags.EMPTY, flags.empty(figures))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from obidient.results.sheets import MOST_VOTES, Figures
-from obidient.results.tally import Total
+from obidient.results.tally import Turnout
 
 DISPUTE = "dispute"
 OVER_VOTING = "over_voting"
@@ -116,7 +116,9 @@ def is_high(figures: Figures, listed: int | None) -> bool:
     return figures.accredited / registered >= JUMP_TURNOUT
 
 
-def jump(figures: Figures, listed: int | None, ward: Total, own: Total) -> dict[str, Any] | None:
+def jump(
+    figures: Figures, listed: int | None, ward: Turnout, own: Turnout
+) -> dict[str, Any] | None:
     """Evidence of a turnout far above the other units of the ward (`own`: this one's part)."""
     registered = _fewest(figures, listed)
     others = ward.units - own.units

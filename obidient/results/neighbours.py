@@ -9,7 +9,7 @@ from obidient.areas import parent_of
 from obidient.bulk import among, rows_sql
 from obidient.database import db, is_postgres, mark
 from obidient.results.models import UnitResult
-from obidient.results.tally import Book, Total, worth
+from obidient.results.tally import Book, Total, Turnout, turnout_of
 
 #: Units with the same votes that are told of each other; among more, one more or less is no news.
 MOST_ALIKE = 50
@@ -17,22 +17,19 @@ MOST_ALIKE = 50
 TOLD = 10
 
 
-def _turnout(total: Total) -> Total:
-    """What turnout is made of."""
-    return Total(units=total.units, registered=total.registered, known=total.known)
-
-
 def wards_after(
     book: Book, before: Mapping[str, Total], units: Mapping[str, UnitResult]
-) -> dict[str, Total]:
+) -> dict[str, Turnout]:
     """The turnout of each ward in which units change, with those changes."""
-    wards: dict[str, Total] = {}
+    wards: dict[str, Turnout] = {}
     for code, was in before.items():
-        ward = parent_of(code) or ""
-        if ward not in wards:
-            wards[ward] = _turnout(book.totals.get(ward, Total()))
-        wards[ward].add(_turnout(worth(units[code])))
-        wards[ward].add(_turnout(was), -1)
+        ward, now = parent_of(code) or "", turnout_of(units[code])
+        so_far = wards.get(ward) or book.totals.get(ward, Total())
+        wards[ward] = Turnout(
+            so_far.units + now.units - was.units,
+            so_far.registered + now.registered - was.registered,
+            so_far.known + now.known - was.known,
+        )
     return wards
 
 

@@ -7,7 +7,7 @@ committed together, so writers never wait for each other in a circle and no sum 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from peewee import chunked
@@ -66,6 +66,23 @@ class Total:
         return orjson.dumps(counted, option=orjson.OPT_SORT_KEYS).decode()
 
 
+class Turnout(NamedTuple):
+    """What the turnout of some units is made of: a part of their total."""
+
+    units: int = 0
+    registered: int = 0
+    known: int = 0
+
+
+def turnout_of(result: UnitResult) -> Turnout:
+    """What a unit adds to the turnout around it."""
+    if not result.figures:
+        return Turnout()
+    figures = Figures.loads(result.figures)
+    voters = figures.registered if figures.registered is not None else result.listed_voters
+    return Turnout(1, voters or 0, figures.accredited if voters else 0)
+
+
 def worth(result: UnitResult | None) -> Total:
     """What a unit adds to the areas around it."""
     if result is None:
@@ -74,13 +91,12 @@ def worth(result: UnitResult | None) -> Total:
     if not result.figures:
         return Total(review_units=review[0], review_votes=review[1])
     figures = Figures.loads(result.figures)
-    listed = result.listed_voters
-    registered = figures.registered if figures.registered is not None else listed
+    listed, turnout = result.listed_voters, turnout_of(result)
     return Total(
-        units=1,
-        registered=registered or 0,
+        units=turnout.units,
+        registered=turnout.registered,
         accredited=figures.accredited,
-        known=figures.accredited if registered else 0,
+        known=turnout.known,
         valid=figures.valid,
         rejected=figures.rejected,
         listed=listed or 0,
