@@ -16,7 +16,8 @@ wsgi_app = "wsgi:app"
 preload_app = True
 _host = f"[{_settings.bind}]" if ":" in _settings.bind else _settings.bind
 bind = f"{_host}:{_settings.port}"
-worker_class = "gthread"
+# gunicorn's threads, which share connections among the processes.
+worker_class = "obidient.operations.accepting.FairWorker"
 workers = _settings.web_workers
 threads = _settings.web_threads
 timeout = 60
@@ -38,9 +39,10 @@ loglevel = "warning"
 def on_starting(server: Any) -> None:
     """Runs in the master, before its children."""
     from obidient import process, security
-    from obidient.operations import logging, supervised, web
+    from obidient.operations import accepting, logging, supervised, web
 
     process.few_heaps()
+    accepting.share()
     logging.init(_settings)
     logging.name_process("web")
     if advice := security.of_binding(_settings):

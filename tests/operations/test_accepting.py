@@ -1,0 +1,126 @@
+"""The processes of the web server share what connects to them, and wait for none that hangs."""
+
+import contextlib
+import os
+import selectors
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from gunicorn.config import Config
+from servers import wait_for
+
+from obidient.operations import accepting
+from obidient.operations.models import WebProcess
+
+
+class Taking(accepting.FairWorker):  # type: ignore[misc]
+    """A process that takes connections, and does nothing with them."""
+
+    def __init__(self, age: int, listener: socket.socket) -> None:
+        super().__init__(age, os.getpid(), [listener], None, 30, Config(), None)
+        self.poller = selectors.DefaultSelector()
+        self.kept: list[Any] = []
+
+    def enqueue_req(self, conn: Any) -> None:
+        self.kept.append(conn)
+
+    def look(self) -> None:
+        """Once around gunicorn's loop."""
+        self.set_accept_enabled(True)
+        self.notify()
+        self.wait_for_and_dispatch_events(timeout=0)
+        self.notify()
+
+    def close(self) -> None:
+        for conn in self.kept:
+            conn.sock.close()
+        self.poller.close()
+        self.tmp.close()
+
+
+@pytest.fixture
+def two() -> Iterator[tuple[Taking, Taking, Callable[[], None]]]:
+    """Two processes of one server, and what connects to it."""
+    accepting.share()
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        made = [Taking(age, listener) for age in (1, 2)]
+        for one in made:
+            stack.callback(one.close)
+
+        def connect() -> None:
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+
+        yield made[0], made[1], connect
+
+
+def test_who_has_more_connections_leaves_the_next_to_who_has_fewer(
+    two: tuple[Taking, Taking, Callable[[], None]],
+) -> None:
+    first, second, connect = two
+    second.look()
+    for _ in range(10):
+        # The first one is always the quicker.
+        connect()
+        first.look()
+        second.look()
+    assert first.nr_conns + second.nr_conns == 10
+    assert abs(first.nr_conns - second.nr_conns) <= accepting.MORE + 1
+
+
+def test_a_process_that_takes_nothing_for_a_while_keeps_nobody_waiting(
+    two: tuple[Taking, Taking, Callable[[], None]],
+) -> None:
+    first, second, connect = two
+    second.look()
+    for _ in range(accepting.MORE + 2):
+        connect()
+    for _ in range(accepting.MORE + 1):
+        first.look()
+    for _ in range(accepting.TIMES):
+        first.look()
+        assert first.nr_conns == accepting.MORE + 1
+    first.look()
+    assert first.nr_conns == accepting.MORE + 2
+
+
+def test_a_process_that_is_gone_takes_no_part(
+    two: tuple[Taking, Taking, Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, connect = two
+    second.look()
+    monkeypatch.setattr(accepting, "LIVES", 0.0)
+    for number in range(1, 10):
+        connect()
+        first.look()
+        assert first.nr_conns == number
+
+
+@pytest.mark.slow
+def test_both_processes_of_a_real_server_get_their_part_of_kept_connections(
+    environ: dict[str, str], server: Callable[[], str], app: Flask
+) -> None:
+    environ["WEB_CONCURRENCY"] = "2"
+    port = int(server().rsplit(":", 1)[1])
+    wait_for(lambda: WebProcess.select().count() == 2, what="both processes")
+    pids = [one.pid for one in WebProcess.select()]
+    before = {pid: _sockets(pid) for pid in pids}
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+            line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert line.recv(1000).startswith(b"HTTP/1.1 200")
+            kept = [_sockets(pid) - before[pid] for pid in pids]
+            if min(kept) >= 10:
+                return
+    raise AssertionError(f"the processes keep {kept} of 100 connections")
+
+
+def _sockets(pid: int) -> int:
+    """Open sockets of a process."""
+    opened = Path(f"/proc/{pid}/fd").iterdir()
+    return sum(str(one.readlink()).startswith("socket:") for one in opened)
