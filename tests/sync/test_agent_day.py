@@ -337,9 +337,7 @@ def test_a_tap_is_not_lost_when_the_screen_is_drawn_anew_under_the_finger(
     button = page.locator('[data-election="e-00"] button')
     for name in ("offline", "online"):
         # Nobody asked for it: what is sent, or heard from the network, is shown at once.
-        box = button.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        button.hover()
         page.mouse.down()
         page.evaluate(f"() => {{ dispatchEvent(new Event('{name}')); }}")
         page.wait_for_timeout(500)
