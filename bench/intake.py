@@ -35,7 +35,7 @@ from obidient.results.models import Submission, Tally, UnitResult
 from obidient.results.tally import as_total, worth
 
 #: The folder of the register and the generator; `main` refuses to begin without it.
-DATA = Path(os.environ.get("OBIDIENT_BENCH_DATA", "."))
+DATA = Path(os.environ.get("OBIDIENT_BENCH_DATA", ".")).resolve()
 ONLY = {"SQLite": "sqlite", "PostgreSQL": "postgres"}
 ROUNDS = 3
 ELECTION = "NG-PRES-2023-SYNTHETIC"
@@ -212,6 +212,7 @@ def beside(name: str, stream: Path, before: Path) -> None:
     ratios = []
     for _ in range(ROUNDS):
         arguments = ["--only", ONLY[name], "--stream", str(stream)]
+        os.environ["OBIDIENT_BENCH_DATA"] = str(DATA)
         was = of_other(before, "intake.py", arguments, r"intake +([\d,]+) sheets/s")
         ratios.append(run(name, stream) / was)
         print(f"{'':<11} the other version {was:,.0f} sheets/s, ratio {ratios[-1]:.2f}", flush=True)
@@ -231,8 +232,8 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="where another version is checked out")
     chosen = parser.parse_args()
     need_data(parser)
-    with tempfile.TemporaryDirectory() as name:
-        stream = chosen.stream or Path(name)
+    with tempfile.TemporaryDirectory() as folder:
+        stream = (chosen.stream or Path(folder)).resolve()
         if chosen.stream is None:
             make_stream(stream)
         for name in ("SQLite", "PostgreSQL"):

@@ -57,6 +57,8 @@ try:
         with socket.socket() as line:
             if line.connect_ex(address) == 0:
                 break
+    else:
+        sys.exit(2)
     time.sleep(2)
     most = []
     for _ in range(ROUNDS):

@@ -3,7 +3,7 @@
 By itself gunicorn lets whoever is awake first take every connection that has come. A proxy opens
 many at once and keeps them: where one process got them all, it does all the work, and the other
 processors stand idle. So a process that has more open connections than another one leaves a new
-one to that.
+one to that. Who has fewer may be busier all the same: it counts connections, not what they ask for.
 """
 
 import mmap
@@ -14,12 +14,12 @@ from gunicorn.workers.gthread import ThreadWorker
 
 #: A process leaves connections to another one that has fewer by more than so many.
 MORE = 2
-#: How long, and how often in a row: the other one may be busy.
+#: How long it waits then, and how often until it takes one all the same: the other may be busy.
 SECONDS, TIMES = 0.0005, 20
-#: gunicorn's processes say every second that they live. Who has not for longer takes no part.
+#: gunicorn's processes look around every second at least. Who has not for longer takes no part.
 LIVES = 2.0
 #: More processes than any server has.
-_PLACES = 256
+_PLACES = 64
 
 #: Of each process when it last said how many connections it has open, and how many: all see it.
 _open: "memoryview[float] | None" = None
@@ -36,11 +36,14 @@ class FairWorker(ThreadWorker):  # type: ignore[misc]
 
     _left = 0
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        self._tell()
+
     def notify(self) -> None:
-        # gunicorn calls it before each look at what has come, and as it ends.
+        # gunicorn calls it before each look at what has come.
         super().notify()
-        if self._accepting:
-            self._tell()
+        self._tell()
 
     def accept(self, listener: Any) -> None:
         if self._left < TIMES and self.nr_conns > self._fewest() + MORE:
@@ -54,7 +57,8 @@ class FairWorker(ThreadWorker):  # type: ignore[misc]
     def _tell(self) -> None:
         if _open is not None:
             place = 2 * (self.age % _PLACES)
-            _open[place], _open[place + 1] = time.monotonic(), self.nr_conns
+            _open[place] = time.monotonic() if self._accepting else 0.0
+            _open[place + 1] = self.nr_conns
 
     def _fewest(self) -> float:
         since = time.monotonic() - LIVES

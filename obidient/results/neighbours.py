@@ -50,8 +50,8 @@ def high_units(election_id: str, wards: Iterable[str]) -> list[str]:
 class Alike:
     """Units with equal votes, some of which change now.
 
-    A forged sheet may be copied to thousands of units, so no more of a pattern's are read than
-    somebody is told of.
+    A forged sheet may be copied to thousands of units, so only the first ones are read: as many as
+    somebody is told of or looked at, and as many more as may go from among them.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Alike:
     ) -> None:
         """Those `changing` are `units` afterwards; `former` says how many had a pattern before."""
         self._election_id, self._changing = election_id, changing
+        #: At most so many leave any one pattern.
         self._left = max((former[one] for one in former.keys() - {""}), default=0)
         self._come: dict[str, list[str]] = {}
         for code in changing:

@@ -1,8 +1,9 @@
-"""The processes of the web server share what connects to them, and wait for none that hangs."""
+"""The processes of the web server share what connects to them; none waits for another."""
 
 import contextlib
 import os
 import selectors
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,24 +101,45 @@ def test_a_process_that_is_gone_takes_no_part(
         assert first.nr_conns == number
 
 
+def test_a_process_that_takes_no_more_leaves_everything_to_the_others(
+    two: tuple[Taking, Taking, Callable[[], None]],
+) -> None:
+    first, second, connect = two
+    second.look()
+    second.set_accept_enabled(False)
+    for number in range(1, 10):
+        connect()
+        first.look()
+        assert first.nr_conns == number
+
+
 @pytest.mark.slow
-def test_both_processes_of_a_real_server_get_their_part_of_kept_connections(
+def test_a_process_that_stood_still_gets_what_comes_once_it_goes_on(
     environ: dict[str, str], server: Callable[[], str], app: Flask
 ) -> None:
     environ["WEB_CONCURRENCY"] = "2"
     port = int(server().rsplit(":", 1)[1])
     wait_for(lambda: WebProcess.select().count() == 2, what="both processes")
-    pids = [one.pid for one in WebProcess.select()]
-    before = {pid: _sockets(pid) for pid in pids}
+    working, still = [one.pid for one in WebProcess.select()]
+    before = {pid: _sockets(pid) for pid in (working, still)}
     with contextlib.ExitStack() as stack:
-        for _ in range(100):
-            line = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
-            line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert line.recv(1000).startswith(b"HTTP/1.1 200")
-            kept = [_sockets(pid) - before[pid] for pid in pids]
-            if min(kept) >= 10:
-                return
-    raise AssertionError(f"the processes keep {kept} of 100 connections")
+
+        def keep(number: int) -> list[int]:
+            """Open so many connections; how many each process has then."""
+            for _ in range(number):
+                line = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+                line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert line.recv(1000).startswith(b"HTTP/1.1 200")
+            return [_sockets(pid) - were for pid, were in before.items()]
+
+        os.kill(still, signal.SIGSTOP)
+        try:
+            assert keep(12) == [12, 0]
+        finally:
+            os.kill(still, signal.SIGCONT)
+        # By chance, half of them: without a share, the difference would stay.
+        ours, theirs = keep(16)
+        assert ours - theirs < 8, f"{ours} and {theirs} connections"
 
 
 def _sockets(pid: int) -> int:

@@ -351,10 +351,17 @@ def test_a_screen_drawn_anew_by_itself_keeps_the_place_of_the_keyboard(
     phone: Phone, web: Web
 ) -> None:
     _, page = opened(phone, web)
+    for place in ("#refresh", '[data-election="e-00"] button'):
+        page.focus(place)
+        page.evaluate(
+            "() => { globalThis.before = document.querySelector('main');"
+            " dispatchEvent(new Event('offline')); }"
+        )
+        page.wait_for_function("() => document.querySelector('main') !== globalThis.before")
+        assert page.evaluate("(place) => document.activeElement.matches(place)", place)
     page.focus("#refresh")
-    page.evaluate(
-        "() => { globalThis.before = document.querySelector('main');"
-        " dispatchEvent(new Event('offline')); }"
-    )
-    page.wait_for_function("() => document.querySelector('main') !== globalThis.before")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog", state="detached")
     assert page.evaluate("() => document.activeElement.id") == "refresh"

@@ -53,7 +53,7 @@ Agent.app = (() => {
       h("label", { htmlFor: "email" }, say("signin.email")), email,
       h("label", { htmlFor: "password" }, say("signin.password")), h("div.row", {}, password, flip),
       said, button);
-    show(top(h("h1.grow", {}, say("app.name")), known ? h("button.quiet", { type: "button", onclick: () => home() }, say("form.back")) : null),
+    show(top(h("h1.grow", {}, say("app.name")), known && h("button.quiet", { type: "button", onclick: () => home() }, say("form.back"))),
       h("main", {},
         h("h2", {}, say("signin.title")), h("p.lead", {}, say("signin.lead")),
         reports.length ? note("info", say("signin.kept", { n: reports.length })) : null, form));
@@ -91,17 +91,17 @@ Agent.app = (() => {
     const attention = mine.filter((one) => one.state === "attention").length;
     const pictures = photos.filter(isOf(who)).filter(isUnsentPhoto).length;
     return [
-      who.pollingUnit.isListed === false ? note("bad", say("bar.unit", { code: who.pollingUnit.code })) : null,
-      who.expired ? signInAgain("bad", who, say("bar.expired")) : null,
-      !who.expired && daysLeft(who) <= 3 ? signInAgain("wait", who, say("bar.ends", { n: Math.max(1, daysLeft(who)) })) : null,
+      who.pollingUnit.isListed === false && note("bad", say("bar.unit", { code: who.pollingUnit.code })),
+      who.expired && signInAgain("bad", who, say("bar.expired")),
+      !who.expired && daysLeft(who) <= 3 && signInAgain("wait", who, say("bar.ends", { n: Math.max(1, daysLeft(who)) })),
       count(attention, "home.attention", "bad"),
       unsent ? note("wait", h("p", {}, say("home.summary", { n: unsent })),
         h("button.quiet", { type: "button", id: "send-now", onclick: () => sender.kick() }, say("home.send"))) : null,
       count(pictures, "home.photos", "wait"),
       !unsent && !pictures && mine.length && !attention ? note("good", say("home.summary.clear")) : null,
       count(others, "bar.others", "info"),
-      Math.abs(who.skew || 0) > 600_000 ? note("info", say("bar.clock", { n: howLong(Math.abs(who.skew)) })) : null,
-      nearlyFull ? note("wait", say("bar.space")) : null,
+      Math.abs(who.skew || 0) > 600_000 && note("info", say("bar.clock", { n: howLong(Math.abs(who.skew)) })),
+      nearlyFull && note("wait", say("bar.space")),
     ];
   };
 
@@ -121,8 +121,8 @@ Agent.app = (() => {
     const closed = isOpen ? null : h("span.small", {}, say(election.status === "ended" ? "home.ended" : "home.closed"));
     return h("li.card", { "data-election": election.electionId },
       h("div.grow", {}, h("b", {}, election.electionName), closed,
-        draft ? h("div", {}, chip("saved"), h("p.small", {}, say("say.saved"))) : null),
-      h((sent && !draft) || !isOpen ? "button.quiet" : "button.primary", { type: "button", onclick: () =>
+        draft && h("div", {}, chip("saved"), h("p.small", {}, say("say.saved")))),
+      h((sent && !draft) || !isOpen ? "button.quiet" : "button.primary", { type: "button", id: `to-${election.electionId}`, onclick: () =>
         (sent && !draft ? correctLast(who, election, reports) : Agent.form.start(who, election)) }, word));
   };
 
@@ -165,17 +165,17 @@ Agent.app = (() => {
   const reportRow = (who, report, photo) => {
     const state = shownState(report);
     const { revision, votesCast, votes } = report.sheet;
-    const camera = state !== "replaced" && (!photo || photo.state === "refused") ? addPhoto(who, report) : null;
+    const camera = state !== "replaced" && (!photo || photo.state === "refused") && addPhoto(who, report);
     const known = who.elections.some((one) => one.electionId === report.electionId);
     return h(`li.report.is-${state}`, { "data-report": report.submissionId, "data-state": report.state },
       h("div.row", {}, chip(state), h("span.small", {}, clock(report.createdAt))),
       h("b", {}, report.electionName),
       h("p.small", {}, [say("home.votes", { n: votesCast }), revision > 1 ? say("home.revision", { n: revision - 1 }) : "",
-        photoLine(photo) || ""].filter(Boolean).join(" · ")),
+        photoLine(photo)].filter(Boolean).join(" · ")),
       h("p.small", {}, votesLine(votes)),
       h("p", {}, explain(report, who)),
       h("div.row.left", {},
-        state === "attention" && known ? h("button.primary", { type: "button", onclick: () => correct(who, report) }, say("home.correct.now")) : null,
+        state === "attention" && known ? h("button.primary", { type: "button", id: `c-${report.submissionId}`, onclick: () => correct(who, report) }, say("home.correct.now")) : null,
         camera));
   };
 
@@ -219,6 +219,8 @@ Agent.app = (() => {
 
   let arrived = new URLSearchParams(location.search).has("signed-in");
 
+  const afterTap = (turn) => setTimeout(() => turn === asked && (performance.now() < tapEnds ? afterTap(turn) : home(true)), 40);
+
   const home = async (unasked = false) => {
     const turn = ++asked;
     const who = await store.session();
@@ -232,7 +234,7 @@ Agent.app = (() => {
     if (!who) return signIn();
     const [reports, drafts, photos] = await Promise.all(["reports", "drafts", "photos"].map(store.all));
     if (turn !== asked || Agent.form.isOpen()) return;
-    if (unasked && performance.now() < tapEnds) return setTimeout(() => { if (turn === asked) home(true); }, 40);
+    if (unasked && performance.now() < tapEnds) return afterTap(turn);
     const mine = reports.filter(isOf(who))
       .sort((a, b) => b.createdAt - a.createdAt || b.order - a.order);
     const draftOf = new Map(drafts.map((one) => [one.key, one]));
@@ -264,7 +266,7 @@ Agent.app = (() => {
     const who = await store.session();
     const unsent = (await store.all("reports")).filter(isOf(who)).filter(isUnsent).length;
     const pictures = (await store.all("photos")).filter(isOf(who)).filter(isUnsentPhoto).length;
-    const text = unsent ? say("out.unsent", { n: unsent }) : pictures ? say("out.photos", { n: pictures }) : say("out.clear");
+    const text = say(unsent ? "out.unsent" : pictures ? "out.photos" : "out.clear", { n: unsent || pictures });
     if (!await ask(say("out.title"), text, say("out.yes"), say("out.no"))) return;
     Agent.server.ask("POST", "/sign-out", { token: who.token });
     await store.signOut();
@@ -313,8 +315,8 @@ Agent.app = (() => {
   };
 
   const changed = (what, elsewhere) => {
-    if (what === "session") { sessionChanged(); return; }
-    if (what === "sending" || what === "sent") { document.getElementById("net")?.replaceWith(net()); }
+    if (what === "session") return void sessionChanged();
+    if (["sending", "sent"].includes(what)) document.getElementById("net")?.replaceWith(net());
     if (what === "photos") room();
     if (elsewhere && ["drafts", "reports"].includes(what)) Agent.form.refresh();
     redraw();

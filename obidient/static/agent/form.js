@@ -17,10 +17,10 @@ Agent.form = (() => {
       onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); next(input); } },
     });
     input.setAttribute("aria-describedby", `${id}-note`);
-    const dot = party ? h("i.dot", {}) : null;
+    const dot = party && h("i.dot", {});
     if (dot) dot.style.backgroundColor = party.color;
     return h("div.field", { id: `${id}-row` },
-      h("label", { htmlFor: id }, dot, h("b", {}, label(name)), party ? h("small", {}, party.partyName) : null),
+      h("label", { htmlFor: id }, dot, h("b", {}, label(name)), party && h("small", {}, party.partyName)),
       input,
       h("p.help", { id: `${id}-note` }, help || ""));
   };
@@ -200,14 +200,14 @@ Agent.form = (() => {
         h("div.grow", {}, h("h1", {}, election.electionName),
           h("p", {}, open.corrects ? `${say("form.title.correct")} · ${who.pollingUnit.code}` : who.pollingUnit.code))),
       h("main.sheet", {},
-        open.corrects ? note("info", h("p", {}, say("form.corrects"))) : null,
+        open.corrects && note("info", h("p", {}, say("form.corrects"))),
         h("section", {}, h("h2", {}, say("form.voters")), field("registered", helpOf("registered")), field("accredited")),
         h("section", {}, h("h2", {}, say("form.parties")),
           ...election.parties.map((one) => field(sheet.party(one.partyCode), "", one)),
           h("button.quiet.wide", { type: "button", id: "zeros", onclick: zeros }, say("form.zeros"))),
         h("section", {}, h("h2", {}, say("form.totals")), field("valid"), field("rejected"), field("cast")),
         h("section", {}, h("h2", {}, say("photo.title")), h("div.photo", { id: "photo" })),
-        draft ? h("button.quiet.wide.danger", { type: "button", id: "discard", onclick: discard }, say("form.discard")) : null),
+        draft && h("button.quiet.wide.danger", { type: "button", id: "discard", onclick: discard }, say("form.discard"))),
       h("footer.bar", {},
         h("div", { id: "notes", "aria-live": "polite" }),
         h("div.row.sum", {},

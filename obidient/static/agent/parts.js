@@ -31,7 +31,9 @@ Agent.parts = (() => {
 
   /* A question with two answers, or news with one; resolves with whether it was `yes`. */
   const ask = (title, text, yes, no) => new Promise((resolve) => {
-    const close = (answer) => { box.close(); box.remove(); resolve(answer); };
+    // Who asked may be drawn anew meanwhile.
+    const asker = document.activeElement?.id;
+    const close = (answer) => { box.close(); box.remove(); document.getElementById(asker)?.focus(); resolve(answer); };
     const box = h("dialog", { oncancel: () => close(false) },
       h("h2", {}, title), text ? h("p", {}, text) : null,
       h("div.row", {},
