@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from in_process import served
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from results_world import UNITS, make_world, sheet
 
 from obidient.areas import Area
@@ -126,6 +126,26 @@ def test_new_figures_appear_without_a_reload(
     live = [text_of(page, part) for part in PARTS]
     page.reload()
     assert [text_of(page, part) for part in PARTS] == live
+
+
+def test_areas_from_before_the_last_change_do_not_stay(
+    counting: str, page: Page, complaints: list[str]
+) -> None:
+    page.clock.install()
+    page.goto(counting + PAGE)
+    address = page.evaluate("() => document.body.dataset.area")
+    copies = [page.request.get(counting + address).json()]
+
+    def first_an_old_copy(route: Route) -> None:
+        if copies:
+            route.fulfill(json=copies.pop())
+        else:
+            route.continue_()
+
+    page.route(f"**{address}", first_an_old_copy)
+    take(sheet("d", UNITS[-2], votes={"LP": 10, "APC": 190}))
+    pass_time(page, lambda: "2 of 8" in page.locator('[data-child="19"]').inner_text())
+    assert copies == []
 
 
 @pytest.mark.parametrize("path", ["", "/24", "/24-11", "/24-11-02", f"/{UNITS[0]}", "?screen=big"])

@@ -200,7 +200,8 @@
           if (behind && Date.now() - areasAt > AREAS_EVERY) {
             areasAt = Date.now();
             await ask(page.area, showAreas);
-            behind = false;
+            // A copy on the way may be from before the change: then once more, a little later.
+            behind = known[page.area] < known[page.summary];
           }
         } else {
           await ask(page.area, function (document_) {
