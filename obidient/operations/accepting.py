@@ -19,7 +19,7 @@ SECONDS, TIMES = 0.0005, 20
 #: gunicorn's processes look around every second at least. Who has not for longer takes no part.
 LIVES = 2.0
 #: More processes than any server has.
-_PLACES = 64
+_PLACES = 256
 
 #: Of each process when it last said how many connections it has open, and how many: all see it.
 _open: "memoryview[float] | None" = None

@@ -86,7 +86,7 @@ class Alike:
         self, patterns: Set[str], number: int
     ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """Pattern -> its first so many units, by their codes, before the change and after it."""
-        before = _stored(self._election_id, patterns, number + self._left)
+        before = first_of(self._election_id, patterns, number + self._left)
         after: dict[str, list[str]] = {}
         for pattern in patterns:
             stayed = [code for code in before.get(pattern, ()) if code not in self._changing]
@@ -96,7 +96,20 @@ class Alike:
         return {pattern: codes[:number] for pattern, codes in before.items()}, after
 
 
-def _stored(election_id: str, patterns: Set[str], number: int) -> dict[str, list[str]]:
+def others_now(election_id: str, units: Iterable[UnitResult]) -> dict[str, list[str]]:
+    """Unit -> the first others that have the same votes now.
+
+    What a doubt saw may be older: among very many alike not each is looked at again.
+    """
+    pattern_of = {unit.unit_code: unit.pattern for unit in units if unit.pattern}
+    found = first_of(election_id, set(pattern_of.values()), TOLD + 1)
+    return {
+        code: [other for other in found.get(pattern, ()) if other != code][:TOLD]
+        for code, pattern in pattern_of.items()
+    }
+
+
+def first_of(election_id: str, patterns: Set[str], number: int) -> dict[str, list[str]]:
     """Pattern -> its first so many units in the database, in the order of their codes."""
     found: dict[str, list[str]] = {}
     together = "STRING_AGG" if is_postgres() else "GROUP_CONCAT"

@@ -10,7 +10,16 @@ from obidient.accounts.models import User
 from obidient.areas import UNIT_RE, Area, area_name, area_names
 from obidient.database import db
 from obidient.errors import Conflict, Invalid, NotFound
-from obidient.results import claims, effects, flags, generation, proposals, signals, tally
+from obidient.results import (
+    claims,
+    effects,
+    flags,
+    generation,
+    neighbours,
+    proposals,
+    signals,
+    tally,
+)
 from obidient.results.chosen import Chosen, decider
 from obidient.results.desk import Desk
 from obidient.results.elections import lies_in, names_of, parties_of
@@ -104,6 +113,11 @@ def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
         Tally.election_id == election_id, Tally.area_code.in_({code[:2] for code in codes})
     )
     states = {row.area_code: tally.as_total(row) for row in around}
+    alike = neighbours.others_now(election_id, rows)
+    for code, others in alike.items():
+        for flag in open_flags[code]:
+            if flag.kind == flags.SAME_VOTES and others:
+                flag.evidence = {"units": others}
     return [
         Doubt(
             unit_code=row.unit_code,

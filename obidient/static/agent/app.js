@@ -2,7 +2,7 @@
 /* The agent page: sign in once, then elections, reports and where each stands. */
 Agent.app = (() => {
   const { store, sender, say, sheet } = Agent;
-  const { h, show, note, chip, clock, ask, top } = Agent.parts;
+  const { h, show, note, chip, clock, ask, isAsking, top } = Agent.parts;
 
   let online = navigator.onLine;
   let nearlyFull = false;
@@ -14,9 +14,10 @@ Agent.app = (() => {
      moment in which an agent wants to sign in only the home screen that follows ends it. */
   let asked = 0;
   let signingIn = false;
+  let tokenThen;
 
-  /* A screen drawn anew between finger down and finger up loses the tap: one that nobody asked for
-     waits for the click, which follows the finger by a moment. */
+  /* A screen drawn anew while a finger or a key is down loses the press: one that nobody asked for
+     waits for the click, which follows by a moment. */
   let tapEnds = 0;
 
   /* ---- sign-in ---- */
@@ -24,6 +25,7 @@ Agent.app = (() => {
   const signIn = async (known) => {
     const turn = ++asked;
     signingIn = true;
+    tokenThen = known?.token;
     const reports = (await store.all("reports")).filter(isUnsent);
     if (turn !== asked) return;
     const email = h("input", { id: "email", type: "text", autocomplete: "username", autocapitalize: "none",
@@ -56,7 +58,7 @@ Agent.app = (() => {
     show(top(h("h1.grow", {}, say("app.name")), known && h("button.quiet", { type: "button", onclick: () => home() }, say("form.back"))),
       h("main", {},
         h("h2", {}, say("signin.title")), h("p.lead", {}, say("signin.lead")),
-        reports.length ? note("info", say("signin.kept", { n: reports.length })) : null, form));
+        count(reports.length, "signin.kept", "info"), form));
   };
 
   /* A sentence when it failed. */
@@ -143,9 +145,10 @@ Agent.app = (() => {
   const explain = (report, who) => {
     const state = shownState(report);
     if (state === "attention") return say(`reason.${report.reason}`, { why: report.message }) || report.message;
-    if (state === "waiting" && report.reason === "large") return say("say.waiting.large");
-    if (state === "waiting" && who.expired) return say("say.waiting.signin");
-    if (state === "waiting" && online && sender.isUnreached()) return say("say.waiting.trying");
+    if (state === "waiting") {
+      return say(report.reason === "large" ? "say.waiting.large" : who.expired ? "say.waiting.signin"
+        : online && sender.isUnreached() ? "say.waiting.trying" : "say.waiting");
+    }
     return say(state === "accepted" ? `say.accepted.${report.standing}` : `say.${state}`);
   };
 
@@ -211,7 +214,7 @@ Agent.app = (() => {
       return store.announce("session");
     };
     const entry = (mark) => (told[mark]
-      ? h("p.small", {}, say("roll.done", { what: say(`roll.${mark}`), at: clock(Date.parse(told[mark])) }))
+      ? h("p.small", { id: `roll-${mark}`, tabIndex: -1 }, say("roll.done", { what: say(`roll.${mark}`), at: clock(Date.parse(told[mark])) }))
       : h("button", { type: "button", id: `roll-${mark}`, onclick: () => tell(mark) }, say(`roll.${mark}`)));
     return h("section", { id: "roll-call" }, h("h2", {}, say("roll.title")),
       h("div.row.left", {}, ...["arrived", "opened", "closed"].map(entry)), said);
@@ -267,7 +270,7 @@ Agent.app = (() => {
     const unsent = (await store.all("reports")).filter(isOf(who)).filter(isUnsent).length;
     const pictures = (await store.all("photos")).filter(isOf(who)).filter(isUnsentPhoto).length;
     const text = say(unsent ? "out.unsent" : pictures ? "out.photos" : "out.clear", { n: unsent || pictures });
-    if (!await ask(say("out.title"), text, say("out.yes"), say("out.no"))) return;
+    if (isAsking() || !await ask(say("out.title"), text, say("out.yes"), say("out.no"))) return;
     Agent.server.ask("POST", "/sign-out", { token: who.token });
     await store.signOut();
     store.announce("session");
@@ -278,7 +281,7 @@ Agent.app = (() => {
     const who = await store.session();
     const answer = who && await Agent.server.ask("GET", "/profile", { token: who.token });
     await sender.noteAnswer(answer);
-    const isGood = answer?.status === 200 && answer.ours;
+    const isGood = answer?.ours && answer.status === 200;
     if (isGood) {
       await store.editSession((session) => {
         if (session.token !== who.token) return false;
@@ -294,24 +297,27 @@ Agent.app = (() => {
   const lookAgain = async () => {
     sender.checkAll();
     const told = await refresh();
-    if (!(await store.session())?.expired) await ask(say(told), "", say("ask.good"));
+    if (!isBusy() && !isAsking() && !(await store.session())?.expired) await ask(say(told), "", say("ask.good"));
   };
 
   /* ---- the surroundings ---- */
+
+  const isBusy = () => Agent.form.isOpen() || signingIn;
 
   let drawing = 0;
   const redraw = () => {
     clearTimeout(drawing);
     drawing = setTimeout(() => {
-      if (!Agent.form.isOpen() && !signingIn && !document.querySelector("dialog[open]")) home(true);
+      if (isBusy()) return;
+      if (isAsking()) redraw();
+      else home(true);
     }, 40);
   };
 
   /* Whoever types a password goes on with it, unless another window has signed in. */
   const sessionChanged = async () => {
     const who = await store.session();
-    const typing = signingIn && (!who || who.expired);
-    if (!Agent.form.isOpen() && !typing) home(true);
+    if (!Agent.form.isOpen() && !(signingIn && who?.token === tokenThen)) home(true);
   };
 
   const changed = (what, elsewhere) => {
@@ -345,7 +351,8 @@ Agent.app = (() => {
   const start = async () => {
     navigator.serviceWorker?.register("/agent/sw.js", { scope: "/agent" }).catch(() => {});
     store.listen(changed);
-    for (const [on, ms] of Object.entries({ pointerdown: 3000, pointerup: 350, click: 0, pointercancel: 0 })) {
+    const taps = { pointerdown: 10000, keydown: 10000, pointerup: 350, keyup: 350, click: 0, pointercancel: 0 };
+    for (const [on, ms] of Object.entries(taps)) {
       addEventListener(on, () => { tapEnds = performance.now() + ms; }, true);
     }
     addEventListener("online", () => reach(true));

@@ -1,6 +1,6 @@
 "use strict";
 /* Entering one sheet: each keystroke is kept, and what doesn't agree is said while typing. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.form = (() => {
   const { store, sheet, say } = Agent;
   const { h, show, note, ask, top } = Agent.parts;
@@ -13,10 +13,9 @@ Agent.form = (() => {
     const id = `f-${name}`;
     const input = h("input.figure", {
       id, name, type: "text", inputMode: "numeric", autocomplete: "off", enterKeyHint: "next",
-      maxLength: 9, value: open.values[name] || "", oninput: () => typed(name, input.value),
+      maxLength: 9, "aria-describedby": `${id}-note`, value: open.values[name] || "", oninput: () => typed(name, input.value),
       onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); next(input); } },
     });
-    input.setAttribute("aria-describedby", `${id}-note`);
     const dot = party && h("i.dot", {});
     if (dot) dot.style.backgroundColor = party.color;
     return h("div.field", { id: `${id}-row` },

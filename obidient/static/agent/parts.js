@@ -1,6 +1,6 @@
 "use strict";
 /* The pieces that screens are made of. Text only ever goes in as text. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.parts = (() => {
   const say = Agent.say;
 
@@ -43,7 +43,9 @@ Agent.parts = (() => {
     box.showModal();
   });
 
+  const isAsking = () => document.querySelector("dialog[open]");
+
   const top = (...children) => h("header.top", {}, ...children);
 
-  return { h, show, note, chip, clock, ask, top };
+  return { h, show, note, chip, clock, ask, isAsking, top };
 })();

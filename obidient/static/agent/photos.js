@@ -1,7 +1,7 @@
 "use strict";
 /* Photos of the sheet: made small and free of where and when before they are kept, and sent in
    pieces, each of which counts once. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.photos = (() => {
   const store = Agent.store;
   const LONGEST = 1800;

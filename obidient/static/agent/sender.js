@@ -2,7 +2,7 @@
 /* Sends what waits, asks what became of it, and tries again for as long as it takes. Runs in every
    window and in the service worker; a lock lets one of them work at a time. Sending twice would be
    harmless all the same: the server knows each report by its id. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.sender = (() => {
   const store = Agent.store;
   const BATCH = 100;

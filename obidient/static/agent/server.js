@@ -1,7 +1,7 @@
 "use strict";
 /* One question to the server: an answer that is really its own, or what went wrong. A network's
    "buy more data" page answers 200 as well, so what is no JSON of ours counts as no answer. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.server = (() => {
   const PATIENCE = 60_000;
 
@@ -12,15 +12,15 @@ Agent.server = (() => {
   };
 
   const answerOf = async (response) => {
-    const isJson = (response.headers.get("Content-Type") || "").includes("json");
+    const isJson = response.headers.get("Content-Type")?.includes("json");
     let data = null;
     if (isJson) {
       try { data = await response.json(); } catch { return null; }
     }
-    const date = Date.parse(response.headers.get("Date") || "");
+    const date = Date.parse(response.headers.get("Date"));
     const wait = Number(response.headers.get("Retry-After"));
     return {
-      status: response.status, data, ours: isJson || response.status === 204,
+      status: response.status, data, ours: Boolean(isJson) || response.status === 204,
       skew: date ? Date.now() - date : null, retryAfter: wait > 0 ? wait * 1000 : 0,
     };
   };

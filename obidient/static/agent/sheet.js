@@ -1,6 +1,6 @@
 "use strict";
 /* The figures of a sheet as they are typed: whether each can be read, and whether they agree. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.sheet = (() => {
   const MOST = 1_000_000;
   const TOTALS = ["registered", "accredited", "valid", "rejected", "cast"];

@@ -1,7 +1,7 @@
 "use strict";
 /* What this phone keeps, in IndexedDB. Every change is one transaction, so that two windows, or a
    battery that dies, never leave half of one. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.store = (() => {
   const NAME = "obidient-agent";
   let opened = null;

@@ -1,7 +1,7 @@
 "use strict";
 /* Every sentence of the agent page, in English. Another language is another file of this shape:
    {name} is put in by the page; of a pair one/many the number chooses. */
-self.Agent = self.Agent || {};
+self.Agent ||= {};
 Agent.words = {
   "locale": "en-NG",
 
