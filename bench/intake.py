@@ -16,17 +16,17 @@ import argparse
 import csv
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rig import ROOT, Rig, of_other, resident
+from rig import ROOT, Rig, in_turn, of_other, resident
 
 from obidient.database import db, mark
 from obidient.results import elections
@@ -37,7 +37,6 @@ from obidient.results.tally import as_total, worth
 #: The folder of the register and the generator; `main` refuses to begin without it.
 DATA = Path(os.environ.get("OBIDIENT_BENCH_DATA", ".")).resolve()
 ONLY = {"SQLite": "sqlite", "PostgreSQL": "postgres"}
-ROUNDS = 3
 ELECTION = "NG-PRES-2023-SYNTHETIC"
 
 
@@ -207,16 +206,10 @@ def run(name: str, stream: Path) -> float:
     return ours
 
 
-def beside(name: str, stream: Path, before: Path) -> None:
-    """Rounds of both versions in turn, and the median of the ratios."""
-    ratios = []
-    for _ in range(ROUNDS):
-        arguments = ["--only", ONLY[name], "--stream", str(stream)]
-        os.environ["OBIDIENT_BENCH_DATA"] = str(DATA)
-        was = of_other(before, "intake.py", arguments, r"intake +([\d,]+) sheets/s")
-        ratios.append(run(name, stream) / was)
-        print(f"{'':<11} the other version {was:,.0f} sheets/s, ratio {ratios[-1]:.2f}", flush=True)
-    print(f"{name}: {statistics.median(ratios):.2f} times the other version", flush=True)
+def other(root: Path, name: str, stream: Path) -> float:
+    """Sheets a second of the version checked out at `root`, by its own benchmark."""
+    arguments = ["--only", ONLY[name], "--stream", str(stream)]
+    return of_other(root, "intake.py", arguments, r"intake +([\d,]+) sheets/s")
 
 
 def need_data(parser: argparse.ArgumentParser) -> None:
@@ -232,17 +225,20 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="where another version is checked out")
     chosen = parser.parse_args()
     need_data(parser)
+    # The other version is asked in its own folder.
+    os.environ["OBIDIENT_BENCH_DATA"] = str(DATA)
     with tempfile.TemporaryDirectory() as folder:
         stream = (chosen.stream or Path(folder)).resolve()
         if chosen.stream is None:
             make_stream(stream)
-        for name in ("SQLite", "PostgreSQL"):
-            if chosen.only not in (None, ONLY[name]):
+        for name, only in ONLY.items():
+            if chosen.only not in (None, only):
                 continue
             if chosen.before is None:
                 run(name, stream)
             else:
-                beside(name, stream, chosen.before.resolve())
+                before = partial(other, chosen.before.resolve(), name, stream)
+                in_turn(name, before, partial(run, name, stream))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ import os
 import re
 import secrets
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -245,6 +246,16 @@ def invite(people: int) -> None:
     )
     database.db.execute_sql("ANALYZE")
     database.release()
+
+
+def in_turn(what: str, before: Callable[[], float], now: Callable[[], float]) -> None:
+    """Print three rounds of another version's rate and ours, and the median of their ratios."""
+    ratios = []
+    for _ in range(3):
+        was = before()
+        ratios.append(now() / was)
+        print(f"  the other version {was:,.0f}/s, ratio {ratios[-1]:.2f}", flush=True)
+    print(f"{what}: {statistics.median(ratios):.2f} times the other version", flush=True)
 
 
 def of_other(root: Path, script: str, arguments: Sequence[str], pattern: str) -> float:

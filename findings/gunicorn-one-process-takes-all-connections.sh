@@ -4,9 +4,9 @@
 # All processes wait at one socket, and who is awake first takes whatever has come. A proxy opens
 # its connections at once and keeps them. Time and again one process gets nearly all of them, and
 # answers every request until they are closed; the other one has nothing to do, and a processor
-# stands idle. Under load half of all rounds end so, whatever the number of threads.
+# stands idle. Under load a third to a half of all rounds end so.
 #
-# Expected from: two processes that take about as many, as requests without kept connections do.
+# Expected from: two processes that take about as many each.
 # Who meets it: whoever runs gunicorn behind nginx with `keepalive` in its upstream.
 # What we do: obidient/operations/accepting.py; a process that has more open connections than another one
 # leaves the next one to that. Callbacks of networks went from 1,900 or 3,300 a second, by chance,

@@ -73,7 +73,7 @@ class Alike:
 
     def others(self, pattern: str, code: str) -> list[str]:
         """The units that one is told of, by their codes."""
-        return [other for other in self._after.get(pattern, ()) if other != code][:TOLD]
+        return _others(self._after.get(pattern, ()), code)
 
     def worth_a_look(self) -> list[str]:
         """The units of which others with the same votes came or went, if they are told of those."""
@@ -103,10 +103,11 @@ def others_now(election_id: str, units: Iterable[UnitResult]) -> dict[str, list[
     """
     pattern_of = {unit.unit_code: unit.pattern for unit in units if unit.pattern}
     found = first_of(election_id, set(pattern_of.values()), TOLD + 1)
-    return {
-        code: [other for other in found.get(pattern, ()) if other != code][:TOLD]
-        for code, pattern in pattern_of.items()
-    }
+    return {code: _others(found.get(pattern, ()), code) for code, pattern in pattern_of.items()}
+
+
+def _others(codes: Iterable[str], code: str) -> list[str]:
+    return [other for other in codes if other != code][:TOLD]
 
 
 def first_of(election_id: str, patterns: Set[str], number: int) -> dict[str, list[str]]:

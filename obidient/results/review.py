@@ -113,11 +113,7 @@ def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
         Tally.election_id == election_id, Tally.area_code.in_({code[:2] for code in codes})
     )
     states = {row.area_code: tally.as_total(row) for row in around}
-    alike = neighbours.others_now(election_id, rows)
-    for code, others in alike.items():
-        for flag in open_flags[code]:
-            if flag.kind == flags.SAME_VOTES and others:
-                flag.evidence = {"units": others}
+    _name_those_alike(election_id, rows, open_flags)
     return [
         Doubt(
             unit_code=row.unit_code,
@@ -130,6 +126,22 @@ def _as_doubts(election_id: str, rows: Sequence[UnitResult]) -> list[Doubt]:
         )
         for row in rows
     ]
+
+
+def _name_those_alike(
+    election_id: str, rows: Sequence[UnitResult], open_flags: Mapping[str, Sequence[ReviewFlag]]
+) -> None:
+    """Have doubts about equal votes tell of the units that have them now."""
+    doubts = {
+        code: flag
+        for code, raised in open_flags.items()
+        for flag in raised
+        if flag.kind == flags.SAME_VOTES
+    }
+    doubted = [row for row in rows if row.unit_code in doubts]
+    for code, others in neighbours.others_now(election_id, doubted).items():
+        if others:
+            doubts[code].evidence = {"units": others}
 
 
 def _reason(flag: ReviewFlag, states: Mapping[str, tally.Total]) -> str:

@@ -43,8 +43,12 @@ class Taking(accepting.FairWorker):  # type: ignore[misc]
         self.tmp.close()
 
 
+#: Both processes, and what connects to their server.
+Two = tuple[Taking, Taking, Callable[[], None]]
+
+
 @pytest.fixture
-def two() -> Iterator[tuple[Taking, Taking, Callable[[], None]]]:
+def two() -> Iterator[Two]:
     """Two processes of one server, and what connects to it."""
     accepting.share()
     with contextlib.ExitStack() as stack:
@@ -60,7 +64,7 @@ def two() -> Iterator[tuple[Taking, Taking, Callable[[], None]]]:
 
 
 def test_who_has_more_connections_leaves_the_next_to_who_has_fewer(
-    two: tuple[Taking, Taking, Callable[[], None]],
+    two: Two,
 ) -> None:
     first, second, connect = two
     second.look()
@@ -74,7 +78,7 @@ def test_who_has_more_connections_leaves_the_next_to_who_has_fewer(
 
 
 def test_a_process_that_takes_nothing_for_a_while_keeps_nobody_waiting(
-    two: tuple[Taking, Taking, Callable[[], None]],
+    two: Two,
 ) -> None:
     first, second, connect = two
     second.look()
@@ -89,9 +93,7 @@ def test_a_process_that_takes_nothing_for_a_while_keeps_nobody_waiting(
     assert first.nr_conns == accepting.MORE + 2
 
 
-def test_a_process_that_is_gone_takes_no_part(
-    two: tuple[Taking, Taking, Callable[[], None]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_is_gone_takes_no_part(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, connect = two
     second.look()
     monkeypatch.setattr(accepting, "LIVES", 0.0)
@@ -102,7 +104,7 @@ def test_a_process_that_is_gone_takes_no_part(
 
 
 def test_a_process_that_takes_no_more_leaves_everything_to_the_others(
-    two: tuple[Taking, Taking, Callable[[], None]],
+    two: Two,
 ) -> None:
     first, second, connect = two
     second.look()

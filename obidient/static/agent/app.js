@@ -13,8 +13,7 @@ Agent.app = (() => {
   /* Screens wait for what is stored: one that was asked for later is not painted over, and from the
      moment in which an agent wants to sign in only the home screen that follows ends it. */
   let asked = 0;
-  let signingIn = false;
-  let tokenThen;
+  let signingIn = null;
 
   /* A screen drawn anew while a finger or a key is down loses the press: one that nobody asked for
      waits for the click, which follows by a moment. */
@@ -24,8 +23,7 @@ Agent.app = (() => {
 
   const signIn = async (known) => {
     const turn = ++asked;
-    signingIn = true;
-    tokenThen = known?.token;
+    signingIn = { token: known?.token };
     const reports = (await store.all("reports")).filter(isUnsent);
     if (turn !== asked) return;
     const email = h("input", { id: "email", type: "text", autocomplete: "username", autocapitalize: "none",
@@ -244,7 +242,7 @@ Agent.app = (() => {
     const photoOf = new Map(photos.map((one) => [one.submissionId, one]));
     const unit = who.pollingUnit;
     const at = scrollY, focused = document.activeElement?.id;
-    signingIn = false;
+    signingIn = null;
     show(
       top(h("div.grow", {}, h("h1", {}, unit.name), h("p", {}, unit.code), h("p", {}, `${unit.ward}, ${unit.lga}`)), net()),
       h("main", {},
@@ -317,7 +315,7 @@ Agent.app = (() => {
   /* Whoever types a password goes on with it, unless another window has signed in. */
   const sessionChanged = async () => {
     const who = await store.session();
-    if (!Agent.form.isOpen() && !(signingIn && who?.token === tokenThen)) home(true);
+    if (!Agent.form.isOpen() && !(signingIn && who?.token === signingIn.token)) home(true);
   };
 
   const changed = (what, elsewhere) => {
